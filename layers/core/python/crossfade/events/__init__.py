@@ -1,0 +1,1 @@
+"""Events that reach Crossfade, and those it sends."""

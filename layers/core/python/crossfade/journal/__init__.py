@@ -1,0 +1,1 @@
+"""The migration's memory: intents, results, evidence, ownership, the fence."""

@@ -1,0 +1,1 @@
+"""Whether green may have more: signals, readings, verdicts, answers."""

@@ -1,0 +1,1 @@
+"""What the source says: the mesh and the ECS services as a team holds them."""

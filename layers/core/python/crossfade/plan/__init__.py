@@ -1,0 +1,1 @@
+"""The plan document: one migration, drawn once, read by people and machines."""

@@ -1,0 +1,1 @@
+"""Where a migration is, and which moves are legal from there."""

@@ -1,0 +1,1 @@
+"""The only glue: the handler decorator, the composition root, clients and settings."""

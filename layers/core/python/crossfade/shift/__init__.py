@@ -1,0 +1,1 @@
+"""Edges: how traffic is divided between blue and green, and put back."""
