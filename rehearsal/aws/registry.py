@@ -1,0 +1,340 @@
+"""
+The door through which the embedded AWS answers calls that moto answers wrongly or not at all.
+
+An operation is a function from a `Call` to the dict that boto3 shall return; moto parses the
+request and serialises the answer from the botocore model, whatever the protocol. It works alike
+over HTTP and in-process, because both end in `BaseResponse.call_action`.
+
+    @operation("ecs", "DescribeServices")
+    def describe_services(call: Call) -> dict[str, Any]:
+        return {"services": [...], "failures": []}
+
+Beside it: the clock of the embedded AWS (`later`, `every`) and what must be forgotten when a
+rehearsal or a test begins anew (`on_reset`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import importlib
+import itertools
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
+
+from moto.core.base_backend import BackendDict
+from moto.core.exceptions import ServiceException
+from moto.core.request import determine_request_protocol
+from moto.core.responses import PROTOCOL_PARSERS, ActionResult, BaseResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model
+from werkzeug.exceptions import HTTPException
+
+ACCOUNT = "123456789012"
+
+logger = logging.getLogger(__name__)
+
+
+class AwsError(ServiceException):  # type: ignore[misc]  # moto is untyped
+    """An error answer of AWS; its HTTP status comes from the botocore model of the service that is asked."""
+
+
+class Call:
+    """
+    One request to the embedded AWS.
+
+    Attributes:
+        service: botocore's name of the service, such as `elbv2`.
+        action: the operation, such as `ModifyRule`.
+        account: twelve digits.
+        region: such as `eu-west-1`.
+        params: the input in botocore's own names; members left out are absent.
+    """
+
+    def __init__(self, response: Any, service: str, action: str) -> None:
+        self._response = response
+        self._params: dict[str, Any] | None = None
+        self.service = service
+        self.action = action
+        self.account: str = response.current_account
+        self.region: str = response.region
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The input in botocore's own names, parsed when first asked for."""
+        if self._params is None:
+            self._params = self._parse()
+        return self._params
+
+    def next(self) -> Any:
+        """
+        Let moto answer, and return its answer for decoration.
+
+        The answer is a dict in botocore's names, whose leaves may be moto's model objects; an
+        answer that moto has already rendered as JSON comes back parsed, any other as it is.
+
+        Raises:
+            ServiceException: moto refused the call; let it pass, it is an AWS error.
+            NotImplementedError: moto has no such operation.
+        """
+        method = getattr(self._response, camelcase_to_underscores(self.action), None)
+        if method is None:
+            raise NotImplementedError(f"moto answers no {self.service}:{self.action}")
+        answer = method()
+        if isinstance(answer, ActionResult):
+            return answer.result
+        text = answer
+        if isinstance(answer, tuple):
+            headers = answer[1]
+            text = answer[2] if len(answer) == 3 else answer[0]  # noqa: PLR2004  (status, headers, body) or (body, headers)
+            if int(headers.get("status", answer[0] if len(answer) == 3 else 200)) >= 300:  # noqa: PLR2004
+                return answer
+        if isinstance(text, (str, bytes)) and text[:1] in ("{", "[", b"{", b"["):
+            return json.loads(text)
+        return answer
+
+    def error(self, code: str, message: str) -> AwsError:
+        """Make the AWS error of this code, to be raised."""
+        return AwsError(code, message)
+
+    def _parse(self) -> dict[str, Any]:
+        model = get_service_model(self.service)
+        request = self._response.normalized_request
+        parser = PROTOCOL_PARSERS[determine_request_protocol(model, request.content_type)]
+        parsed = parser(model.operation_model(self.action), map_type=dict).parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.data,
+                "url_path": request.path,
+                "url_params": getattr(self._response, "uri_match", {}),
+            }
+        )
+        return dict(parsed or {})
+
+
+Operation: TypeAlias = Callable[[Call], Any]
+Interceptor: TypeAlias = Callable[[Call], None]
+
+_operations: dict[tuple[str, str], Operation] = {}
+_before: list[Interceptor] = []
+_after: list[Interceptor] = []
+_resets: list[Callable[[], None]] = []
+
+
+def operation(service: str, *actions: str) -> Callable[[Operation], Operation]:
+    """
+    Answer these operations of a service (botocore's name) with the decorated function.
+
+    The function returns the dict boto3 shall see, or what `Call.next` returned, or a finished
+    `(status, headers, body)`. A second registration replaces the first.
+    """
+
+    def register(function: Operation) -> Operation:
+        for action in actions:
+            get_service_model(service).operation_model(action)  # a misspelt name fails here
+            _operations[service, action] = function
+        return function
+
+    return register
+
+
+def on_reset(function: Callable[[], None]) -> Callable[[], None]:
+    """Call this function whenever the embedded AWS forgets everything: at each start and each stop."""
+    _resets.append(function)
+    return function
+
+
+def intercept(*, before: Interceptor | None = None, after: Interceptor | None = None) -> None:
+    """Look at every call before it is answered, or after; raising an `AwsError` is its answer then."""
+    if before is not None:
+        _before.append(before)
+    if after is not None:
+        _after.append(after)
+
+
+def add_paths(service: str, *patterns: str) -> None:
+    """
+    Make moto's URL matcher know paths it has none for (REST services only).
+
+    `service` is moto's package name; a pattern is a regular expression such as
+    `/v20190125/meshes/(?P<meshName>[^/]+)/virtualServices$`. Call it at import.
+    """
+    paths = importlib.import_module(f"moto.{service}.urls").url_paths
+    dispatch = next(iter(paths.values()))
+    for pattern in patterns:
+        paths["{0}" + pattern] = dispatch
+
+
+# -- the clock ----------------------------------------------------------------
+
+
+class Clock:
+    """
+    One thread that runs functions when their time has come, in a small pool.
+
+    What is planned with `later` is dropped when the clock stops; what is planned with `every`
+    is a standing order and runs again after each start. A function that raises is logged and
+    its error kept in `troubles`, so that a test or rehearsal can end red.
+    """
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+        self._standing: list[tuple[float, Callable[[], object]]] = []
+        self._due: list[tuple[float, int, int, Callable[[], object]]] = []
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+        self._generation = 0  # a stop and a start make what was planned before void
+        self._running = False
+        self._thread: threading.Thread | None = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def start(self) -> None:
+        """Begin; starting a running clock changes nothing."""
+        with self._changed:
+            if self._running:
+                return
+            self._running = True
+            self._generation += 1
+            self._due.clear()
+            self.troubles.clear()
+            self._pool = ThreadPoolExecutor(16, thread_name_prefix="embedded-aws")
+            self._thread = threading.Thread(target=self._run, name="embedded-aws-clock", daemon=True)
+            self._thread.start()
+            for seconds, function in self._standing:
+                self._plan_again(seconds, function, self._generation)
+
+    def stop(self) -> None:
+        """Drop all that is planned and wait for what runs; stopping a stopped clock changes nothing."""
+        with self._changed:
+            if not self._running:
+                return
+            self._running = False
+            self._generation += 1
+            self._due.clear()
+            self._changed.notify_all()
+            thread, pool = self._thread, self._pool
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def later(self, seconds: float, function: Callable[[], object]) -> None:
+        """Run the function once, after so many real seconds; a stopped clock drops it."""
+        with self._changed:
+            if self._running:
+                self._push(seconds, function, self._generation)
+
+    def every(self, seconds: float, function: Callable[[], object]) -> None:
+        """Run the function again and again, so many real seconds after each of its ends, whenever the clock runs."""
+        with self._changed:
+            self._standing.append((seconds, function))
+            if self._running:
+                self._plan_again(seconds, function, self._generation)
+
+    def soon(self, function: Callable[[], object]) -> None:
+        """Run the function at once, in the background; a stopped clock drops it."""
+        self.later(0, function)
+
+    def _push(self, seconds: float, function: Callable[[], object], generation: int) -> None:
+        if self._running and generation == self._generation:
+            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), generation, function))
+            self._changed.notify()
+
+    def _plan_again(self, seconds: float, function: Callable[[], object], generation: int) -> None:
+        def once() -> None:
+            try:
+                function()
+            finally:
+                with self._changed:
+                    self._push(seconds, once, generation)
+
+        self._push(seconds, once, generation)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while self._running and (not self._due or self._due[0][0] > time.monotonic()):
+                    wait = self._due[0][0] - time.monotonic() if self._due else None
+                    self._changed.wait(None if wait is None else max(0.001, wait))
+                if not self._running:
+                    return
+                _, _, _, function = heapq.heappop(self._due)
+                pool = self._pool
+            if pool is not None:
+                pool.submit(self._guarded, function)
+
+    def _guarded(self, function: Callable[[], object]) -> None:
+        try:
+            function()
+        except Exception as trouble:  # one failure must not end the clock
+            logger.exception("a planned function failed")
+            self.troubles.append(f"{type(trouble).__name__}: {trouble}")
+
+
+clock = Clock()
+later = clock.later
+every = clock.every
+soon = clock.soon
+
+
+# -- the patch ----------------------------------------------------------------
+
+_moto_call_action = BaseResponse.call_action
+_moto_reset = BackendDict.reset
+
+
+def _call_action(response: Any) -> Any:
+    service, action = response.boto3_service_name, response._get_action()  # noqa: SLF001
+    answer = _operations.get((service, action))
+    if answer is None and not _before and not _after:
+        return _moto_call_action(response)
+    call = Call(response, service, action)
+    try:
+        for look in _before:
+            look(call)
+        result = answer(call) if answer is not None else _moto_call_action(response)
+        for look in _after:
+            look(call)
+    except ServiceException as refused:
+        result = ActionResult(refused)
+    except HTTPException as refused:
+        headers: dict[str, Any] = dict(refused.get_headers() or [])
+        headers["status"] = refused.code
+        result = (refused.description, headers)
+    if isinstance(result, tuple) and len(result) == 3:  # noqa: PLR2004  (status, headers, body)
+        if answer is None:
+            return result
+        result[1].setdefault("status", result[0])
+    if isinstance(result, (tuple, str)) or result is None:
+        status, headers, body = response._transform_response(  # noqa: SLF001
+            response.response_headers, (result, {}) if isinstance(result, str) else result
+        )
+    else:
+        wrapped = result if isinstance(result, ActionResult) else ActionResult(result)
+        status, headers, body = response.serialized(wrapped)
+        if isinstance(wrapped.result, ServiceException):
+            headers["status"] = status
+    headers, body = response._enrich_response(headers, body)  # noqa: SLF001
+    return status, headers, body
+
+
+def forget() -> None:
+    """Forget everything the overlays keep; moto's own reset comes through here too."""
+    for function in _resets:
+        function()
+
+
+def _reset() -> None:
+    forget()
+    _moto_reset()
+
+
+def install() -> None:
+    """Patch moto so that registered operations are asked first; doing it twice changes nothing."""
+    BaseResponse.call_action = _call_action
+    BackendDict.reset = staticmethod(_reset)
