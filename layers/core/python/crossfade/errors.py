@@ -24,6 +24,8 @@ Every error Crossfade raises on purpose.
     + Fenced                    a rollback has begun since this executor was started
   x TryAgain                    the world was busy; the state machine retries
     + EdgeBusy                  the edge is still applying an earlier change
+    + JournalBusy               the journal's table is throttled or contended
+    + ExecutionsBusy            Step Functions throttles a start or an answer
     + GreenNotReady             green is not there yet; look again later
     + NotConfirmed              an edge does not yet hold what was written to it
 
@@ -122,6 +124,14 @@ class TryAgain(CrossfadeError):
 
 class EdgeBusy(TryAgain):
     """The edge is still applying an earlier change."""
+
+
+class JournalBusy(TryAgain):
+    """The journal's table is throttled or contended."""
+
+
+class ExecutionsBusy(TryAgain):
+    """Step Functions throttles a start or an answer."""
 
 
 class GreenNotReady(TryAgain):

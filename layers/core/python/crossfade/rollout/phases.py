@@ -8,7 +8,11 @@ holds the control share while a little blue is left to compare with; WATCHING ho
 RETIRING, the point of no return, and DONE.
 
 From every phase up to WATCHING the way leads back: ROLLING_BACK restores the edges,
-ROLLED_BACK is where it ends, with all traffic on blue. HELD waits for a person.
+ROLLED_BACK is where it ends, with all traffic on blue; from there it may be opened
+again, under a higher fence. HELD waits for a person.
+
+A ladder may begin with any kind of rung, and another edge may be at an earlier one, so
+CLIMBING, BAKING and WATCHING are open to one another.
 
 The table below is the truth; the diagram in `docs/` is drawn from it.
 """
@@ -39,15 +43,15 @@ class Phase(StrEnum):
 _ONWARD: dict[Phase, frozenset[Phase]] = {
     Phase.PLANNED: frozenset({Phase.CREATING}),
     Phase.CREATING: frozenset({Phase.READY, Phase.HELD}),
-    Phase.READY: frozenset({Phase.CLIMBING, Phase.HELD}),
+    Phase.READY: frozenset({Phase.CLIMBING, Phase.BAKING, Phase.WATCHING, Phase.HELD}),
     Phase.CLIMBING: frozenset({Phase.BAKING, Phase.WATCHING, Phase.HELD}),
     Phase.BAKING: frozenset({Phase.CLIMBING, Phase.WATCHING, Phase.HELD}),
-    Phase.WATCHING: frozenset({Phase.CLIMBING, Phase.RETIRING, Phase.HELD}),
+    Phase.WATCHING: frozenset({Phase.CLIMBING, Phase.BAKING, Phase.RETIRING, Phase.HELD}),
     Phase.RETIRING: frozenset({Phase.DONE}),
     Phase.DONE: frozenset(),
-    Phase.HELD: frozenset({Phase.CREATING, Phase.CLIMBING, Phase.BAKING, Phase.WATCHING}),
+    Phase.HELD: frozenset({Phase.CREATING, Phase.READY, Phase.CLIMBING, Phase.BAKING, Phase.WATCHING}),
     Phase.ROLLING_BACK: frozenset({Phase.ROLLED_BACK}),
-    Phase.ROLLED_BACK: frozenset(),
+    Phase.ROLLED_BACK: frozenset({Phase.CREATING}),
 }
 
 BEYOND_RETURN = frozenset({Phase.RETIRING, Phase.DONE})

@@ -1,0 +1,35 @@
+"""What Crossfade tells people, and the port through which it does."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from pydantic import AwareDatetime
+
+from crossfade.plan.document import Frozen
+from crossfade.rollout.phases import Phase
+
+What = Literal["completed", "rolling_back", "rolled_back", "held", "stuck"]
+
+
+class Notice(Frozen):
+    """One thing a person should know about a migration."""
+
+    migration: str
+    what: What
+    phase: Phase
+    reason: str
+    at: AwareDatetime
+
+    @property
+    def headline(self) -> str:
+        """Return the notice in one line."""
+        return f"Crossfade: {self.migration} {self.what.replace('_', ' ')}"
+
+
+class Notices(Protocol):
+    """Where notices go."""
+
+    def tell(self, notice: Notice) -> None:
+        """Hand a notice on. Telling the same twice costs a reader a glance and nothing else."""
+        ...

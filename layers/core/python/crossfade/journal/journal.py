@@ -1,0 +1,136 @@
+"""The journal: a migration's memory, and the only place where two executors meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token
+from crossfade.rollout.phases import Phase
+
+
+class Journal(Protocol):
+    """
+    What a migration remembers.
+
+    Every write is conditional and may be repeated. A write that carries a fence is
+    refused once the fence has risen, in the same transaction that would have made it.
+    Reads see every write that was answered before them.
+
+    Every implementation must pass `tests/contract/test_journal.py`. All methods raise
+    JournalBusy when the store is throttled or contended.
+    """
+
+    def open(self, record: MigrationRecord, edges: Sequence[EdgeRecord]) -> MigrationRecord:
+        """
+        Begin a migration and take its edges, all or nothing; return the record as kept.
+
+        Opening again by the same execution changes nothing: the first way back stays.
+        A migration that was rolled back may be opened again; its fence rises by one.
+
+        Raises:
+            EdgeOwned: another migration owns one of the edges and is not closed, or
+                another execution has this migration open.
+            Fenced: this execution opened it, and a rollback has begun since.
+            InvalidTransition: the migration is beyond its point of no return.
+        """
+        ...
+
+    def read(self, migration: str) -> MigrationRecord:
+        """
+        Return where the migration is.
+
+        Raises:
+            UnknownMigration: no such migration was ever opened.
+        """
+        ...
+
+    def edges(self, migration: str) -> tuple[EdgeRecord, ...]:
+        """Return the migration's edges, by name; none for an unknown migration."""
+        ...
+
+    def edge(self, migration: str, name: str) -> EdgeRecord:
+        """
+        Return one edge.
+
+        Raises:
+            UnknownEdge: the migration owns no edge of this name.
+        """
+        ...
+
+    def put_edge(self, edge: EdgeRecord, *, fence: int) -> None:
+        """
+        Replace what is kept of an edge the migration owns.
+
+        Raises:
+            Fenced: the fence has risen above `fence`.
+            UnknownEdge: the migration owns no edge of this name.
+        """
+        ...
+
+    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime) -> MigrationRecord:
+        """
+        Move to a phase, and note it; entering the phase one is in changes nothing.
+
+        Raises:
+            Fenced: the fence has risen above `fence`.
+            InvalidTransition: the phase table has no such move.
+            UnknownMigration: no such migration.
+        """
+        ...
+
+    def append(self, entry: Entry, *, fence: int | None = None) -> str:
+        """
+        Add an entry and return its id, by which a result names its intent.
+
+        Raises:
+            Fenced: `fence` is given and is not the migration's; nothing was written.
+        """
+        ...
+
+    def entries(self, migration: str) -> tuple[Entry, ...]:
+        """Return the story, oldest first."""
+        ...
+
+    def raise_fence(self, migration: str, *, seen: int, reason: str, at: datetime) -> MigrationRecord:
+        """
+        Shut out every executor that carries `seen`, and enter ROLLING_BACK.
+
+        When the fence is no longer `seen`, someone else was faster: nothing changes,
+        and the record as it is now is returned.
+
+        Raises:
+            BlueIsGone: the migration has begun to retire blue.
+            UnknownMigration: no such migration.
+        """
+        ...
+
+    def set_climb(self, migration: str, climb: str, *, fence: int) -> None:
+        """
+        Remember the execution that climbs now, so that a rollback can stop it.
+
+        Raises:
+            Fenced: the fence has risen above `fence`.
+        """
+        ...
+
+    def index(self, resource: str, migration: str) -> None:
+        """Remember that news of a resource (see `journal.model`) concern a migration."""
+        ...
+
+    def migrations_of(self, resource: str) -> tuple[str, ...]:
+        """Return the migrations that a resource concerns, open or closed."""
+        ...
+
+    def keep_token(self, token: Token) -> None:
+        """Keep the token that waits for a resource; the newest replaces the one before."""
+        ...
+
+    def token(self, resource: str) -> Token | None:
+        """Return the token that waits for a resource."""
+        ...
+
+    def drop_token(self, resource: str, token: str) -> None:
+        """Forget a token that was answered; another one kept meanwhile stays."""
+        ...

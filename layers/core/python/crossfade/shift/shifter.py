@@ -1,0 +1,131 @@
+"""The ports to an edge: how it is found, divided between blue and green, and put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+from crossfade.journal.model import EdgeRecord, FoundEdge, StoredRequest
+from crossfade.plan.document import EdgePlan
+from crossfade.shift.share import Share
+
+
+class TrafficShifter(Protocol):
+    """
+    An edge that divides requests between blue and green.
+
+    An edge may have several rules, shifted as one. Weights never sum to zero, and no
+    end without a healthy target is given a share. What else a rule forwards to keeps
+    its part; what else a rule does is kept whole.
+
+    Every implementation must pass `tests/contract/test_traffic_shifter.py`. Every
+    method raises EdgeBusy when AWS throttles it.
+    """
+
+    @property
+    def ceiling(self) -> Share:
+        """The largest share green can hold here."""
+        ...
+
+    @property
+    def settle(self) -> timedelta:
+        """How long after a change some clients still follow the old split."""
+        ...
+
+    def shares(self) -> tuple[Share, ...]:
+        """
+        Return what green holds on each rule now, unjudged; NONE where it is no end.
+
+        For an intent or a rollback, which must be able to look at an edge in any state.
+        """
+        ...
+
+    def green(self) -> Share:
+        """
+        Return the share green holds now, read from AWS and not remembered.
+
+        Raises:
+            EdgeChanged: the rules disagree, one is gone, or blue or green is no end of it.
+        """
+        ...
+
+    def set_green(self, share: Share) -> Share:
+        """
+        Give green this share and blue the rest; return the share really held, read back.
+
+        Setting the share already held changes nothing. A set that was cut short
+        between two rules is completed by setting the same share again. The share
+        held differs from `share` by at most 40 basis points, and is neither nothing
+        nor all unless `share` is.
+
+        Raises:
+            UnreachableGoal: `share` lies above `ceiling`, or the edge's weights are too coarse for it.
+            GreenNotReady: green has no healthy target.
+            BlueUnhealthy: blue would keep a share and has no healthy target.
+            EdgeChanged: someone else changes the edge.
+            NotConfirmed: the edge does not yet hold what was written.
+        """
+        ...
+
+    def withdraw(self) -> Share:
+        """
+        Take every share from green and give it to blue; return NONE.
+
+        Works from whatever it finds: rules that disagree, drifted, half written or
+        deleted. Any number of times; a green without a share is left as it is.
+
+        Raises:
+            BlueUnhealthy: green holds a share, and blue has no healthy target to take it.
+            NotConfirmed: the edge does not yet hold what was written.
+        """
+        ...
+
+    def way_back(self) -> tuple[StoredRequest, ...]:
+        """
+        Return the calls that restore the edge as it is now, with green at zero.
+
+        Raises:
+            EdgeChanged: a rule is gone.
+        """
+        ...
+
+
+class Edges(Protocol):
+    """
+    The account's edges. Every implementation must pass `tests/contract/test_traffic_shifter.py`.
+
+    Every method raises EdgeBusy when AWS throttles it.
+    """
+
+    def find(self, plan: EdgePlan) -> FoundEdge:
+        """
+        Scan for every listener and rule that leads to the plan's blue target group.
+
+        Raises:
+            UnknownEdge: there is no such target group, or nothing leads to it.
+            EdgeChanged: the scan finds other rules than the plan names, stickiness that
+                would hold users on one side, or green with a share already.
+        """
+        ...
+
+    def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
+        """
+        Make green's target group, blue's copy in every attribute, and add it to each rule at weight 0.
+
+        Idempotent: one that exists and carries these tags is finished, and the same
+        record is returned, to be put in the journal.
+
+        Raises:
+            EdgeOwned: a target group of this name exists and does not carry these tags.
+            EdgeChanged: a rule is not as it was found.
+        """
+        ...
+
+    def shifter(self, edge: FoundEdge) -> TrafficShifter:
+        """Return what shifts this edge."""
+        ...
+
+    def healthy_targets(self, target_group_arn: str) -> int:
+        """Return how many targets of a target group answer their health checks."""
+        ...
