@@ -78,23 +78,23 @@ def load_yaml(text: str, path: str) -> object:
         raise BadInput(f"{path}: larger than {LARGEST_BYTES:,} bytes; no template is")
     try:
         if text.lstrip().startswith(("{", "[")):
-            return _bounded(_json(text), path)
+            return _bounded(_json(text, path), path)
         _check_depth(text, path)
         return _bounded(yaml.load(text, Loader=_Loader), path)  # noqa: S506 — a safe loader, see above
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}" if mark else path
+        place = f"{path}:{mark.line + 1}" if mark is not None else path
         raise BadInput(f"{place}: not readable as YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: not readable as YAML or JSON: {_first_line(error)}") from error
 
 
-def _json(text: str) -> object:
+def _json(text: str, path: str) -> object:
     """Read JSON; what is YAML's flow style instead is left to the YAML reader."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:
-        _check_depth(text, "")
+        _check_depth(text, path)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 — a safe loader, see above
 
 
@@ -104,7 +104,7 @@ def _check_depth(text: str, path: str) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                raise BadInput(f"{path}:{event.start_mark.line + 1}: nested more than {_DEEPEST} levels deep")
+                raise BadInput(f"{path}: nested more than {_DEEPEST} levels deep")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
 
