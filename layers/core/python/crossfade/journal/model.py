@@ -42,6 +42,8 @@ class MigrationRecord(Frozen):
     climb: str | None = None
     reason: str | None = None
     settle_seconds: Seconds = 0
+    confirm_seconds: Seconds = Field(default=60, description="From the plan's timings; `roll_back` reads it here")
+    restore_retry_seconds: int = Field(default=10, ge=1, description="As above")
 
 
 class StoredRequest(Frozen):
