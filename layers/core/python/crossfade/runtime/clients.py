@@ -1,0 +1,85 @@
+"""
+boto3 clients, one of each kind in a warm function.
+
+boto3 is imported with the first client, not with the module, since it is most of a cold
+start. Retries are few and short: the state machines retry, and they are patient.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_servicediscovery import ServiceDiscoveryClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+@lru_cache(maxsize=None)
+def _client(service: str) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    limits = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=5)
+    return boto3.client(service, config=limits)  # type: ignore[call-overload]  # one place for every kind
+
+
+def cloudwatch() -> CloudWatchClient:
+    """Return the CloudWatch client."""
+    client: CloudWatchClient = _client("cloudwatch")
+    return client
+
+
+def dynamodb() -> DynamoDBClient:
+    """Return the DynamoDB client."""
+    client: DynamoDBClient = _client("dynamodb")
+    return client
+
+
+def ecs() -> ECSClient:
+    """Return the ECS client."""
+    client: ECSClient = _client("ecs")
+    return client
+
+
+def elbv2() -> ElasticLoadBalancingv2Client:
+    """Return the Elastic Load Balancing client."""
+    client: ElasticLoadBalancingv2Client = _client("elbv2")
+    return client
+
+
+def logs() -> CloudWatchLogsClient:
+    """Return the CloudWatch Logs client."""
+    client: CloudWatchLogsClient = _client("logs")
+    return client
+
+
+def s3() -> S3Client:
+    """Return the S3 client."""
+    client: S3Client = _client("s3")
+    return client
+
+
+def servicediscovery() -> ServiceDiscoveryClient:
+    """Return the Cloud Map client."""
+    client: ServiceDiscoveryClient = _client("servicediscovery")
+    return client
+
+
+def sns() -> SNSClient:
+    """Return the SNS client."""
+    client: SNSClient = _client("sns")
+    return client
+
+
+def stepfunctions() -> SFNClient:
+    """Return the Step Functions client."""
+    client: SFNClient = _client("stepfunctions")
+    return client
