@@ -7,6 +7,7 @@ the fields are an interface: see `journal/dynamodb.py` for keys and attributes.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -129,6 +130,26 @@ class Token(Frozen):
     token: str
     at: AwareDatetime
     deployment: str | None = None
+
+
+MOST_DETAIL_BYTES = 60_000
+"""Entries stay far below DynamoDB's 400 KB an item, so that a story reads quickly."""
+
+MOST_REASON_CHARACTERS = 1_000
+
+
+def bounded_detail(detail: dict[str, Any]) -> dict[str, Any]:
+    """Return the detail, or only its beginning and its size where it is larger than an entry may be."""
+    text = json.dumps(detail, sort_keys=True, ensure_ascii=False)
+    size = len(text.encode())
+    return detail if size <= MOST_DETAIL_BYTES else {"too_large_bytes": size, "begins": text[:2_000]}
+
+
+def bounded_reason(reason: str) -> str:
+    """Return the reason, cut where it is longer than a record may hold."""
+    if len(reason) <= MOST_REASON_CHARACTERS:
+        return reason
+    return reason[: MOST_REASON_CHARACTERS - 1] + "…"
 
 
 def service_resource(cluster: str, name: str) -> str:

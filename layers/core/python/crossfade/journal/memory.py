@@ -1,0 +1,155 @@
+"""The journal in memory: the same promises as the table's, for tests and for trying things out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from threading import RLock
+
+from crossfade.errors import BlueIsGone, EdgeOwned, Fenced, UnknownEdge, UnknownMigration
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_detail, bounded_reason
+from crossfade.journal.opening import opening
+from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
+
+
+class MemoryJournal:
+    """A `Journal` that is gone when the process is. One lock makes every method a transaction."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._records: dict[str, MigrationRecord] = {}
+        self._edges: dict[str, dict[str, EdgeRecord]] = {}
+        self._owners: dict[str, str] = {}
+        self._entries: list[tuple[str, Entry]] = []
+        self._index: dict[str, dict[str, None]] = {}
+        self._tokens: dict[str, Token] = {}
+
+    def open(self, record: MigrationRecord, edges: Sequence[EdgeRecord]) -> MigrationRecord:
+        with self._lock:
+            found = self._records.get(record.migration)
+            written = opening(record, found)
+            if written is None:
+                return self.read(record.migration)
+            for edge in edges:
+                for rule in edge.resolved.rules:
+                    self._refuse_foreign(edge.name, self._owners.get(rule.arn), record.migration)
+            self._owners = {arn: owner for arn, owner in self._owners.items() if owner != record.migration}
+            self._owners |= {rule.arn: record.migration for edge in edges for rule in edge.resolved.rules}
+            self._records[record.migration] = written
+            self._edges[record.migration] = {edge.name: edge for edge in edges}
+            self._note(written, record.opened_at, "opened", {"execution": record.execution})
+            return written
+
+    def _refuse_foreign(self, edge: str, owner: str | None, migration: str) -> None:
+        if owner in {None, migration}:
+            return
+        other = self._records[str(owner)]
+        if other.phase not in CLOSED:
+            raise EdgeOwned(f"edge {edge} is owned by migration {owner}, which is {other.phase}")
+
+    def read(self, migration: str) -> MigrationRecord:
+        with self._lock:
+            if migration not in self._records:
+                raise UnknownMigration(migration)
+            return self._records[migration]
+
+    def edges(self, migration: str) -> tuple[EdgeRecord, ...]:
+        with self._lock:
+            kept = self._edges.get(migration, {})
+            return tuple(kept[name] for name in sorted(kept))
+
+    def edge(self, migration: str, name: str) -> EdgeRecord:
+        with self._lock:
+            kept = self._edges.get(migration, {})
+            if name not in kept:
+                raise UnknownEdge(f"migration {migration} owns no edge {name}")
+            return kept[name]
+
+    def put_edge(self, edge: EdgeRecord, *, fence: int) -> None:
+        with self._lock:
+            self._fenced(edge.migration, fence)
+            self.edge(edge.migration, edge.name)
+            self._edges[edge.migration][edge.name] = edge
+
+    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime) -> MigrationRecord:
+        with self._lock:
+            record = self._fenced(migration, fence)
+            if record.phase == phase:
+                return record
+            entered = record.model_copy(update={"phase": move(record.phase, phase)})
+            self._records[migration] = entered
+            self._note(entered, at, "entered", {"from": record.phase.value, "to": phase.value})
+            return entered
+
+    def append(self, entry: Entry, *, fence: int | None = None) -> str:
+        with self._lock:
+            if fence is not None:
+                self._fenced(entry.migration, fence)
+            written = f"{entry.at.isoformat()}#{len(self._entries):012d}"
+            self._entries.append((written, entry.model_copy(update={"detail": bounded_detail(entry.detail)})))
+            return written
+
+    def entries(self, migration: str) -> tuple[Entry, ...]:
+        with self._lock:
+            mine = [(key, entry) for key, entry in self._entries if entry.migration == migration]
+            return tuple(entry for _, entry in sorted(mine, key=lambda pair: pair[0]))
+
+    def raise_fence(self, migration: str, *, seen: int, reason: str, at: datetime) -> MigrationRecord:
+        with self._lock:
+            record = self.read(migration)
+            if record.phase in BEYOND_RETURN:
+                raise BlueIsGone(f"{migration} is {record.phase}: there is no blue to go back to")
+            if record.fence != seen:
+                return record
+            raised = record.model_copy(
+                update={"phase": Phase.ROLLING_BACK, "fence": seen + 1, "reason": bounded_reason(reason)}
+            )
+            self._records[migration] = raised
+            self._note(raised, at, "fence raised", {"from": record.phase.value, "reason": raised.reason})
+            return raised
+
+    def set_climb(self, migration: str, climb: str, *, fence: int) -> None:
+        with self._lock:
+            record = self._fenced(migration, fence)
+            self._records[migration] = record.model_copy(update={"climb": climb})
+
+    def index(self, resource: str, migration: str) -> None:
+        with self._lock:
+            self._index.setdefault(resource, {})[migration] = None
+
+    def migrations_of(self, resource: str) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(sorted(self._index.get(resource, {})))
+
+    def keep_token(self, token: Token) -> None:
+        with self._lock:
+            self._tokens[token.resource] = token
+
+    def token(self, resource: str) -> Token | None:
+        with self._lock:
+            return self._tokens.get(resource)
+
+    def drop_token(self, resource: str, token: str) -> None:
+        with self._lock:
+            kept = self._tokens.get(resource)
+            if kept is not None and kept.token == token:
+                del self._tokens[resource]
+
+    def _fenced(self, migration: str, fence: int) -> MigrationRecord:
+        record = self.read(migration)
+        if record.fence != fence:
+            raise Fenced(f"{migration}: fence {fence} is carried, {record.fence} stands")
+        return record
+
+    def _note(self, record: MigrationRecord, at: datetime, what: str, detail: dict[str, str | None]) -> None:
+        self.append(
+            Entry(
+                migration=record.migration,
+                at=at,
+                kind="note",
+                what=what,
+                subject=record.migration,
+                detail=dict(detail),
+                fence=record.fence,
+            )
+        )
