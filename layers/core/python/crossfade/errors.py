@@ -26,6 +26,9 @@ Every error Crossfade raises on purpose.
     + EdgeBusy                  the edge is still applying an earlier change
     + JournalBusy               the journal's table is throttled or contended
     + ExecutionsBusy            Step Functions throttles a start or an answer
+    + EcsBusy                   ECS or Cloud Map throttles, or is still making what was asked for
+    + MetricsBusy               CloudWatch throttles
+    + LogsBusy                  CloudWatch Logs throttles
     + GreenNotReady             green is not there yet; look again later
     + NotConfirmed              an edge does not yet hold what was written to it
 
@@ -132,6 +135,18 @@ class JournalBusy(TryAgain):
 
 class ExecutionsBusy(TryAgain):
     """Step Functions throttles a start or an answer."""
+
+
+class EcsBusy(TryAgain):
+    """ECS or Cloud Map throttles, or is still making what was asked for."""
+
+
+class MetricsBusy(TryAgain):
+    """CloudWatch throttles."""
+
+
+class LogsBusy(TryAgain):
+    """CloudWatch Logs throttles."""
 
 
 class GreenNotReady(TryAgain):

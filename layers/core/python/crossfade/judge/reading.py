@@ -1,0 +1,158 @@
+"""
+What was read, before anyone has an opinion on it.
+
+Readings hold closed buckets only, numbers as whole counts and times in whole seconds,
+so that a judgement can be made again, to the digit, from what the journal keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from math import isfinite
+from typing import NamedTuple
+
+from pydantic import AwareDatetime, Field
+
+from crossfade.plan.document import Frozen
+
+
+class Colour(StrEnum):
+    """Blue is the side of today, green the one on Service Connect."""
+
+    BLUE = "blue"
+    GREEN = "green"
+
+
+class Count(NamedTuple):
+    """
+    What one colour served in one bucket: requests, and errors among them.
+
+    Errors may exceed requests by a few, since a request is counted when it comes and an
+    error when it goes.
+    """
+
+    requests: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One closed metric period. None is no data, which is not the same as nothing served."""
+
+    start: datetime
+    blue: Count | None
+    green: Count | None
+
+    def of(self, colour: Colour) -> Count | None:
+        """Return this colour's count."""
+        return self.blue if colour is Colour.BLUE else self.green
+
+
+class Window(Frozen):
+    """
+    Consecutive closed metric periods, the first beginning at `start`.
+
+    `rows` are (blue requests, blue errors, green requests, green errors), None where
+    CloudWatch has no datapoint: short, because every look stores them.
+    """
+
+    start: AwareDatetime
+    period_seconds: int = Field(ge=1)
+    rows: tuple[tuple[int | None, int | None, int | None, int | None], ...] = ()
+
+    def buckets(self) -> tuple[Bucket, ...]:
+        """Return the periods, oldest first."""
+        return tuple(
+            Bucket(
+                start=self.start + timedelta(seconds=self.period_seconds * at),
+                blue=_count(blue_requests, blue_errors),
+                green=_count(green_requests, green_errors),
+            )
+            for at, (blue_requests, blue_errors, green_requests, green_errors) in enumerate(self.rows)
+        )
+
+    @classmethod
+    def of(cls, buckets: Sequence[Bucket], *, start: datetime, period_seconds: int) -> Window:
+        """Return a window of these buckets, which must follow each other from `start` on."""
+        assert all(bucket.start == start + timedelta(seconds=period_seconds * at) for at, bucket in enumerate(buckets))
+        nothing = (None, None)
+        return cls(
+            start=start,
+            period_seconds=period_seconds,
+            rows=tuple((*(bucket.blue or nothing), *(bucket.green or nothing)) for bucket in buckets),
+        )
+
+
+class Ejection(Frozen):
+    """A green proxy put a task out of use, and meant it (`enforced`)."""
+
+    at: AwareDatetime
+    cluster: str = Field(description="Envoy's name of the upstream: the endpoint that was called")
+    host: str = Field(description="IP and port of the task")
+    kind: str = Field(description="Envoy's outlier type, CONSECUTIVE_5XX for one")
+
+
+class AlarmState(StrEnum):
+    """A CloudWatch alarm's state, in CloudWatch's words; MISSING is ours, for one that is not there."""
+
+    OK = "OK"
+    ALARM = "ALARM"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+    MISSING = "MISSING"
+
+
+class Readings(Frozen):
+    """
+    All that one look saw. `faults` are reasons, in words, why it may not have seen everything.
+
+    `unread_seconds` is how long looks have had a fault without a break before this one.
+    """
+
+    window: Window
+    ejections: tuple[Ejection, ...] = ()
+    alarms: dict[str, AlarmState] = Field(default_factory=dict)
+    faults: tuple[str, ...] = ()
+    unread_seconds: int = Field(default=0, ge=0)
+
+
+def closed_periods(since: datetime, now: datetime, *, period_seconds: int, lag_seconds: int) -> tuple[datetime, int]:
+    """
+    Return where the first whole period after `since` starts, and how many periods are closed by `now`.
+
+    A period is closed when it ended `lag_seconds` ago. Periods start at multiples of
+    their length since 1970, as CloudWatch's do.
+    """
+    first = -(-int(since.timestamp() * 1_000_000) // (period_seconds * 1_000_000)) * period_seconds
+    closed = int((now.timestamp() - lag_seconds - first) // period_seconds)
+    return datetime.fromtimestamp(first, UTC), max(0, closed)
+
+
+def counted(requests: float | None, errors: float | None) -> Count | None:
+    """
+    Return a bucket's count from two CloudWatch sums.
+
+    Without requests there is no count: CloudWatch publishes the errors' datapoint only
+    when there are some, so missing errors are 0 beside requests and unknown without.
+    A number that cannot be a count (negative, not finite, not whole) is no data either.
+    """
+    if requests is None or not _is_count(requests):
+        return None
+    if errors is not None and not _is_count(errors):
+        return None
+    return Count(int(requests), int(errors or 0))
+
+
+def states_of(names: Sequence[str], found: Mapping[str, str]) -> dict[str, AlarmState]:
+    """Return each named alarm's state, in the order of the names."""
+    return {name: AlarmState(found.get(name, AlarmState.MISSING)) for name in names}
+
+
+def _is_count(number: float) -> bool:
+    return isfinite(number) and number >= 0 and number == int(number)
+
+
+def _count(requests: int | None, errors: int | None) -> Count | None:
+    return None if requests is None or errors is None else Count(requests, errors)
