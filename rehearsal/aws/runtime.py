@@ -99,6 +99,7 @@ class StillRuntime:
         self._lock = threading.Lock()
 
     def start(self, spec: TaskSpec) -> TaskPlacement:
+        """Give every container port a number of its own and answer at once, or fail as told."""
         with self._lock:
             self.started.append(spec)
             if (reason := self._failing.get(spec.service)) is not None:
@@ -112,11 +113,13 @@ class StillRuntime:
         return TaskPlacement(ip="127.0.0.1", ports=ports)
 
     def stop(self, task_arn: str) -> None:
+        """Forget the task, and remember that it was asked to stop."""
         with self._lock:
             self.stopped.append(task_arn)
             self._running.pop(task_arn, None)
 
     def healthy(self, task_arn: str) -> bool:
+        """Whether the task runs and its service was not sickened."""
         with self._lock:
             spec = self._running.get(task_arn)
             return spec is not None and spec.service not in self._sick
@@ -138,6 +141,6 @@ class StillRuntime:
             self._sick.discard(service)
 
     def running(self, service: str) -> list[TaskSpec]:
-        """The tasks of `service` that were started and not stopped, oldest first."""
+        """Answer the tasks of `service` that were started and not stopped, oldest first."""
         with self._lock:
             return [spec for spec in self._running.values() if spec.service == service]
