@@ -1,0 +1,13 @@
+"""Check Service: read ECS when its event is late."""
+
+from __future__ import annotations
+
+from crossfade.connect.creation import CheckRequest, Checked, check
+from crossfade.runtime import parts
+from crossfade.runtime.step import step
+
+
+@step(CheckRequest)
+def handler(request: CheckRequest) -> Checked:
+    """See `crossfade.connect.creation.check`."""
+    return check(request, journal=parts.journal(), plans=parts.plans(), services=parts.services(), now=parts.now())

@@ -1,0 +1,22 @@
+"""Create Service: make one green service, whole, beside its blue one."""
+
+from __future__ import annotations
+
+from crossfade.connect.creation import CreateRequest, Created, create
+from crossfade.runtime import parts
+from crossfade.runtime.step import step
+
+
+@step(CreateRequest)
+def handler(request: CreateRequest) -> Created:
+    """See `crossfade.connect.creation.create`."""
+    return create(
+        request,
+        journal=parts.journal(),
+        plans=parts.plans(),
+        services=parts.services(),
+        namespaces=parts.namespaces(),
+        edges=parts.edges(),
+        executions=parts.executions(),
+        now=parts.now(),
+    )

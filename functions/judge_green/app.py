@@ -1,0 +1,21 @@
+"""Judge Green: may green have more, must it wait, or must it give back?"""
+
+from __future__ import annotations
+
+from crossfade.judge.action import JudgeRequest, Judged, judge_green
+from crossfade.runtime import parts
+from crossfade.runtime.step import step
+
+
+@step(JudgeRequest)
+def handler(request: JudgeRequest) -> Judged:
+    """See `crossfade.judge.action.judge_green`."""
+    return judge_green(
+        request,
+        journal=parts.journal(),
+        plans=parts.plans(),
+        metrics=parts.metrics(),
+        proxy_logs=parts.proxy_logs(),
+        alarms=parts.alarms(),
+        now=parts.now(),
+    )

@@ -1,0 +1,70 @@
+"""What a rehearsal says at its end; the shape of `crossfade rehearse --json`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from crossfade.plan.document import Frozen
+
+
+class Scenario(StrEnum):
+    """`healthy`: green is as good as blue. `sick`: green's tasks begin to fail once it has a share."""
+
+    HEALTHY = "healthy"
+    SICK = "sick"
+
+
+class ShareHeld(Frozen):
+    """What green was given, and when: seconds since the migration was started."""
+
+    at: float
+    green_percent: float
+
+
+class EdgeSummary(Frozen):
+    """An edge's way: every change of its weights, in order."""
+
+    name: str
+    kind: str
+    shares: tuple[ShareHeld, ...]
+    final_green_percent: float
+
+
+class Requests(Frozen):
+    """Every request the driver sent. `failed` is any answer of 500 and above, any other fault, and no answer at all."""
+
+    total: int
+    failed: int
+    blue: int
+    green: int
+    failed_blue: int
+    failed_green: int
+
+
+class Seconds(Frozen):
+    """Durations by the wall clock. The last two are None where nothing was broken."""
+
+    total: float
+    fault_to_decision: float | None = None
+    decision_to_zero: float | None = None
+
+
+class Summary(Frozen):
+    """A rehearsal's result. `passed` says whether the scenario ended as it should."""
+
+    scenario: Scenario
+    passed: bool
+    outcome: Literal["completed", "rolled_back", "held", "failed"]
+    reason: str
+    edges: tuple[EdgeSummary, ...]
+    requests: Requests
+    seconds: Seconds
+    state_transitions: int
+    history_events_max: int
+    time_scale: int
+    requests_per_second: int
+    seed: int
+    envoy_version: str
+    services_created: int
+    migration: str
