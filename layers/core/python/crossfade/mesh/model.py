@@ -1,0 +1,392 @@
+"""
+What the sources say: the mesh and the ECS side around it, as found.
+
+Every reader (CloudFormation, dumps, Terraform, a live account) produces this one model, so
+the drawing of a plan knows no format. App Mesh resources keep their whole `spec` in the
+API's own shape (lowerCamel keys) beside the few fields the translation reads, so that a
+field nobody reads can still be reported by `connect.fields`; nothing is dropped in silence.
+
+A text may hold `${…}` where files alone cannot know it, such as a generated name; `Found.unknown`
+says why, and a plan that would need it is refused with that sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Final
+
+Spec = Mapping[str, object]
+"""A resource's specification in the API's shape, intrinsics resolved."""
+
+_ENVOY_IMAGE: Final = "aws-appmesh-envoy"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the sources something was read: a file and a path inside it."""
+
+    file: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}"
+
+
+class Protocol(StrEnum):
+    """What a mesh listener speaks."""
+
+    HTTP = "http"
+    HTTP2 = "http2"
+    GRPC = "grpc"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """A listener's or route's timeouts in seconds; None where nothing is said, 0 for none at all."""
+
+    per_request_seconds: float | None = None
+    idle_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """A virtual node's own health check, done by its Envoy."""
+
+    protocol: Protocol
+    path: str | None
+    interval_millis: int | None
+    timeout_millis: int | None
+    healthy_threshold: int | None
+    unhealthy_threshold: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutlierDetection:
+    """When callers leave a host alone; durations in seconds."""
+
+    max_server_errors: int
+    interval_seconds: float
+    base_ejection_seconds: float
+    max_ejection_percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port on which a virtual node is reached."""
+
+    port: int
+    protocol: Protocol
+    timeouts: Timeouts = Timeouts()
+    health_check: HealthCheck | None = None
+    outlier_detection: OutlierDetection | None = None
+    pool: Spec | None = None
+    tls: Spec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualNode:
+    """
+    A group of tasks, or something outside ECS, that calls and is called.
+
+    `host` is the DNS name its tasks are registered under: a Cloud Map service and its
+    namespace, or the DNS hostname of the node.
+    """
+
+    name: str
+    mesh: str
+    listeners: tuple[Listener, ...]
+    backends: tuple[str, ...]
+    host: str | None
+    cloud_map_service: str | None
+    cloud_map_namespace: str | None
+    spec: Spec
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualRouter:
+    """A name behind which routes divide requests; its ports are the ones callers dial."""
+
+    name: str
+    mesh: str
+    ports: tuple[tuple[int, Protocol], ...]
+    spec: Spec
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedTarget:
+    """A virtual node to which a route sends part of its requests; `port` where the route names one."""
+
+    node: str
+    weight: int
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One rule of a router. `match` is the API's; a lower `priority` wins, None comes last."""
+
+    name: str
+    router: str
+    mesh: str
+    protocol: Protocol
+    priority: int | None
+    match: Spec
+    targets: tuple[WeightedTarget, ...]
+    timeouts: Timeouts
+    retry: Spec | None
+    spec: Spec
+    place: Place
+
+    @property
+    def catches_all(self) -> bool:
+        """Whether every request the router receives matches."""
+        said = {key: value for key, value in self.match.items() if value not in (None, [], {})}
+        prefix = said.pop("prefix", "/")
+        return prefix == "/" and not said
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualService:
+    """A name that callers dial, and the node or router behind it (neither when it leads nowhere)."""
+
+    name: str
+    mesh: str
+    node: str | None
+    router: str | None
+    spec: Spec
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualGateway:
+    """An Envoy at the mesh's border that lets requests in."""
+
+    name: str
+    mesh: str
+    spec: Spec
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRoute:
+    """One rule of a virtual gateway."""
+
+    name: str
+    gateway: str
+    mesh: str
+    virtual_service: str | None
+    spec: Spec
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """One App Mesh mesh. `egress` is ALLOW_ALL or DROP_ALL, the latter when nothing is said."""
+
+    name: str
+    egress: str
+    spec: Spec
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of a task definition, as far as a plan needs it."""
+
+    name: str
+    image: str
+    essential: bool
+    ports: tuple[int, ...]
+    port_names: Mapping[int, str]
+    environment: Mapping[str, str]
+    has_health_check: bool
+    memory_mib: int | None
+
+    @property
+    def mesh_resource(self) -> str | None:
+        """The App Mesh resource this container is the Envoy of: `mesh/NAME/virtualNode/NAME`, or an older form."""
+        for name in ("APPMESH_RESOURCE_ARN", "APPMESH_RESOURCE_NAME", "APPMESH_VIRTUAL_NODE_NAME"):
+            if self.environment.get(name):
+                return self.environment[name]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """A task definition. `app_ports` are the ones App Mesh's proxyConfiguration says the application serves."""
+
+    family: str
+    containers: tuple[Container, ...]
+    proxy_container: str | None
+    app_ports: tuple[int, ...]
+    network_mode: str | None
+    memory: str | None
+    place: Place
+
+    def container(self, name: str) -> Container | None:
+        """Return the container of this name."""
+        return next((each for each in self.containers if each.name == name), None)
+
+    def proxies(self) -> frozenset[str]:
+        """Return the names of the containers that are App Mesh's Envoy."""
+        return frozenset(
+            each.name
+            for each in self.containers
+            if each.name == self.proxy_container or each.mesh_resource or _ENVOY_IMAGE in each.image
+        )
+
+    @property
+    def mesh_resource(self) -> str | None:
+        """The App Mesh resource whose part these tasks play."""
+        return next((each.mesh_resource for each in self.containers if each.mesh_resource), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetAttachment:
+    """A target group an ECS service registers its tasks in."""
+
+    target_group: str
+    container: str | None
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EcsService:
+    """An ECS service. `task_definition` is a family; `registries` are Cloud Map service ARNs."""
+
+    name: str
+    cluster: str
+    task_definition: str
+    desired_count: int
+    targets: tuple[TargetAttachment, ...]
+    registries: tuple[str, ...]
+    grace_seconds: int
+    maximum_percent: int
+    controller: str
+    launch_type: str | None
+    has_service_connect: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TargetGroup:
+    """A load balancer's target group. `health_port` is a number or `traffic-port`."""
+
+    name: str
+    arn: str | None
+    port: int | None
+    health_path: str | None
+    health_port: str | None
+    sticky: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """A load balancer; `kind` is application, network or gateway. `full_name` is CloudWatch's dimension."""
+
+    name: str
+    kind: str
+    full_name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerRule:
+    """A listener's default action (`priority` "default") or one of its rules, and where it forwards to."""
+
+    load_balancer: str
+    listener_port: int
+    priority: str
+    target_groups: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A CloudWatch alarm of the operator's own, with every dimension its metrics name."""
+
+    name: str
+    dimensions: frozenset[tuple[str, str]]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class CloudMapService:
+    """A Cloud Map service of blue's: names that green must not take."""
+
+    name: str
+    namespace: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """
+    Everything the sources hold, in the order it was read.
+
+    `unknown` maps each `${…}` that stands for something files cannot know to the sentence
+    that says what it is and how to supply it. `notes` are remarks about the reading itself.
+    """
+
+    meshes: tuple[Mesh, ...] = ()
+    nodes: tuple[VirtualNode, ...] = ()
+    routers: tuple[VirtualRouter, ...] = ()
+    routes: tuple[Route, ...] = ()
+    virtual_services: tuple[VirtualService, ...] = ()
+    gateways: tuple[VirtualGateway, ...] = ()
+    gateway_routes: tuple[GatewayRoute, ...] = ()
+    services: tuple[EcsService, ...] = ()
+    task_definitions: tuple[TaskDefinition, ...] = ()
+    target_groups: tuple[TargetGroup, ...] = ()
+    load_balancers: tuple[LoadBalancer, ...] = ()
+    rules: tuple[ListenerRule, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    cloud_map_services: tuple[CloudMapService, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def in_mesh(self, mesh: str) -> Found:
+        """Return this with the App Mesh resources of one mesh only."""
+        return replace(
+            self,
+            meshes=tuple(each for each in self.meshes if each.name == mesh),
+            nodes=tuple(each for each in self.nodes if each.mesh == mesh),
+            routers=tuple(each for each in self.routers if each.mesh == mesh),
+            routes=tuple(each for each in self.routes if each.mesh == mesh),
+            virtual_services=tuple(each for each in self.virtual_services if each.mesh == mesh),
+            gateways=tuple(each for each in self.gateways if each.mesh == mesh),
+            gateway_routes=tuple(each for each in self.gateway_routes if each.mesh == mesh),
+        )
+
+    def mesh_names(self) -> tuple[str, ...]:
+        """Return the names of all meshes the sources define or place resources in, sorted."""
+        named = {each.name for each in self.meshes}
+        for group in (self.nodes, self.routers, self.routes, self.virtual_services, self.gateways):
+            named.update(_meshes_of(group))
+        return tuple(sorted(named))
+
+
+def _meshes_of(
+    group: Iterable[VirtualNode | VirtualRouter | Route | VirtualService | VirtualGateway],
+) -> Iterator[str]:
+    return (each.mesh for each in group)
+
+
+def merge(parts: Iterable[Found]) -> Found:
+    """Return one Found of several, in their order."""
+    parts = tuple(parts)
+    unknown: dict[str, str] = {}
+    for part in parts:
+        unknown.update(part.unknown)
+    gathered = {
+        each.name: tuple(item for part in parts for item in getattr(part, each.name))
+        for each in fields(Found)
+        if each.name != "unknown"
+    }
+    return Found(unknown=unknown, **gathered)
