@@ -1,0 +1,145 @@
+"""Reads CloudWatch: an edge's requests by target group, and the operator's own alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from crossfade.errors import MetricsBusy
+from crossfade.journal.model import AlbEdge
+from crossfade.judge.feeds import EdgeRead
+from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Window, counted, states_of
+from crossfade.judge.signal import EDGE_5XX, Metric
+from crossfade.throttles import is_busy
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+_NAMES_AT_ONCE = 100  # DescribeAlarms takes no more
+
+_Series = dict[datetime, float]
+
+
+class CloudWatchMetrics:
+    """`EdgeMetrics` from GetMetricData: four series in one call, and its further pages."""
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._client = client
+
+    def read(self, edge: AlbEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
+        """See `EdgeMetrics`."""
+        starts = [start + timedelta(seconds=period_seconds * at) for at in range(periods)]
+        if not starts:
+            return EdgeRead(Window(start=start, period_seconds=period_seconds))
+        end = start + timedelta(seconds=period_seconds * periods)
+        series, faults = self._series(_queries(edge, period_seconds), start, end)
+        if faults:
+            series = {}
+        buckets = [
+            Bucket(start=at, blue=_count(series, Colour.BLUE, at), green=_count(series, Colour.GREEN, at))
+            for at in starts
+        ]
+        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), faults)
+
+    def _series(
+        self, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
+    ) -> tuple[dict[str, _Series], tuple[str, ...]]:
+        series: dict[str, _Series] = {query["Id"]: {} for query in queries}
+        status: dict[str, str] = {query["Id"]: "no answer" for query in queries}
+        with _asking("GetMetricData"):
+            for page in self._client.get_paginator("get_metric_data").paginate(
+                MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+            ):
+                for result in page["MetricDataResults"]:
+                    name = result["Id"]
+                    series[name].update(zip(result.get("Timestamps", []), result.get("Values", []), strict=True))
+                    status[name] = result.get("StatusCode", "Complete")  # of a page with a next one: PartialData
+        return series, _faults(status)
+
+
+class CloudWatchAlarms:
+    """`Alarms` from DescribeAlarms."""
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._client = client
+
+    def states(self, names: Sequence[str]) -> dict[str, AlarmState]:
+        """See `Alarms`."""
+        found: dict[str, str] = {}
+        for first in range(0, len(names), _NAMES_AT_ONCE):
+            found.update(self._found(names[first : first + _NAMES_AT_ONCE]))
+        return states_of(names, found)
+
+    def in_alarm(self, names: Iterable[str]) -> frozenset[str]:
+        """See `Alarms`."""
+        states = self.states(sorted(set(names)))
+        return frozenset(name for name, state in states.items() if state is AlarmState.ALARM)
+
+    def _found(self, names: Sequence[str]) -> dict[str, str]:
+        found: dict[str, str] = {}
+        with _asking("DescribeAlarms"):
+            for page in self._client.get_paginator("describe_alarms").paginate(
+                AlarmNames=names,
+                AlarmTypes=["MetricAlarm", "CompositeAlarm"],  # without this, no composite ones
+            ):
+                found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("MetricAlarms", [])}
+                found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("CompositeAlarms", [])}
+        return found
+
+
+def _queries(edge: AlbEdge, period_seconds: int) -> list[MetricDataQueryTypeDef]:
+    groups = {Colour.BLUE: edge.blue_arn, Colour.GREEN: edge.green_arn}
+    return [
+        _query(f"{colour}_{what}", metric, edge.load_balancer_arn, group, period_seconds)
+        for colour, group in groups.items()
+        if group is not None
+        for what, metric in (("requests", EDGE_5XX.requests), ("errors", EDGE_5XX.errors))
+        if metric is not None
+    ]
+
+
+def _query(name: str, metric: Metric, load_balancer: str, group: str, period_seconds: int) -> MetricDataQueryTypeDef:
+    values = {"TargetGroup": group.rpartition(":")[2], "LoadBalancer": load_balancer.partition(":loadbalancer/")[2]}
+    return {
+        "Id": name,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": dimension, "Value": values[dimension]} for dimension in metric.dimensions],
+            },
+            "Period": period_seconds,
+            "Stat": "Sum",
+        },
+        "ReturnData": True,
+    }
+
+
+def _count(series: dict[str, _Series], colour: Colour, at: datetime) -> Count | None:
+    return counted(series.get(f"{colour}_requests", {}).get(at), series.get(f"{colour}_errors", {}).get(at))
+
+
+def _faults(status: dict[str, str]) -> tuple[str, ...]:
+    return tuple(
+        f"CloudWatch answered {code} for {name.replace('_', ' ')}"
+        for name, code in status.items()
+        if code != "Complete"
+    )
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (HTTPClientError, NoConnection) as cut:
+        raise MetricsBusy(f"{what}: no answer: {cut}") from cut
+    except ClientError as refused:
+        if is_busy(refused.response):
+            raise MetricsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
+        raise

@@ -1,0 +1,62 @@
+"""The ports to what is measured: an edge's requests, and the log of green's proxies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from crossfade.journal.model import AlbEdge
+from crossfade.judge.proxylog import LogLine
+from crossfade.judge.reading import Window
+
+
+class EdgeRead(NamedTuple):
+    """Both colours' counts, and the reasons why they may not be whole. With a reason there are no counts."""
+
+    window: Window
+    faults: tuple[str, ...] = ()
+
+
+class LogRead(NamedTuple):
+    """A log's lines, and the reasons why some may be missing."""
+
+    lines: tuple[LogLine, ...]
+    faults: tuple[str, ...] = ()
+
+
+class EdgeMetrics(Protocol):
+    """
+    What an edge's target groups served.
+
+    Every implementation must pass `tests/contract/test_readings.py`.
+    """
+
+    def read(self, edge: AlbEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
+        """
+        Return the counts of `periods` metric periods from `start`, which is a multiple of their length.
+
+        A period without a datapoint stays empty; see `judge.reading.counted`.
+
+        Raises:
+            MetricsBusy: CloudWatch throttles.
+        """
+        ...
+
+
+class ProxyLogs(Protocol):
+    """
+    What green's proxies wrote.
+
+    Every implementation must pass `tests/contract/test_readings.py`.
+    """
+
+    def read(self, group: str, *, since: datetime, until: datetime) -> LogRead:
+        """
+        Return the lines on outlier events from `since` up to `until`; other lines may be among them.
+
+        A log group that does not exist is a fault, not an empty log.
+
+        Raises:
+            LogsBusy: CloudWatch Logs throttles.
+        """
+        ...
