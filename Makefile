@@ -58,8 +58,9 @@ venv: $(READY)  ## Make the virtual environment; the `crossfade` command is in .
 
 $(READY): requirements-dev.txt requirements-uv.txt pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo 'no Python 3.11 or later starts as python3.11 or python3: install one, or set PYTHON=' >&2; exit 1; fi
-	@[ -x $(VENV)/bin/python ] && $(VENV)/bin/python -c 'import pip' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV)
-	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt || echo 'no uv: pip installs, which takes longer'
+	@$(VENV)/bin/python -c '' 2>/dev/null || "$(PYTHON)" -m venv --clear $(VENV)
+	@[ -x $(VENV)/bin/uv ] || $(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt \
+		|| echo 'uv cannot be had; pip installs, which takes longer'
 	@if [ -x $(VENV)/bin/uv ]; then \
 		$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --require-hashes -r requirements-dev.txt; \
 		$(VENV)/bin/uv pip install -q --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .; \
