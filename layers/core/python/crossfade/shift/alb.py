@@ -1,0 +1,442 @@
+"""
+Edges on Application Load Balancers: weighted target groups of listeners and rules.
+
+AWS offers no precondition on ModifyRule or ModifyListener, so a lost update is guarded
+against by reading, comparing, writing the whole action list, and reading back. What
+the load balancer holds is always read by a scan of all its rules, since rules come and
+go under other hands.
+
+Source: Elastic Load Balancing API 2015-12-01; a target group belongs to one load
+balancer, and traffic does not fail over from a target group without healthy targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from crossfade.errors import (
+    BlueUnhealthy,
+    EdgeBusy,
+    EdgeChanged,
+    EdgeOwned,
+    GreenNotReady,
+    NotConfirmed,
+    PreflightRefused,
+    UnknownEdge,
+    UnreachableGoal,
+)
+from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
+from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.shift.rule import (
+    ROUNDING_BP,
+    Actions,
+    Split,
+    divide,
+    is_sticky,
+    split,
+    with_weights,
+    without_green,
+    writable,
+)
+from crossfade.shift.share import ALL, NONE, Share
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
+
+
+_BUSY = frozenset(
+    {
+        "InternalFailure",
+        "RequestLimitExceeded",
+        "ResourceInUse",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+_COPIED = (  # what CreateTargetGroup takes of what DescribeTargetGroups answers
+    "Protocol",
+    "ProtocolVersion",
+    "Port",
+    "VpcId",
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckEnabled",
+    "HealthCheckPath",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "Matcher",
+    "TargetType",
+    "IpAddressType",
+    "TargetControlPort",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One rule as it is now; `arn` is its listener's when it is the listener's default action."""
+
+    arn: str
+    is_default: bool
+    port: int
+    priority: str
+    actions: Actions
+
+    def request(self, actions: Actions) -> StoredRequest:
+        """Return the call that gives the rule these actions."""
+        if self.is_default:
+            return StoredRequest(
+                action="modifyListener", arguments={"ListenerArn": self.arn, "DefaultActions": list(actions)}
+            )
+        return StoredRequest(action="modifyRule", arguments={"RuleArn": self.arn, "Actions": list(actions)})
+
+
+class AlbEdges:
+    """`Edges` of the account's Application Load Balancers."""
+
+    def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
+        self._client = client
+
+    def find(self, plan: EdgePlan) -> FoundEdge:
+        with _busy(plan.name):
+            blue = self._target_group(plan.blue)
+            if blue is None or not blue.get("LoadBalancerArns"):
+                raise UnknownEdge(f"edge {plan.name}: no load balancer forwards to a target group {plan.blue.name}")
+            green = self._target_group(plan.green)
+            load_balancer, blue_arn = blue["LoadBalancerArns"][0], blue["TargetGroupArn"]
+            green_arn = None if green is None else green["TargetGroupArn"]
+            leading = [
+                (rule, found)
+                for rule in _scan(self._client, load_balancer)
+                if (found := split(rule.actions, blue=blue_arn, green=green_arn)) is not None and found.pair
+            ]
+        _refuse_other_rules(plan, [rule for rule, _ in leading])
+        _refuse_green_in_use(plan, [found for _, found in leading])
+        for rule, _ in leading:
+            if is_sticky(rule.actions):
+                raise PreflightRefused(
+                    f"edge {plan.name}: rule {rule.priority} of port {rule.port} keeps users on the target group they "
+                    "first met, so a rollback would not reach them; switch its target group stickiness off"
+                )
+        has_green_end = all(found.green is not None for _, found in leading)
+        resolved = AlbEdge(
+            load_balancer_arn=load_balancer,
+            blue_arn=blue_arn,
+            green_arn=green_arn if has_green_end else None,
+            rules=tuple(
+                AlbRule(arn=rule.arn, is_default=rule.is_default, found_actions=rule.actions) for rule, _ in leading
+            ),
+        )
+        return FoundEdge(
+            name=plan.name,
+            kind="alb",
+            resolved=resolved,
+            way_back=_way_back(resolved, [rule for rule, _ in leading]),
+            ceiling_bp=plan.ceiling_bp,
+            settle_seconds=plan.settle_seconds,
+        )
+
+    def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
+        with _busy(edge.name):
+            green_arn = self._copy_of_blue(edge, name, tags)
+            resolved = edge.resolved.model_copy(update={"green_arn": green_arn})
+            rules = _known(edge, _scan(self._client, resolved.load_balancer_arn))
+            for kept, rule in zip(resolved.rules, rules, strict=True):
+                self._add_green(resolved, kept, rule)
+            with_green = _known(edge, _scan(self._client, resolved.load_balancer_arn))
+        for rule in with_green:
+            now = split(rule.actions, blue=resolved.blue_arn, green=green_arn)
+            if now is None or now.green is None:
+                raise NotConfirmed(f"edge {edge.name}: rule {rule.arn} does not yet name green")
+        return edge.model_copy(update={"resolved": resolved, "way_back": _way_back(resolved, with_green)})
+
+    def _copy_of_blue(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> str:
+        blue = self._client.describe_target_groups(TargetGroupArns=[edge.resolved.blue_arn])["TargetGroups"][0]
+        made = self._target_group(TargetGroupRef(name=name))
+        if made is None:
+            arguments: Any = {field: blue[field] for field in _COPIED if field in blue}  # type: ignore[literal-required]
+            listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+            made = self._client.create_target_group(Name=name, Tags=listed, **arguments)["TargetGroups"][0]
+        green_arn = made["TargetGroupArn"]
+        [described] = self._client.describe_tags(ResourceArns=[green_arn])["TagDescriptions"]
+        found = {tag["Key"]: tag.get("Value", "") for tag in described.get("Tags", [])}
+        if not tags.items() <= found.items():
+            raise EdgeOwned(f"edge {edge.name}: a target group {name} exists and is not this migration's")
+        wanted, held = self._attributes(edge.resolved.blue_arn), self._attributes(green_arn)
+        missing: Any = [{"Key": key, "Value": value} for key, value in wanted.items() if held.get(key) != value]
+        if missing:
+            self._client.modify_target_group_attributes(TargetGroupArn=green_arn, Attributes=missing)
+        return green_arn
+
+    def _attributes(self, arn: str) -> dict[str, str]:
+        answer = self._client.describe_target_group_attributes(TargetGroupArn=arn)
+        return {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
+
+    def _add_green(self, resolved: AlbEdge, kept: AlbRule, rule: _Rule) -> None:
+        blue, green = resolved.blue_arn, resolved.green_arn
+        before = split(kept.found_actions, blue=blue, green=green)
+        now = split(rule.actions, blue=blue, green=green)
+        if before is None or now is None or (now.blue, now.others) != (before.blue, before.others):
+            raise EdgeChanged(f"rule {rule.arn} forwards otherwise than when the migration opened")
+        if now.green is None:
+            wanted = Split(now.blue, 0, now.others)
+            _write(self._client, rule, with_weights(rule.actions, wanted, blue=blue, green=green))
+
+    def shifter(self, edge: FoundEdge) -> AlbShifter:
+        return AlbShifter(self._client, edge)
+
+    def healthy_targets(self, target_group_arn: str) -> int:
+        with _busy(target_group_arn):
+            return _healthy(self._client, target_group_arn)
+
+    def _target_group(self, wanted: TargetGroupRef) -> TargetGroupTypeDef | None:
+        asked: Any = {"TargetGroupArns": [wanted.arn]} if wanted.arn else {"Names": [wanted.name]}
+        try:
+            answer = self._client.describe_target_groups(**asked)
+        except self._client.exceptions.TargetGroupNotFoundException:
+            return None
+        return answer["TargetGroups"][0]
+
+
+class AlbShifter:
+    """`TrafficShifter` of one edge on one Application Load Balancer."""
+
+    def __init__(self, client: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
+        self._client = client
+        self._edge = edge
+        self._blue = edge.resolved.blue_arn
+        self._green = edge.resolved.green_arn
+
+    @property
+    def ceiling(self) -> Share:
+        return Share(self._edge.ceiling_bp)
+
+    @property
+    def settle(self) -> timedelta:
+        return timedelta(seconds=self._edge.settle_seconds)
+
+    def shares(self) -> tuple[Share, ...]:
+        with _busy(self._edge.name):
+            return tuple(found.share for _, found in self._present())
+
+    def green(self) -> Share:
+        with _busy(self._edge.name):
+            shares = [found.share for _, found in self._intact()]
+        if not _agree(shares):
+            raise EdgeChanged(f"edge {self._edge.name}: its rules give green {_told(shares)}")
+        return min(shares)
+
+    def set_green(self, share: Share) -> Share:
+        if share > self.ceiling:
+            raise UnreachableGoal(f"{share} is above edge {self._edge.name}'s ceiling of {self.ceiling}")
+        with _busy(self._edge.name):
+            found = self._intact()
+            wanted = [(rule, now, divide(now, share)) for rule, now in found]
+            left = [(rule, now, then) for rule, now, then in wanted if now.share != then.share]
+            if not _agree([now.share for _, now, _ in left]):
+                raise EdgeChanged(f"edge {self._edge.name}: its rules give green {_told([f.share for _, f in found])}")
+            if left:
+                self._refuse_unhealthy(share)
+                for rule, _, then in left:
+                    self._write(rule, then)
+            held = [now.share for _, now in self._intact()]
+        if held == [then.share for _, _, then in wanted]:
+            return min(held)
+        if held == [now.share for _, now, _ in wanted]:
+            raise NotConfirmed(f"edge {self._edge.name} does not yet give green {share}")
+        raise EdgeChanged(f"edge {self._edge.name}: {share} was written, its rules give green {_told(held)}")
+
+    def withdraw(self) -> Share:
+        with _busy(self._edge.name):
+            left = [(rule, now, without_green(now)) for rule, now in self._present()]
+            left = [(rule, now, then) for rule, now, then in left if now != then and (now.green or not now.total)]
+            if left:
+                if _healthy(self._client, self._blue) == 0:
+                    raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target to take green's share")
+                self._write_all([(rule, then) for rule, _, then in left])
+            held = [now for _, now in self._present()] if left else []
+        if any(now.green or not now.total for now in held):
+            raise NotConfirmed(f"edge {self._edge.name} does not yet give all to blue")
+        return NONE
+
+    def way_back(self) -> tuple[StoredRequest, ...]:
+        with _busy(self._edge.name):
+            return _way_back(self._edge.resolved, _known(self._edge, _scan(self._client, self._load_balancer)))
+
+    @property
+    def _load_balancer(self) -> str:
+        return self._edge.resolved.load_balancer_arn
+
+    def _present(self) -> list[tuple[_Rule, Split]]:
+        """Return the edge's rules that still forward to an end, and any other rule that gives green a share."""
+        known = {rule.arn for rule in self._edge.resolved.rules}
+        try:
+            scanned = _scan(self._client, self._load_balancer)
+        except self._client.exceptions.LoadBalancerNotFoundException:
+            return []
+        return [
+            (rule, found)
+            for rule in scanned
+            if (found := self._split(rule)) is not None and (rule.arn in known or found.green)
+        ]
+
+    def _intact(self) -> list[tuple[_Rule, Split]]:
+        """Return the edge's rules, each with both ends; refuse an edge that is no longer so."""
+        if self._green is None:
+            raise EdgeChanged(f"edge {self._edge.name} has no green end yet")
+        scanned = _scan(self._client, self._load_balancer)
+        known = {rule.arn for rule in self._edge.resolved.rules}
+        intact: list[tuple[_Rule, Split]] = []
+        for rule in scanned:
+            found = self._split(rule)
+            if rule.arn not in known and (found is None or not found.pair):
+                continue
+            if rule.arn not in known:
+                raise EdgeChanged(f"edge {self._edge.name}: rule {rule.arn} has come to lead there")
+            if found is None or found.blue is None or found.green is None or not found.pair:
+                raise EdgeChanged(f"edge {self._edge.name}: rule {rule.arn} no longer divides between blue and green")
+            intact.append((rule, found))
+        if len(intact) != len(known):
+            raise EdgeChanged(f"edge {self._edge.name}: of its {len(known)} rules {len(intact)} are left")
+        return intact
+
+    def _split(self, rule: _Rule) -> Split | None:
+        return split(rule.actions, blue=self._blue, green=self._green)
+
+    def _refuse_unhealthy(self, share: Share) -> None:
+        assert self._green is not None
+        if share > NONE and _healthy(self._client, self._green) == 0:
+            raise GreenNotReady(f"edge {self._edge.name}: green has no healthy target")
+        if share < ALL and _healthy(self._client, self._blue) == 0:
+            raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target")
+
+    def _write_all(self, wanted: Sequence[tuple[_Rule, Split]]) -> None:
+        """Write every rule, also after one could not be written; a rule gone meanwhile needs nothing."""
+        failures: list[ClientError] = []
+        for rule, then in wanted:
+            try:
+                self._write(rule, then)
+            except (self._client.exceptions.RuleNotFoundException, self._client.exceptions.ListenerNotFoundException):
+                continue
+            except ClientError as failed:
+                failures.append(failed)
+        if failures:
+            raise failures[0]
+
+    def _write(self, rule: _Rule, wanted: Split) -> None:
+        _write(self._client, rule, with_weights(rule.actions, wanted, blue=self._blue, green=self._green))
+
+
+@contextmanager
+def _busy(name: str) -> Iterator[None]:
+    """Say EdgeBusy for what a later attempt may mend, and EdgeChanged for a rule gone under our hands."""
+    try:
+        yield
+    except HTTPClientError as cut:
+        raise EdgeBusy(f"{name}: no answer: {cut}") from cut
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        if code in _BUSY:
+            raise EdgeBusy(f"{name}: {code}") from refused
+        if code in {"RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound", "TargetGroupNotFound"}:
+            raise EdgeChanged(f"{name}: {code}") from refused
+        raise
+
+
+def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rule]:
+    """Return every rule of every listener, listeners by port, rules as AWS orders them."""
+    listeners = [
+        listener
+        for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
+        for listener in page["Listeners"]
+    ]
+    return [
+        _Rule(
+            arn=listener["ListenerArn"] if rule["IsDefault"] else rule["RuleArn"],
+            is_default=rule["IsDefault"],
+            port=listener["Port"],
+            priority=rule["Priority"],
+            actions=tuple(dict(action) for action in rule["Actions"]),
+        )
+        for listener in sorted(listeners, key=lambda listener: listener["Port"])
+        for page in client.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"])
+        for rule in page["Rules"]
+    ]
+
+
+def _known(edge: FoundEdge, scanned: Sequence[_Rule]) -> list[_Rule]:
+    """Return the edge's rules in the edge's order."""
+    by_arn = {rule.arn: rule for rule in scanned}
+    missing = [rule.arn for rule in edge.resolved.rules if rule.arn not in by_arn]
+    if missing:
+        raise EdgeChanged(f"edge {edge.name}: rules are gone: {', '.join(missing)}")
+    return [by_arn[rule.arn] for rule in edge.resolved.rules]
+
+
+def _way_back(resolved: AlbEdge, rules: Sequence[_Rule]) -> tuple[StoredRequest, ...]:
+    """Return the calls that give each rule what it has now, with green's weight moved to blue."""
+    requests = []
+    for rule in rules:
+        found = split(rule.actions, blue=resolved.blue_arn, green=resolved.green_arn)
+        actions = (
+            writable(rule.actions)
+            if found is None
+            else with_weights(rule.actions, without_green(found), blue=resolved.blue_arn, green=resolved.green_arn)
+        )
+        requests.append(rule.request(actions))
+    return tuple(requests)
+
+
+def _write(client: ElasticLoadBalancingv2Client, rule: _Rule, actions: Actions) -> None:
+    listed: Any = list(actions)
+    if rule.is_default:
+        client.modify_listener(ListenerArn=rule.arn, DefaultActions=listed)
+    else:
+        client.modify_rule(RuleArn=rule.arn, Actions=listed)
+
+
+def _healthy(client: ElasticLoadBalancingv2Client, target_group: str) -> int:
+    try:
+        answer = client.describe_target_health(TargetGroupArn=target_group)
+    except client.exceptions.TargetGroupNotFoundException:
+        return 0
+    states = [described.get("TargetHealth", {}).get("State") for described in answer["TargetHealthDescriptions"]]
+    return states.count("healthy")
+
+
+def _agree(shares: Sequence[Share]) -> bool:
+    return not shares or max(shares).bp - min(shares).bp <= 2 * ROUNDING_BP
+
+
+def _told(shares: Sequence[Share]) -> str:
+    return ", ".join(str(share) for share in shares)
+
+
+def _refuse_other_rules(plan: EdgePlan, found: Sequence[_Rule]) -> None:
+    if not found:
+        raise UnknownEdge(f"edge {plan.name}: no rule forwards to {plan.blue.name}")
+    planned = {(rule.listener_port, rule.priority) for rule in plan.rules}
+    there = {(rule.port, rule.priority) for rule in found}
+    if planned != there:
+        raise EdgeChanged(
+            f"edge {plan.name}: the plan names rules {sorted(planned)} (port, priority), {sorted(there)} lead to blue; "
+            "draw the plan again"
+        )
+
+
+def _refuse_green_in_use(plan: EdgePlan, found: Sequence[Split]) -> None:
+    if any(now.green for now in found):
+        raise EdgeChanged(
+            f"edge {plan.name}: {plan.green.name} holds a share already, and nobody says of which migration"
+        )
