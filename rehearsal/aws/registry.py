@@ -22,7 +22,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
@@ -68,6 +68,12 @@ class Call:
         if self._params is None:
             self._params = self._parse()
         return self._params
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the request; names in any case."""
+        headers: Mapping[str, str] = self._response.normalized_request.headers
+        return headers
 
     def next(self) -> Any:
         """
@@ -180,9 +186,13 @@ class Clock:
     What is planned with `later` is dropped when the clock stops; what is planned with `every`
     is a standing order and runs again after each start. A function that raises is logged and
     its error kept in `troubles`, so that a test or rehearsal can end red.
+
+    `scale` multiplies the seconds of Step Functions' Wait and Retry and the rates of scheduled
+    rules; timeouts and heartbeats are left alone. A rehearsal leaves it at 1.
     """
 
     def __init__(self) -> None:
+        self.scale = 1.0
         self.troubles: list[str] = []
         self._standing: list[tuple[float, Callable[[], object]]] = []
         self._due: list[tuple[float, int, int, Callable[[], object]]] = []
