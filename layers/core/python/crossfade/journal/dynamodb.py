@@ -543,7 +543,7 @@ def _entry_item(entry: Entry) -> _Item:
         "kind": _s(entry.kind),
         "what": _s(entry.what),
         "subject": _s(entry.subject),
-        "detail": _s(json.dumps(bounded_detail(entry.detail), sort_keys=True)),
+        "detail": _s(json.dumps(bounded_detail(entry.detail), sort_keys=True, ensure_ascii=False)),
         **_present({"of": entry.of}),
     }
     return item if entry.fence is None else {**item, "fence": _n(entry.fence)}

@@ -132,8 +132,8 @@ class Token(Frozen):
     deployment: str | None = None
 
 
-MOST_DETAIL_BYTES = 60_000
-"""Entries stay far below DynamoDB's 400 KB an item, so that a story reads quickly."""
+MOST_DETAIL_BYTES = 300_000
+"""An item of DynamoDB holds 400 KB, and the evidence of a long hold is the largest there is."""
 
 MOST_REASON_CHARACTERS = 1_000
 

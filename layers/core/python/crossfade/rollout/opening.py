@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from crossfade.journal.model import PlanRef
-from crossfade.plan.document import Frozen, Timings
+from collections.abc import Iterator
+from datetime import datetime
+
+from crossfade.errors import BadInput, BlockedByGap, UnknownMigration
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_resource, service_resource
+from crossfade.plan.document import EdgePlan, Frozen, MigrationPlan, Timings
+from crossfade.plan.store import PlanStore, read_plan
+from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
 from crossfade.shift.action import RungRef
+from crossfade.shift.shifter import Edges
 
 
 class OpenRequest(Request):
@@ -32,3 +40,73 @@ class Opened(Frozen):
     edges: tuple[OpenedEdge, ...]
     timings: Timings
     gaps: int
+
+
+def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, edges: Edges, now: datetime) -> Opened:
+    """
+    Take a plan's edges for its migration and return what the state machines need of it.
+
+    The way back of every edge is kept before anything is changed. Idempotent for one
+    execution: the edges are looked at once, and the way back first kept stays.
+
+    Raises:
+        PlanChanged, BadInput: the stored plan is not the one asked for, or is another migration's.
+        BlockedByGap: a blocking gap is open.
+        UnknownEdge, EdgeChanged, PreflightRefused: an edge is not as the plan describes it.
+        EdgeOwned: another migration, or another execution of this one, holds an edge.
+        Fenced: a rollback has ended this very opening.
+        EdgeBusy, JournalBusy: as the ports.
+    """
+    plan = read_plan(plans, request.plan)
+    if plan.migration != request.migration:
+        raise BadInput(f"the plan is of migration {plan.migration}, and {request.migration} was asked for")
+    blocking = plan.open_blocking_gaps()
+    if blocking:
+        raise BlockedByGap("; ".join(f"{gap.id} at {gap.resource}: {gap.detail}" for gap in blocking))
+    record = MigrationRecord(
+        migration=plan.migration,
+        phase=Phase.CREATING,
+        fence=1,
+        plan=request.plan,
+        opened_at=now,
+        execution=request.execution,
+        settle_seconds=max((edge.settle_seconds for edge in plan.edges), default=0),
+    )
+    opened = journal.open(record, _find(plan, request.execution, journal=journal, edges=edges))
+    for resource in _resources(plan, request.execution):
+        journal.index(resource, plan.migration)
+    return Opened(
+        migration=plan.migration,
+        fence=opened.fence,
+        waves=plan.waves,
+        edges=tuple(OpenedEdge(edge=edge.name, rungs=_rungs(edge)) for edge in plan.edges),
+        timings=plan.timings,
+        gaps=len(plan.gaps),
+    )
+
+
+def _find(plan: MigrationPlan, execution: str, *, journal: Journal, edges: Edges) -> tuple[EdgeRecord, ...]:
+    """Return the plan's edges as they are now, or as this execution found them the first time."""
+    try:
+        before = journal.read(plan.migration)
+    except UnknownMigration:
+        before = None
+    if before is not None and before.execution == execution:
+        return journal.edges(plan.migration)
+    return tuple(edges.find(edge).owned_by(plan.migration) for edge in plan.edges)
+
+
+def _resources(plan: MigrationPlan, execution: str) -> Iterator[str]:
+    yield execution
+    for alarm in plan.alarms:
+        yield alarm_resource(alarm)
+    for service in plan.services:
+        yield service_resource(plan.cluster, service.blue.service_name)
+        yield service_resource(plan.cluster, service.green.service_name)
+
+
+def _rungs(edge: EdgePlan) -> tuple[RungRef, ...]:
+    return tuple(
+        RungRef(index=index, share_bp=rung.share_bp, kind=rung.kind, soak_seconds=rung.soak_seconds)
+        for index, rung in enumerate(edge.ladder)
+    )

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
 from pydantic import AwareDatetime
 
+from crossfade.errors import EdgeChanged, Fenced, NotConfirmed
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.plan.document import BasisPoints, Frozen, RungKind, Seconds
+from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
+from crossfade.shift.rule import ROUNDING_BP
+from crossfade.shift.share import NONE, Share
+from crossfade.shift.shifter import Edges
+
+_PHASES = {RungKind.CLIMB: Phase.CLIMBING, RungKind.BAKE: Phase.BAKING, RungKind.WATCH: Phase.WATCHING}
 
 
 class RungRef(Frozen):
@@ -64,3 +77,124 @@ class Confirmed(Frozen):
 
     edge: str
     held_bp: BasisPoints
+
+
+def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetime) -> ShiftDone:
+    """
+    Give green the share of a rung, and return what it then holds.
+
+    The intent, with the shares found, is written under the fence before the edge is
+    touched, the result after. Idempotent: a share that is held already is not set
+    again, and one that an earlier attempt set in part is completed. Killed anywhere,
+    it leaves an edge that `restore` puts back. If a rollback began while the edge was
+    being written, this executor takes its own change back before it gives up.
+
+    Raises:
+        Fenced: a rollback has begun since the climb was started.
+        EdgeChanged: the edge holds a share that this migration never asked for.
+        InvalidTransition: the phase table does not lead to this kind of rung from here.
+        UnknownEdge, UnknownMigration: the journal knows no such edge or migration.
+        What `TrafficShifter.set_green` and `Journal` raise.
+    """
+    journal.enter(request.migration, _PHASES[request.rung.kind], fence=request.fence, at=now)
+    journal.index(request.execution, request.migration)
+    journal.set_climb(request.migration, request.execution, fence=request.fence)
+    edge = journal.edge(request.migration, request.edge)
+    shifter, asked = edges.shifter(edge), Share(request.rung.share_bp)
+    found = shifter.shares()
+    _refuse_drift(edge, found, asked)
+    intent = journal.append(
+        _entry(request, "intent", "shift", now, {**_rung(request.rung), "found_bp": [share.bp for share in found]}),
+        fence=request.fence,
+    )
+    journal.put_edge(edge.model_copy(update={"asked_bp": asked.bp}), fence=request.fence)
+    held = shifter.set_green(asked)
+    result = _entry(request, "result", "shift", now, {**_rung(request.rung), "held_bp": held.bp}, of=intent)
+    try:
+        journal.append(result, fence=request.fence)
+        journal.put_edge(edge.model_copy(update={"asked_bp": asked.bp, "held_bp": held.bp}), fence=request.fence)
+    except Fenced:
+        shifter.withdraw()
+        raise
+    return ShiftDone(held_bp=held.bp, settle_seconds=int(shifter.settle.total_seconds()), shifted_at=now)
+
+
+def restore(request: RestoreRequest, *, edges: Edges, journal: Journal, now: datetime) -> Restored:
+    """
+    Give an edge back to blue, from whatever state it is in.
+
+    Needs neither the plan nor the execution that shifted. Idempotent: what is found is
+    what is taken back, and an edge without a share of green's is only looked at.
+
+    Raises:
+        Fenced: a later rollback or opening has taken over.
+        BlueUnhealthy, NotConfirmed, EdgeBusy, EdgeChanged: as `TrafficShifter.withdraw`.
+        UnknownEdge, UnknownMigration, JournalBusy: as `Journal`.
+    """
+    edge = journal.edge(request.migration, request.edge)
+    shifter = edges.shifter(edge)
+    found = shifter.shares()
+    intent = journal.append(
+        _entry(request, "intent", "restore", now, {"found_bp": [share.bp for share in found]}), fence=request.fence
+    )
+    held = shifter.withdraw()
+    journal.append(_entry(request, "result", "restore", now, {"held_bp": held.bp}, of=intent), fence=request.fence)
+    journal.put_edge(edge.model_copy(update={"asked_bp": held.bp, "held_bp": held.bp}), fence=request.fence)
+    return Restored(edge=request.edge, restored=max(found, default=NONE) > NONE, held_bp=held.bp)
+
+
+def confirm(request: ConfirmRequest, *, edges: Edges, journal: Journal, now: datetime) -> Confirmed:
+    """
+    Look whether green holds nothing on an edge, and write down what was found.
+
+    Idempotent: it changes nothing but the journal.
+
+    Raises:
+        NotConfirmed: green holds a share; the edge is to be restored once more.
+        Fenced: a later rollback or opening has taken over.
+        EdgeBusy, UnknownEdge, UnknownMigration, JournalBusy: as the ports.
+    """
+    shifter = edges.shifter(journal.edge(request.migration, request.edge))
+    found = shifter.shares()
+    journal.append(
+        _entry(request, "evidence", "confirm", now, {"found_bp": [share.bp for share in found]}), fence=request.fence
+    )
+    held = max(found, default=NONE)
+    if held > NONE:
+        raise NotConfirmed(f"edge {request.edge}: green holds {held}")
+    return Confirmed(edge=request.edge, held_bp=held.bp)
+
+
+def _refuse_drift(edge: EdgeRecord, found: Sequence[Share], asked: Share) -> None:
+    """Refuse to move on from a share nobody here asked for: a person must say whose it is."""
+    ours = (edge.held_bp, edge.asked_bp, asked.bp)
+    for share in found:
+        if min(abs(share.bp - bp) for bp in ours) > 2 * ROUNDING_BP:
+            raise EdgeChanged(
+                f"edge {edge.name}: green holds {share}; this migration last held {Share(edge.held_bp)} there"
+            )
+
+
+def _rung(rung: RungRef) -> dict[str, int | str]:
+    return {"rung": rung.index, "kind": rung.kind.value, "asked_bp": rung.share_bp}
+
+
+def _entry(
+    request: ShiftRequest | RestoreRequest | ConfirmRequest,
+    kind: Literal["intent", "result", "evidence"],
+    what: str,
+    at: datetime,
+    detail: dict[str, Any],
+    *,
+    of: str | None = None,
+) -> Entry:
+    return Entry(
+        migration=request.migration,
+        at=at,
+        kind=kind,
+        what=what,
+        subject=request.edge,
+        detail=detail,
+        fence=request.fence,
+        of=of,
+    )
