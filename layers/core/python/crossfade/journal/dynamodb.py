@@ -5,7 +5,8 @@ The journal as a DynamoDB table of one kind of key.
 pk                  sk                   attributes
 ==================  ===================  ==========================================
 migration#<id>      record               phase S, fence N, reason S, execution S, climb S,
-                                         settle_seconds N, opened_at S, plan M
+                                         settle_seconds N, confirm_seconds N,
+                                         restore_retry_seconds N, opened_at S, plan M
 migration#<id>      edge#<name>          name S, kind S, resolved S (JSON), way_back S (JSON),
                                          ceiling_bp N, settle_seconds N, asked_bp N, held_bp N
 migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S
@@ -471,6 +472,8 @@ def _record_item(record: MigrationRecord) -> _Item:
         "phase": _s(record.phase),
         "fence": _n(record.fence),
         "settle_seconds": _n(record.settle_seconds),
+        "confirm_seconds": _n(record.confirm_seconds),
+        "restore_retry_seconds": _n(record.restore_retry_seconds),
         "opened_at": _s(_iso(record.opened_at)),
         "execution": _s(record.execution),
         "plan": {
@@ -497,6 +500,8 @@ def _record(item: Mapping[str, Any]) -> MigrationRecord:
         climb=_optional(item, "climb"),
         reason=_optional(item, "reason"),
         settle_seconds=int(item["settle_seconds"]["N"]),
+        confirm_seconds=int(item["confirm_seconds"]["N"]),
+        restore_retry_seconds=int(item["restore_retry_seconds"]["N"]),
     )
 
 

@@ -71,6 +71,8 @@ def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, 
         opened_at=now,
         execution=request.execution,
         settle_seconds=max((edge.settle_seconds for edge in plan.edges), default=0),
+        confirm_seconds=plan.timings.confirm_seconds,
+        restore_retry_seconds=plan.timings.restore_retry_seconds,
     )
     opened = journal.open(record, _find(plan, request.execution, journal=journal, edges=edges))
     for resource in _resources(plan, request.execution):

@@ -31,6 +31,7 @@ def step(asked: type[Asked]) -> Callable[[Callable[[Asked], BaseModel]], Handler
 
     def decorate(function: Callable[[Asked], BaseModel]) -> Handler:
         @wraps(function)
+        @_log.inject_lambda_context(clear_state=True)
         def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             request = _parse(asked, event)
             _log.append_keys(migration=getattr(request, "migration", None))

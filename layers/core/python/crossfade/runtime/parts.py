@@ -1,0 +1,85 @@
+"""
+The composition root: the one place that knows every real part.
+
+Handlers ask here for the ports that an action needs. A new edge, source or store is a
+line here; nothing else in the product names an adapter.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from crossfade.connect.cloudmap import CloudMapNamespaces
+from crossfade.connect.ecs import EcsServices
+from crossfade.connect.services import Namespaces, Services
+from crossfade.events.outbound import Notices
+from crossfade.events.sns import SnsNotices
+from crossfade.journal.dynamodb import DynamoDbJournal
+from crossfade.journal.journal import Journal
+from crossfade.judge.alarms import Alarms
+from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
+from crossfade.judge.logs import CloudWatchProxyLogs
+from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
+from crossfade.plan.s3 import S3PlanStore
+from crossfade.plan.store import PlanStore
+from crossfade.rollout.executions import Executions
+from crossfade.rollout.stepfunctions import StepFunctionsExecutions
+from crossfade.runtime import clients
+from crossfade.runtime.settings import Settings
+from crossfade.shift.alb import AlbEdges
+from crossfade.shift.shifter import Edges
+
+
+def now() -> datetime:
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def journal() -> Journal:
+    """Return the stack's journal."""
+    return DynamoDbJournal(clients.dynamodb(), Settings.from_environment().journal_table)
+
+
+def plans() -> PlanStore:
+    """Return where plans are stored."""
+    return S3PlanStore(clients.s3())
+
+
+def edges() -> Edges:
+    """Return the account's edges."""
+    return AlbEdges(clients.elbv2())
+
+
+def services() -> Services:
+    """Return the account's ECS services."""
+    return EcsServices(clients.ecs())
+
+
+def namespaces() -> Namespaces:
+    """Return the account's Cloud Map namespaces."""
+    return CloudMapNamespaces(clients.servicediscovery())
+
+
+def executions() -> Executions:
+    """Return the stack's executions."""
+    return StepFunctionsExecutions(clients.stepfunctions(), Settings.from_environment().roll_back_arn)
+
+
+def metrics() -> EdgeMetrics:
+    """Return what the edges counted."""
+    return CloudWatchMetrics(clients.cloudwatch())
+
+
+def alarms() -> Alarms:
+    """Return the operator's alarms."""
+    return CloudWatchAlarms(clients.cloudwatch())
+
+
+def proxy_logs() -> ProxyLogs:
+    """Return what green's proxies wrote."""
+    return CloudWatchProxyLogs(clients.logs())
+
+
+def notices() -> Notices:
+    """Return where people are told."""
+    return SnsNotices(clients.sns(), Settings.from_environment().topic_arn)
