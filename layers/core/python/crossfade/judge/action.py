@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
-from crossfade.errors import Fenced, LogsBusy, MetricsBusy, UnknownEdge
+from crossfade.errors import LogsBusy, MetricsBusy, UnknownEdge
+from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.judge.alarms import Alarms
@@ -76,7 +77,7 @@ def judge_green(
     journal: Journal,
     plans: PlanStore,
     metrics: EdgeMetrics,
-    logs: ProxyLogs,
+    proxy_logs: ProxyLogs,
     alarms: Alarms,
     now: datetime,
 ) -> Judged:
@@ -91,14 +92,14 @@ def judge_green(
         UnknownEdge: the migration has no such edge, or green's end of it is not made.
         JournalBusy: the journal or the plan's bucket is throttled.
     """
-    record = journal.read(request.migration)
-    if record.fence != request.fence:
-        raise Fenced(f"{request.migration}: fence {request.fence} is stale, it is {record.fence} now")
+    record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
     edge = journal.edge(request.migration, request.edge)
     if edge.resolved.green_arn is None:
         raise UnknownEdge(f"edge {edge.name} has no green end yet")
-    readings = _read(request, record, edge, plan, journal=journal, metrics=metrics, logs=logs, alarms=alarms, now=now)
+    readings = _read(
+        request, record, edge, plan, journal=journal, metrics=metrics, proxy_logs=proxy_logs, alarms=alarms, now=now
+    )
     rung = Rung(share_bp=request.rung.share_bp, soak_seconds=request.rung.soak_seconds, kind=request.rung.kind)
     tests = sum(len(each.ladder) for each in plan.edges)
     judgement = judge(readings, rung, plan.bounds, tests=tests)
@@ -148,12 +149,12 @@ def _read(
     *,
     journal: Journal,
     metrics: EdgeMetrics,
-    logs: ProxyLogs,
+    proxy_logs: ProxyLogs,
     alarms: Alarms,
     now: datetime,
 ) -> Readings:
     window, metric_faults = _read_edge(request, edge, plan.timings, metrics, now)
-    lines, log_faults = _read_logs(_logs_since(request, record, edge, plan.timings, now), plan, logs, now)
+    lines, log_faults = _read_logs(_logs_since(request, record, edge, plan.timings, now), plan, proxy_logs, now)
     states, alarm_faults = _read_alarms(plan, alarms)
     faults = (*metric_faults, *log_faults, *alarm_faults)
     return Readings(
@@ -192,9 +193,9 @@ def _logs_since(
     )
 
 
-def _read_logs(since: datetime, plan: MigrationPlan, logs: ProxyLogs, now: datetime) -> LogRead:
+def _read_logs(since: datetime, plan: MigrationPlan, proxy_logs: ProxyLogs, now: datetime) -> LogRead:
     try:
-        return logs.read(plan.proxy_logs.group, since=since, until=now)
+        return proxy_logs.read(plan.proxy_logs.group, since=since, until=now)
     except LogsBusy as busy:
         return LogRead((), (f"the proxies' log could not be read: {busy}",))
 

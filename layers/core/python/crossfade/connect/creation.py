@@ -1,0 +1,330 @@
+"""Create Service and Check Service: a green service made whole, beside its blue one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from crossfade.connect.services import MIGRATION_TAG, JsonObject, Namespaces, Services, ServiceState
+from crossfade.connect.taskdef import rewrite
+from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, ServiceExists
+from crossfade.journal.fence import read_fenced
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import Entry, Token, service_resource
+from crossfade.plan.document import Endpoint, Frozen, LogPlan, MigrationPlan, ServicePlan, Timeout
+from crossfade.plan.store import PlanStore, read_plan
+from crossfade.rollout.executions import Executions
+from crossfade.rollout.request import Request
+from crossfade.shift.shifter import Edges
+
+DIGEST_TAG = "crossfade:digest"
+"""On a task definition: the digest of what was registered, by which a retry knows its own work."""
+
+
+class CreateRequest(Request):
+    """Make the green twin of a service of the plan. `token` resumes the state that asks."""
+
+    migration: str
+    fence: int
+    service: str
+    token: str
+
+
+class Created(Frozen):
+    """The green service; unless `complete`, its deployment is under way and ECS's event will resume the state."""
+
+    service_arn: str
+    complete: bool
+
+
+class CheckRequest(Request):
+    """Look how far a green service is."""
+
+    migration: str
+    fence: int
+    service: str
+
+
+class Checked(Frozen):
+    """Whether a green service is complete, and how far it is in words."""
+
+    complete: bool
+    reason: str
+
+
+def create(
+    request: CreateRequest,
+    *,
+    journal: Journal,
+    plans: PlanStore,
+    services: Services,
+    namespaces: Namespaces,
+    edges: Edges,
+    executions: Executions,
+    now: datetime,
+) -> Created:
+    """
+    Make the namespace, green's end of the edge, the task definition and the service, in this order.
+
+    Safe to repeat from wherever it was cut short, since every part is looked for before
+    it is made: the namespace by name, the end and the service by name and tag, the task
+    definition by its digest; and ECS takes a repeated CreateService for the first one by
+    its client token. The state's task token is kept before the service is created, so
+    that no event of ECS can come too early. Blue is only read.
+
+    Raises:
+        Fenced: a rollback has begun.
+        BlueChanged: blue is not as the plan says.
+        ServiceExists: a service of green's name exists that this migration did not make,
+            or that it made of another task definition.
+        GreenFailed: AWS does not take green, or its deployment failed.
+        EcsBusy: AWS throttles, or is still making the namespace.
+    """
+    record = read_fenced(journal, request.migration, request.fence)
+    plan = read_plan(plans, record.plan)
+    service = _named(plan, request.service)
+    blue = services.describe(plan.cluster, service.blue.service_name)
+    if blue is None:
+        raise BlueChanged(f"blue service {service.blue.service_name} is not in {plan.cluster}; draw the plan again")
+    name = service.green.service_name
+    found = services.describe(plan.cluster, name)
+    if found is not None:
+        _refuse_foreign(found, request.migration)
+    resource = service_resource(plan.cluster, name)
+    intent = journal.append(
+        _entry(request, "intent", resource, at=now, detail={"found": found.arn if found else None}), fence=request.fence
+    )
+    tags = {MIGRATION_TAG: request.migration}
+    namespace = plan.namespace.arn or namespaces.ensure(plan.namespace.name, tags)
+    target_groups = _make_ends(request, plan, service, tags, journal=journal, edges=edges)
+    definition = rewrite(services.task_definition(blue.task_definition), service.green.task_definition)
+    registered = services.register(definition, {**tags, DIGEST_TAG: _digest(definition)})
+    journal.index(resource, request.migration)
+    journal.keep_token(Token(migration=request.migration, resource=resource, token=request.token, at=now))
+    wanted = creation_request(
+        plan,
+        service,
+        blue,
+        task_definition=registered,
+        namespace=namespace,
+        target_groups=target_groups,
+        client_token=_client_token(request, name),
+    )
+    green = _adopted(found, registered) or services.create(wanted)
+    _refuse_failed(green)
+    journal.append(
+        _entry(request, "result", resource, at=now, detail={"service_arn": green.arn}, of=intent), fence=request.fence
+    )
+    if green.is_complete:
+        executions.succeed_task(request.token, {"service": service.name, "service_arn": green.arn})
+        journal.drop_token(resource, request.token)
+    return Created(service_arn=green.arn, complete=green.is_complete)
+
+
+def check(request: CheckRequest, *, journal: Journal, plans: PlanStore, services: Services, now: datetime) -> Checked:
+    """
+    Return how far a green service is, read from ECS; for when its event is late or lost.
+
+    Safe to repeat: it changes nothing but the journal, and that only once green is complete.
+
+    Raises:
+        Fenced: a rollback has begun.
+        GreenFailed: its deployment failed, or the service is gone.
+        EcsBusy: ECS throttles.
+    """
+    record = read_fenced(journal, request.migration, request.fence)
+    plan = read_plan(plans, record.plan)
+    name = _named(plan, request.service).green.service_name
+    green = services.describe(plan.cluster, name)
+    if green is None:
+        raise GreenFailed(f"green service {name} is not in {plan.cluster} any more")
+    _refuse_foreign(green, request.migration)
+    _refuse_failed(green)
+    if green.is_complete:
+        resource = service_resource(plan.cluster, name)
+        token = journal.token(resource)
+        if token is not None:  # nobody waits with it: the state that did has fallen back to looking
+            journal.drop_token(resource, token.token)
+        found = {"service_arn": green.arn, "seen": "by looking"}
+        journal.append(_entry(request, "note", resource, at=now, detail=found), fence=request.fence)
+    return Checked(complete=green.is_complete, reason=f"{name}: {green.progress}")
+
+
+def creation_request(
+    plan: MigrationPlan,
+    service: ServicePlan,
+    blue: ServiceState,
+    *,
+    task_definition: str,
+    namespace: str,
+    target_groups: Sequence[str],
+    client_token: str,
+) -> JsonObject:
+    """
+    Return CreateService's input for a green service.
+
+    Where it runs and how is blue's own (`ServiceState.settings`); its least number of
+    tasks is what blue runs, unless the plan wants none. Blue's service registries are
+    left out on purpose: through them green would answer blue's callers.
+
+    Source:
+        Amazon ECS API reference, CreateService.
+    """
+    green = service.green
+    settings: dict[str, Any] = dict(blue.settings)
+    if settings.get("capacityProviderStrategy"):
+        settings.pop("launchType", None)
+    request: dict[str, Any] = {
+        **settings,
+        "cluster": plan.cluster,
+        "serviceName": green.service_name,
+        "taskDefinition": task_definition,
+        "desiredCount": max(green.desired_count, blue.running) if green.desired_count else 0,
+        "clientToken": client_token,
+        "deploymentController": {"type": "ECS"},
+        "deploymentConfiguration": {
+            "deploymentCircuitBreaker": {"enable": True, "rollback": True},
+            "minimumHealthyPercent": 100,
+            "maximumPercent": 200,
+        },
+        "serviceConnectConfiguration": _service_connect(service.endpoints, namespace, plan.proxy_logs, blue.region),
+        "tags": [
+            {"key": key, "value": value} for key, value in {**_own(blue.tags), MIGRATION_TAG: plan.migration}.items()
+        ],
+    }
+    if target_groups:
+        if green.container_name is None or green.container_port is None:
+            raise BadInput(f"the plan puts {service.name} behind an edge and names no container of it; draw it again")
+        request["loadBalancers"] = [
+            {"targetGroupArn": arn, "containerName": green.container_name, "containerPort": green.container_port}
+            for arn in target_groups
+        ]
+        request["healthCheckGracePeriodSeconds"] = green.health_check_grace_seconds
+    return request
+
+
+def _service_connect(endpoints: Sequence[Endpoint], namespace: str, logs: LogPlan, region: str) -> dict[str, Any]:
+    configuration: dict[str, Any] = {
+        "enabled": True,
+        "namespace": namespace,
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": logs.group,
+                "awslogs-region": region,
+                "awslogs-stream-prefix": logs.stream_prefix,
+                "mode": "non-blocking",
+            },
+        },
+        "accessLogConfiguration": {"format": "JSON", "includeQueryParameters": "DISABLED"},
+    }
+    if endpoints:  # without them the service is a client only
+        configuration["services"] = [_connect_service(endpoint) for endpoint in endpoints]
+    return configuration
+
+
+def _connect_service(endpoint: Endpoint) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "portName": endpoint.port_name,
+        "discoveryName": endpoint.discovery_name,
+        "clientAliases": [{"port": endpoint.port, "dnsName": endpoint.dns_name}],
+    }
+    timeout = _timeout(endpoint.timeout)
+    return {**answer, "timeout": timeout} if timeout else answer
+
+
+def _timeout(timeout: Timeout) -> dict[str, int]:
+    members = {
+        "idleTimeoutSeconds": timeout.idle_seconds,
+        "perRequestTimeoutSeconds": timeout.per_request_seconds,
+    }
+    return {name: seconds for name, seconds in members.items() if seconds is not None}
+
+
+def _make_ends(
+    request: CreateRequest,
+    plan: MigrationPlan,
+    service: ServicePlan,
+    tags: dict[str, str],
+    *,
+    journal: Journal,
+    edges: Edges,
+) -> list[str]:
+    target_groups = []
+    for planned in plan.edges:
+        if planned.service != service.name:
+            continue
+        edge = journal.edge(request.migration, planned.name)
+        made = edges.make_green_end(edge, planned.green.name, tags)
+        journal.put_edge(made, fence=request.fence)
+        assert made.resolved.green_arn is not None
+        target_groups.append(made.resolved.green_arn)
+    return target_groups
+
+
+def _adopted(found: ServiceState | None, registered: str) -> ServiceState | None:
+    if found is None:
+        return None
+    if found.task_definition != registered:
+        raise ServiceExists(
+            f"{found.name} was made by an earlier attempt of {found.task_definition} and would now be made of "
+            f"{registered}; delete the service and start again"
+        )
+    return found
+
+
+def _refuse_foreign(found: ServiceState, migration: str) -> None:
+    if found.migration != migration:
+        whose = f"is of migration {found.migration}" if found.migration else f"carries no tag {MIGRATION_TAG}"
+        raise ServiceExists(f"a service named {found.name} exists and {whose}; choose another name or delete it")
+    if found.status != "ACTIVE":
+        raise EcsBusy(f"{found.name} is {found.status}: an earlier one is still being deleted")
+
+
+def _refuse_failed(green: ServiceState) -> None:
+    if green.failure is not None:
+        raise GreenFailed(f"the deployment of {green.name} failed: {green.failure}")
+
+
+def _named(plan: MigrationPlan, name: str) -> ServicePlan:
+    try:
+        return plan.service(name)
+    except KeyError as unknown:
+        raise BadInput(f"the plan of {plan.migration} has no service named {name}") from unknown
+
+
+def _own(tags: Any) -> dict[str, str]:
+    return {key: value for key, value in tags.items() if not key.startswith(("aws:", "crossfade:"))}
+
+
+def _digest(definition: JsonObject) -> str:
+    return hashlib.sha256(json.dumps(definition, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _client_token(request: CreateRequest, name: str) -> str:
+    # The same for every retry, another for every attempt: ECS takes 36 characters.
+    return hashlib.sha256(f"{request.migration}/{request.fence}/{name}".encode()).hexdigest()[:32]
+
+
+def _entry(
+    request: CreateRequest | CheckRequest,
+    kind: Literal["intent", "result", "note"],
+    resource: str,
+    *,
+    at: datetime,
+    detail: dict[str, Any],
+    of: str | None = None,
+) -> Entry:
+    return Entry(
+        migration=request.migration,
+        at=at,
+        kind=kind,
+        what="create",
+        subject=resource,
+        detail=detail,
+        fence=request.fence,
+        of=of,
+    )

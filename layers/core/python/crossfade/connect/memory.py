@@ -1,0 +1,126 @@
+"""ECS services and namespaces in memory, under the same contract as the real ones, for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState
+from crossfade.errors import BlueChanged, GreenFailed, ServiceExists
+
+_ARN = "arn:aws:ecs:eu-west-1:123456789012"
+_SETTINGS = frozenset({"launchType", "networkConfiguration", "platformVersion", "capacityProviderStrategy"})
+
+
+class MemoryServices:
+    """`Services` that are complete once `complete` is called, or at once when made `eager`."""
+
+    def __init__(self, *clusters: str, eager: bool = False) -> None:
+        self.created: list[JsonObject] = []
+        self._eager = eager
+        self._clusters = set(clusters)
+        self._services: dict[tuple[str, str], ServiceState] = {}
+        self._made_by: dict[tuple[str, str], str | None] = {}
+        self._definitions: dict[str, list[tuple[JsonObject, dict[str, str]]]] = {}
+
+    def describe(self, cluster: str, name: str) -> ServiceState | None:
+        """See `Services`."""
+        self._refuse_unknown(cluster)
+        return self._services.get((cluster, name))
+
+    def task_definition(self, name: str) -> JsonObject:
+        """See `Services`."""
+        family, _, revision = name.rpartition("/")[2].partition(":")
+        revisions = self._definitions.get(family, [])
+        at = int(revision) if revision else len(revisions)
+        if not 1 <= at <= len(revisions):
+            raise BlueChanged(f"there is no task definition {name}")
+        return deepcopy(revisions[at - 1][0])
+
+    def register(self, definition: JsonObject, tags: Mapping[str, str]) -> str:
+        """See `Services`."""
+        family = str(definition["family"])
+        if not definition.get("containerDefinitions"):
+            raise GreenFailed(f"ECS does not take task definition {family}: it has no container")
+        revisions = self._definitions.setdefault(family, [])
+        if not (revisions and dict(tags).items() <= revisions[-1][1].items()):
+            arn = f"{_ARN}:task-definition/{family}:{len(revisions) + 1}"
+            revisions.append((deepcopy({**definition, "taskDefinitionArn": arn}), dict(tags)))
+        return f"{_ARN}:task-definition/{family}:{len(revisions)}"
+
+    def create(self, request: JsonObject) -> ServiceState:
+        """See `Services`."""
+        wanted: Any = request
+        cluster, name = str(wanted["cluster"]), str(wanted["serviceName"])
+        self._refuse_unknown(cluster)
+        key, token = (cluster, name), wanted.get("clientToken")
+        if key in self._services:
+            if token is None or self._made_by[key] != token:
+                raise ServiceExists(f"{name} exists in {cluster} already")
+            return self._services[key]
+        self.task_definition(wanted["taskDefinition"])
+        self.created.append(deepcopy(request))
+        self._made_by[key] = token
+        self._services[key] = ServiceState(
+            arn=f"{_ARN}:service/{cluster}/{name}",
+            name=name,
+            status="ACTIVE",
+            desired=wanted["desiredCount"],
+            running=0,
+            task_definition=wanted["taskDefinition"],
+            deployments=(
+                Deployment(
+                    id=f"ecs-svc/{len(self._services) + 1}",
+                    status="PRIMARY",
+                    rollout=Rollout.IN_PROGRESS,
+                    reason="",
+                    desired=wanted["desiredCount"],
+                    running=0,
+                    task_definition=wanted["taskDefinition"],
+                    service_connect=wanted.get("serviceConnectConfiguration"),
+                ),
+            ),
+            tags={tag["key"]: tag["value"] for tag in wanted.get("tags", [])},
+            settings={member: deepcopy(wanted[member]) for member in _SETTINGS & wanted.keys()},
+        )
+        if self._eager:
+            self.complete(cluster, name)
+        return self._services[key]
+
+    def complete(self, cluster: str, name: str) -> None:
+        """Let the service's deployment complete, with all its tasks running."""
+        self._end(cluster, name, Rollout.COMPLETED, "")
+
+    def fail(self, cluster: str, name: str, reason: str) -> None:
+        """Let the service's deployment fail."""
+        self._end(cluster, name, Rollout.FAILED, reason)
+
+    def run(self, cluster: str, name: str, tasks: int) -> None:
+        """Let so many of the service's tasks run."""
+        found = self._services[(cluster, name)]
+        deployments = tuple(replace(each, running=tasks) for each in found.deployments)
+        self._services[(cluster, name)] = replace(found, running=tasks, deployments=deployments)
+
+    def _end(self, cluster: str, name: str, rollout: Rollout, reason: str) -> None:
+        found = self._services[(cluster, name)]
+        deployments = tuple(replace(each, rollout=rollout, reason=reason) for each in found.deployments)
+        self._services[(cluster, name)] = replace(found, deployments=deployments)
+        self.run(cluster, name, found.desired if rollout is Rollout.COMPLETED else 0)
+
+    def _refuse_unknown(self, cluster: str) -> None:
+        if cluster not in self._clusters:
+            raise BlueChanged(f"there is no cluster {cluster}; draw the plan again")
+
+
+class MemoryNamespaces:
+    """`Namespaces` that exist as soon as they are asked for."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, dict[str, str]] = {}
+
+    def ensure(self, name: str, tags: Mapping[str, str]) -> str:
+        """See `Namespaces`."""
+        self.tags.setdefault(name, dict(tags))
+        return f"arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-{name}"

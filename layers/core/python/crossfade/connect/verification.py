@@ -1,0 +1,118 @@
+"""Verify Green: green is whole and answers before it gets any share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from crossfade.connect.services import MIGRATION_TAG, Services, ServiceState
+from crossfade.errors import GreenFailed, GreenNotReady
+from crossfade.journal.fence import read_fenced
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import Entry
+from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
+from crossfade.plan.store import PlanStore, read_plan
+from crossfade.rollout.phases import Phase
+from crossfade.rollout.request import Request
+from crossfade.shift.shifter import Edges
+
+_EJECTABLE_FROM = 2
+
+
+class VerifyRequest(Request):
+    """See that green is ready for its first share."""
+
+    migration: str
+    fence: int
+
+
+class VerifiedService(Frozen):
+    """A green service as it was found. `remark` is what an operator should know of it, empty when nothing."""
+
+    name: str
+    running: int
+    healthy_targets: int | None
+    remark: str = ""
+
+
+class Verified(Frozen):
+    """Every green service, found whole."""
+
+    services: tuple[VerifiedService, ...]
+
+
+def verify(
+    request: VerifyRequest, *, journal: Journal, plans: PlanStore, services: Services, edges: Edges, now: datetime
+) -> Verified:
+    """
+    Look at every green service, and enter READY when all are whole.
+
+    Whole means: deployment complete and all tasks running; Service Connect enabled with
+    its proxies' log configured; every target behind an edge healthy. Safe to repeat,
+    since it only looks, and entering the phase one is in changes nothing.
+
+    Raises:
+        Fenced: a rollback has begun.
+        GreenNotReady: something is still coming up.
+        GreenFailed: something never will.
+        EcsBusy, EdgeBusy: AWS throttles.
+    """
+    record = read_fenced(journal, request.migration, request.fence)
+    plan = read_plan(plans, record.plan)
+    found = tuple(_verify_one(plan, service, journal, services, edges) for service in plan.services)
+    journal.append(
+        Entry(
+            migration=request.migration,
+            at=now,
+            kind="note",
+            what="verify",
+            subject=request.migration,
+            detail={"services": [service.model_dump(mode="json") for service in found]},
+            fence=request.fence,
+        ),
+        fence=request.fence,
+    )
+    journal.enter(request.migration, Phase.READY, fence=request.fence, at=now)
+    return Verified(services=found)
+
+
+def _verify_one(
+    plan: MigrationPlan, service: ServicePlan, journal: Journal, services: Services, edges: Edges
+) -> VerifiedService:
+    name = service.green.service_name
+    green = services.describe(plan.cluster, name)
+    if green is None or green.migration != plan.migration:
+        raise GreenFailed(f"green service {name} is not in {plan.cluster}, or has lost its tag {MIGRATION_TAG}")
+    if green.failure is not None:
+        raise GreenFailed(f"the deployment of {name} failed: {green.failure}")
+    if not green.is_complete:
+        raise GreenNotReady(f"{name}: {green.progress}")
+    _refuse_mute(green)
+    healthy = _healthy_targets(plan, service, green, journal, edges)
+    alone = 0 < green.desired < _EJECTABLE_FROM
+    remark = "one task only: its proxy's callers can never eject it" if alone else ""
+    return VerifiedService(name=service.name, running=green.running, healthy_targets=healthy, remark=remark)
+
+
+def _refuse_mute(green: ServiceState) -> None:
+    connect = (green.primary.service_connect if green.primary else None) or {}
+    if not connect.get("enabled"):
+        raise GreenFailed(f"{green.name} runs without Service Connect")
+    if not connect.get("logConfiguration"):
+        raise GreenFailed(f"{green.name} has no log configuration for its proxies, so ejections could not be seen")
+
+
+def _healthy_targets(
+    plan: MigrationPlan, service: ServicePlan, green: ServiceState, journal: Journal, edges: Edges
+) -> int | None:
+    least: int | None = None
+    for planned in plan.edges:
+        if planned.service != service.name:
+            continue
+        target_group = journal.edge(plan.migration, planned.name).resolved.green_arn
+        if target_group is None:
+            raise GreenFailed(f"edge {planned.name} has no green end")
+        healthy = edges.healthy_targets(target_group)
+        if healthy < max(1, green.desired):
+            raise GreenNotReady(f"{healthy} of {green.desired} targets of {green.name} are healthy at {planned.name}")
+        least = healthy if least is None else min(least, healthy)
+    return least
