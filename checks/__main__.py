@@ -14,7 +14,7 @@ from pathlib import Path
 from checks import diagrams, iam, smoke, templates, translation
 from checks.expressions import expressions
 from checks.finding import Finding
-from checks.integrations import integrations, named_errors
+from checks.integrations import busy_is_retried, integrations, named_errors
 from checks.machine import Machine, load_all
 from checks.structure import retries_agree, structure, tasks
 
@@ -28,6 +28,7 @@ def check_machines(root: Path) -> Iterator[Finding]:
         for check in (structure, tasks, expressions, integrations, named_errors):
             yield from check(machine)
     yield from retries_agree(machines)
+    yield from busy_is_retried(machines)
 
 
 def check_template(root: Path) -> Iterator[Finding]:

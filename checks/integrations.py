@@ -11,7 +11,7 @@ Source: Step Functions guide, "Learning to use AWS service SDK integrations"; bo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 import botocore.session
@@ -241,3 +241,17 @@ def _error(place: str, field: str, name: str, call: _Call | str) -> Iterator[Fin
         ours = call.service == "lambda" and name.removeprefix("Lambda.") in _LAMBDA
         if not ours:
             yield Finding(place, f"{name} is no error of {call.service} ({call.prefix}.…)")
+
+
+def busy_is_retried(machines: Iterable[Machine]) -> Iterator[Finding]:
+    """Yield each …Busy error that no machine retries. Other TryAgain leaves are loops of the machine's own."""
+    named = {
+        str(name)
+        for machine in machines
+        for _place, _name, state in machine.states()
+        for rule in state.get("Retry", [])
+        for name in rule.get("ErrorEquals", [])
+    }
+    for leaf in sorted(kind.__name__ for kind in errors.TryAgain.__subclasses__()):
+        if leaf.endswith("Busy") and leaf not in named:
+            yield Finding(leaf, "means that trying again helps, and no state machine does")

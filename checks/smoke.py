@@ -29,6 +29,7 @@ from samtranslator.yaml_helper import yaml_parse
 from checks.finding import Finding
 
 _START_SECONDS = 60
+_REGION = "eu-west-1"
 _CLIENT = "awslambdaric==4.2.2"
 _REFUSALS = frozenset({"ValidationError", "BadInput"})
 """What a door answers to an event that is none: pydantic's error, or ours."""
@@ -88,6 +89,7 @@ def built_functions_start(root: Path) -> Iterator[Finding]:
     for name, resource in built.template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             _make_layer(root / "layers" / "core", f"build-{name}", layer)
+    yield from _everything_imports(python, layer / "python")
     _install_client(python, built.python, client)
     started = 0
     for name, properties in built.functions():
@@ -96,6 +98,33 @@ def built_functions_start(root: Path) -> Iterator[Finding]:
         if answer.get("errorType") not in _REFUSALS:
             yield Finding(name, f"did not refuse an empty event: {json.dumps(answer)[:400]}")
     print(f"smoke test: {started} built functions started on Python {built.python} ({platform.machine()})")
+
+
+_IMPORT_EVERYTHING = """
+import importlib, inspect, pkgutil
+import crossfade
+for module in pkgutil.walk_packages(crossfade.__path__, "crossfade."):
+    importlib.import_module(module.name)
+from crossfade.runtime import clients
+for name, make in inspect.getmembers(clients, inspect.isfunction):
+    if make.__module__ == clients.__name__ and not name.startswith("_"):
+        make()
+"""
+"""Imports every module of the layer and makes every client, boto3 with them."""
+
+
+def _everything_imports(python: Path, path: Path) -> Iterator[Finding]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AWS_REGION": _REGION,
+    }
+    environment |= {"AWS_DEFAULT_REGION": _REGION, "JOURNAL_TABLE": "none"}
+    command = [str(python), "-c", _IMPORT_EVERYTHING]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)  # noqa: S603 - our own layer
+    if done.returncode != 0:
+        yield Finding("layer", f"does not import: {done.stderr.strip().splitlines()[-1]}")
 
 
 def _make_layer(source: Path, target: str, into: Path) -> None:
@@ -118,7 +147,6 @@ def _without_make() -> dict[str, str]:
 
 def _environment(properties: Mapping[str, Any], task_root: Path, path: list[Path], port: int) -> dict[str, str]:
     given = properties.get("Environment", {}).get("Variables", {})
-    region = "eu-west-1"
     return {
         **{name: value if isinstance(value, str) else f"unknown-{name.lower()}" for name, value in given.items()},
         "PATH": os.environ["PATH"],
@@ -126,8 +154,8 @@ def _environment(properties: Mapping[str, Any], task_root: Path, path: list[Path
         "AWS_LAMBDA_FUNCTION_NAME": task_root.name,
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(properties.get("MemorySize", 128)),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": _REGION,
+        "AWS_DEFAULT_REGION": _REGION,
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",  # a name, no secret
         "AWS_EC2_METADATA_DISABLED": "true",

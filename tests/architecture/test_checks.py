@@ -11,7 +11,7 @@ import pytest
 from checks import diagrams, iam, templates, translation
 from checks.expressions import expressions
 from checks.finding import Finding
-from checks.integrations import integrations, named_errors, pascal
+from checks.integrations import busy_is_retried, integrations, named_errors, pascal
 from checks.machine import DuplicateKey, Machine, parse
 from checks.structure import retries_agree, structure, tasks
 
@@ -135,7 +135,10 @@ FAULTS = {
     "name twice": ("        Shifted:\n", "        Done:\n", "given to two states"),
     "no timeout": ("    TimeoutSeconds: 60\n    Retry", "    Retry", "has no TimeoutSeconds"),
     "no retry": (
-        "    Retry:\n      - ErrorEquals: [DynamoDb.ProvisionedThroughputExceededException]\n        IntervalSeconds: 1\n",
+        (
+            "    Retry:\n      - ErrorEquals: [DynamoDb.ProvisionedThroughputExceededException]\n"
+            "        IntervalSeconds: 1\n"
+        ),
         "",
         "has no Retry",
     ),
@@ -201,6 +204,13 @@ def test_two_machines_that_retry_differently_are_found() -> None:
     found = list(retries_agree([parse("clean", CLEAN), other]))
 
     assert [finding.where for finding in found] == ["other / Shift Edges / Shift Traffic"]
+
+
+def test_an_error_that_nobody_tries_again_is_found() -> None:
+    found = [finding.where for finding in busy_is_retried([parse("clean", CLEAN)])]
+
+    assert "JournalBusy" in found
+    assert "EdgeBusy" not in found
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,164 @@
+"""Who may import what, how long a handler is, and which words a module's name may not be."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "layers" / "core" / "python"
+PRODUCT = sorted((PACKAGE / "crossfade").rglob("*.py"))
+HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
+AWS_SERVICES = {
+    "alb",
+    "cloudformation",
+    "cloudfront",
+    "cloudmap",
+    "cloudwatch",
+    "dynamodb",
+    "ecs",
+    "logs",
+    "route53",
+    "s3",
+    "sns",
+    "stepfunctions",
+}
+ADAPTERS = AWS_SERVICES - {"cloudformation"}  # mesh/cloudformation.py reads texts that it is given
+DECIDERS = {"mesh", "connect", "plan", "shift", "judge", "rollout", "journal", "events"}
+SAYS_NOTHING = {"utils", "util", "common", "manager", "service", "data", "info", "helpers", "misc"}
+LONGEST_HANDLER = 30
+DOES_IO = {"boto3", "botocore", "socket", "http", "urllib", "subprocess", "os", "shutil", "tempfile"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield each module that a file imports at run time, dotted; what stands under TYPE_CHECKING does not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in hidden:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_only_modules_named_after_an_aws_service_do_io(path: Path) -> None:
+    if path.stem in AWS_SERVICES or path.parent.name == "runtime":
+        return
+
+    doing_io = {name for name in imports(path) if name.split(".")[0] in DOES_IO}
+
+    assert doing_io == set()
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_boto3_itself_is_imported_in_one_place(path: Path) -> None:
+    if dotted(path) == "crossfade.runtime.clients":
+        return
+
+    assert "boto3" not in {name.split(".")[0] for name in imports(path)}
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_the_product_imports_neither_its_command_nor_its_rehearsal_nor_its_checks(path: Path) -> None:
+    outer = {
+        name for name in imports(path) if name.split(".")[0] in {"cli", "rehearsal", "checks", "tests", "functions"}
+    }
+
+    assert outer == set()
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_nothing_but_the_composition_root_knows_the_runtime(path: Path) -> None:
+    package = path.relative_to(PACKAGE).parts[1]
+    if package not in DECIDERS:
+        return
+
+    upward = {name for name in imports(path) if name.startswith("crossfade.runtime")}
+
+    assert upward == set()
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_a_decider_imports_no_adapter(path: Path) -> None:
+    if path.parent.name == "runtime":
+        return
+
+    adapters = {
+        name
+        for name in imports(path)
+        if name.startswith("crossfade.") and ADAPTERS & set(name.split(".")[1:-1]) and path.stem not in AWS_SERVICES
+    }
+
+    assert adapters == set()
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_time_comes_in_as_an_argument(path: Path) -> None:
+    if path.parent.name == "runtime":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+
+    clocks = {
+        ast.unparse(node.func)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in {"datetime.now", "datetime.utcnow", "time.time", "time.monotonic", "time.sleep"}
+    }
+
+    assert clocks == set()
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_errors_are_caught_by_name(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+
+    broad = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
+    ]
+
+    assert broad == []
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_handler_is_one_call(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    modules = {name.split(".")[0] for name in imports(path)}
+
+    assert len(text.splitlines()) <= LONGEST_HANDLER
+    assert modules <= {"__future__", "crossfade", "pydantic", "typing"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.If | ast.Try | ast.For | ast.While)]
+    assert [node.name for node in tree.body if isinstance(node, ast.FunctionDef)] == ["handler"]
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_functions_folder_is_a_verb_and_a_noun_and_holds_its_handler_only(path: Path) -> None:
+    inside = sorted(found.name for found in path.parent.iterdir() if found.name != "__pycache__")
+
+    assert path.parent.name.isidentifier()
+    assert path.parent.name == path.parent.name.lower()
+    assert inside == ["app.py"]
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_a_modules_name_says_what_is_in_it(path: Path) -> None:
+    assert path.stem not in SAYS_NOTHING
