@@ -29,6 +29,7 @@ Every error Crossfade raises on purpose.
     + EcsBusy                   ECS or Cloud Map throttles, or is still making what was asked for
     + MetricsBusy               CloudWatch throttles
     + LogsBusy                  CloudWatch Logs throttles
+    + NoticesBusy               the topic that people listen to is throttled
     + GreenNotReady             green is not there yet; look again later
     + NotConfirmed              an edge does not yet hold what was written to it
 
@@ -147,6 +148,10 @@ class MetricsBusy(TryAgain):
 
 class LogsBusy(TryAgain):
     """CloudWatch Logs throttles."""
+
+
+class NoticesBusy(TryAgain):
+    """The topic that people listen to is throttled."""
 
 
 class GreenNotReady(TryAgain):

@@ -26,6 +26,11 @@ class Notice(Frozen):
         """Return the notice in one line."""
         return f"Crossfade: {self.migration} {self.what.replace('_', ' ')}"
 
+    @property
+    def text(self) -> str:
+        """Return the notice as people read it."""
+        return f"{self.headline}\n\n{self.reason}\n\nphase: {self.phase}\nat: {self.at.isoformat()}\n"
+
 
 class Notices(Protocol):
     """Where notices go."""

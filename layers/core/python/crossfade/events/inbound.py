@@ -1,0 +1,113 @@
+"""
+Events that AWS sends: only what is relied on, everything else ignored.
+
+An event is a hint. It may come twice, late, out of order or never, so each model says
+whom the news concern and what is claimed; guards read the truth from AWS.
+
+Source: "ECS service deployment state change events" (Amazon ECS developer guide),
+"Alarm events and EventBridge" (CloudWatch user guide), "Automating Step Functions event
+delivery" (Step Functions developer guide).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from crossfade.journal.model import alarm_resource, service_resource
+
+
+class _FromAws(BaseModel):
+    """AWS's: immutable, and what we do not know is left aside."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class _Envelope(_FromAws):
+    id: str
+    time: AwareDatetime
+    source: str
+    detail_type: str = Field(alias="detail-type")
+
+
+class AlarmState(_FromAws):
+    """A state of an alarm; `timestamp` is all there is to order events by."""
+
+    value: str = Field(description="OK, ALARM or INSUFFICIENT_DATA")
+    timestamp: AwareDatetime | None = None
+    reason: str = ""
+
+
+class AlarmDetail(_FromAws):
+    """What changed; composite and contributor alarms have the same two members."""
+
+    alarm_name: str = Field(alias="alarmName")
+    state: AlarmState
+
+
+class AlarmStateChanged(_Envelope):
+    """CloudWatch Alarm State Change."""
+
+    detail: AlarmDetail
+
+    @property
+    def resource(self) -> str:
+        """Return the journal's key of the alarm."""
+        return alarm_resource(self.detail.alarm_name)
+
+
+class DeploymentDetail(_FromAws):
+    """`event_name` is SERVICE_DEPLOYMENT_IN_PROGRESS, _COMPLETED or _FAILED; the last needs a circuit breaker."""
+
+    event_name: str = Field(alias="eventName")
+    deployment_id: str = Field(alias="deploymentId")
+    reason: str = ""
+
+
+class DeploymentStateChanged(_Envelope):
+    """
+    ECS Deployment State Change.
+
+    Which service is said only by the first of `resources`; there is no version to
+    order by, and a completed rollback is called COMPLETED as well.
+    """
+
+    resources: Annotated[tuple[str, ...], Field(min_length=1)]
+    detail: DeploymentDetail
+
+    @property
+    def cluster(self) -> str | None:
+        """Return the cluster's name; None where the ARN is of the old form without one."""
+        path = self._path
+        return path[1] if len(path) == 3 else None  # noqa: PLR2004  # service/<cluster>/<name>
+
+    @property
+    def service(self) -> str:
+        """Return the service's name."""
+        return self._path[-1]
+
+    @property
+    def resource(self) -> str | None:
+        """Return the journal's key of the service; None where the cluster is unknown."""
+        cluster = self.cluster
+        return None if cluster is None else service_resource(cluster, self.service)
+
+    @property
+    def _path(self) -> list[str]:
+        return self.resources[0].rsplit(":", 1)[-1].split("/")
+
+
+class ExecutionDetail(_FromAws):
+    """`status` is an execution's, in Step Functions' words; `error` is there when it failed or was stopped with one."""
+
+    execution_arn: str = Field(alias="executionArn")
+    status: str
+    error: str | None = None
+    cause: str | None = None
+
+
+class ExecutionStatusChanged(_Envelope):
+    """Step Functions Execution Status Change; best effort, possibly out of order."""
+
+    detail: ExecutionDetail

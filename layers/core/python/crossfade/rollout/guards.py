@@ -1,0 +1,181 @@
+"""
+Guards: what is done when AWS says that something happened.
+
+A guard may resume a task that waits, or start a rollback; it never gives green more.
+Events are hints. Each guard asks the journal whom the news concern and AWS whether
+they are true, so that duplicated, late and reordered ones change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from crossfade.connect.services import Services, ServiceState
+from crossfade.errors import BlueIsGone, TryAgain, UnknownMigration
+from crossfade.events.inbound import AlarmStateChanged, DeploymentStateChanged, ExecutionStatusChanged
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import Token
+from crossfade.judge.alarms import Alarms
+from crossfade.plan.document import Frozen
+from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.rollback import begin_rollback
+
+COMPLETED, FAILED = "SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"
+
+_ENDED_BADLY = frozenset({ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT, ExecutionStatus.ABORTED})
+_STOPPED_BY_ROLLBACK = "RolledBack"
+"""The error with which `roll_back` stops `migrate`."""
+
+
+class GuardAnswer(Frozen):
+    """What a guard did, and why; for the log, since nobody waits for it."""
+
+    did: Literal["nothing", "resumed", "rolled_back"]
+    why: str
+    migration: str | None = None
+
+
+def guard_alarm(
+    event: AlarmStateChanged, *, journal: Journal, alarms: Alarms, executions: Executions, now: datetime
+) -> GuardAnswer:
+    """
+    Roll back every open migration whose plan names an alarm that is in ALARM.
+
+    Idempotent: `begin_rollback` is, and a state that is no longer true does nothing.
+    """
+    name = event.detail.alarm_name
+    if event.detail.state.value != "ALARM":
+        return _nothing(f"alarm {name} went to {event.detail.state.value}")
+    migrations = journal.migrations_of(event.resource)
+    if not migrations:
+        return _nothing(f"no migration watches alarm {name}")
+    if name not in alarms.in_alarm([name]):
+        return _nothing(f"alarm {name} is no longer in ALARM")
+    return _roll_back(migrations, f"alarm {name} is in ALARM", journal=journal, executions=executions, now=now)
+
+
+def guard_execution(
+    event: ExecutionStatusChanged, *, journal: Journal, executions: Executions, now: datetime
+) -> GuardAnswer:
+    """
+    Roll back a migration whose `migrate` or `climb` has ended badly.
+
+    Only the executions that the migration runs on now count: an earlier rung's or an
+    earlier attempt's end is no news. Idempotent: `begin_rollback` is.
+    """
+    arn, status = event.detail.execution_arn, event.detail.status
+    if status not in _ENDED_BADLY:
+        return _nothing(f"{arn} is {status}")
+    migrations = journal.migrations_of(arn)
+    if not migrations:
+        return _nothing(f"{arn} is no migration's")
+    if status == ExecutionStatus.ABORTED and event.detail.error == _STOPPED_BY_ROLLBACK:
+        return _nothing(f"{arn} was stopped by the rollback itself", migrations[0])
+    if executions.status(arn) in {ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED}:
+        return _nothing(f"{arn} is not {status} any more", migrations[0])
+    current = [migration for migration in migrations if _runs_on(migration, arn, journal)]
+    if not current:
+        return _nothing(f"{arn} is not what its migration runs on now", migrations[0])
+    told = f": {event.detail.error}" if event.detail.error else ""
+    return _roll_back(
+        current, f"{arn.split(':')[-2]} is {status}{told}", journal=journal, executions=executions, now=now
+    )
+
+
+def resume_service(
+    event: DeploymentStateChanged, *, journal: Journal, services: Services, executions: Executions, now: datetime
+) -> GuardAnswer:
+    """
+    Answer the task that waits for a service; roll back when a deployment of green fails that nobody waits for.
+
+    What ECS says of the service decides, not the event. Idempotent: a token is
+    answered once, and a second answer finds nobody.
+    """
+    if event.detail.event_name not in {COMPLETED, FAILED} or event.resource is None or event.cluster is None:
+        return _nothing(f"{event.detail.event_name} of {event.resources[0]} is no end of a deployment we know")
+    token = journal.token(event.resource)
+    migrations = journal.migrations_of(event.resource)
+    if token is None and not migrations:
+        return _nothing(f"no migration knows {event.resource}")
+    state = services.describe(event.cluster, event.service)
+    if state is None:
+        return _nothing(f"{event.resource} does not exist")
+    if token is not None:
+        return _answer(token, state, journal=journal, executions=executions)
+    if state.failure is None:
+        return _nothing(f"{event.resource} is {state.progress}, and nobody waits for it")
+    if state.migration not in migrations:
+        return _nothing(f"{event.resource} was made by no migration that is known here")
+    return _roll_back(
+        [state.migration],
+        f"the deployment of {state.name} failed: {state.failure}",
+        journal=journal,
+        executions=executions,
+        now=now,
+    )
+
+
+def _answer(token: Token, state: ServiceState, *, journal: Journal, executions: Executions) -> GuardAnswer:
+    if state.is_complete:
+        heard = executions.succeed_task(token.token, {"service_arn": state.arn, "complete": True})
+        why = f"{state.name} is complete"
+    elif state.failure is not None:
+        heard = executions.fail_task(token.token, "GreenFailed", f"{state.name}: {state.failure}")
+        why = f"{state.name} failed: {state.failure}"
+    else:
+        return _nothing(f"{state.name} is {state.progress}", token.migration)
+    journal.drop_token(token.resource, token.token)
+    if not heard:
+        return _nothing(f"{why}, and nobody waits for it any more", token.migration)
+    return GuardAnswer(did="resumed", why=why, migration=token.migration)
+
+
+def _runs_on(migration: str, arn: str, journal: Journal) -> bool:
+    try:
+        record = journal.read(migration)
+    except UnknownMigration:
+        return False
+    return arn in {record.execution, record.climb}
+
+
+def _roll_back(
+    migrations: Sequence[str], reason: str, *, journal: Journal, executions: Executions, now: datetime
+) -> GuardAnswer:
+    """Begin the rollback of each migration, also when that of another could not begin."""
+    answers: list[GuardAnswer] = []
+    busy: list[TryAgain] = []
+    for migration in migrations:
+        try:
+            answers.append(_roll_back_one(migration, reason, journal=journal, executions=executions, now=now))
+        except TryAgain as later:
+            busy.append(later)
+    if busy:
+        raise busy[0]
+    begun = [answer for answer in answers if answer.did == "rolled_back"] or answers
+    return GuardAnswer(
+        did=begun[0].did,
+        why="; ".join(answer.why for answer in answers),
+        migration=", ".join(str(answer.migration) for answer in begun),
+    )
+
+
+def _roll_back_one(
+    migration: str, reason: str, *, journal: Journal, executions: Executions, now: datetime
+) -> GuardAnswer:
+    try:
+        started = begin_rollback(migration, reason, journal=journal, executions=executions, now=now)
+    except BlueIsGone as gone:
+        return _nothing(f"BlueIsGone: {gone}", migration)
+    except UnknownMigration:
+        return _nothing(f"{migration} was never opened", migration)
+    if not started.needed:
+        return _nothing(f"{migration} is rolled back already", migration)
+    if started.joined:
+        return _nothing(f"a rollback of {migration} runs already", migration)
+    return GuardAnswer(did="rolled_back", why=reason, migration=migration)
+
+
+def _nothing(why: str, migration: str | None = None) -> GuardAnswer:
+    return GuardAnswer(did="nothing", why=why, migration=migration)

@@ -1,0 +1,54 @@
+"""Notify: tell people what became of a migration, and note that they were told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from crossfade.events.outbound import Notice, Notices, What
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import Entry, bounded_reason
+from crossfade.plan.document import Frozen
+from crossfade.rollout.request import Request
+
+
+class NotifyRequest(Request):
+    """Tell people that this happened, and why."""
+
+    migration: str
+    what: What
+    reason: str
+
+
+class Notified(Frozen):
+    """Who was told what is in the journal; this says that it was."""
+
+    migration: str
+    what: What
+
+
+def notify(request: NotifyRequest, *, journal: Journal, notices: Notices, now: datetime) -> Notified:
+    """
+    Tell people, then note it.
+
+    Repeated, it tells them twice, which is better than not at all: a notice is noted
+    only after it was handed on.
+
+    Raises:
+        UnknownMigration: no such migration.
+        NoticesBusy, JournalBusy: as the ports.
+    """
+    record = journal.read(request.migration)
+    reason = bounded_reason(request.reason)
+    notices.tell(Notice(migration=request.migration, what=request.what, phase=record.phase, reason=reason, at=now))
+    journal.append(
+        Entry(
+            migration=request.migration,
+            at=now,
+            kind="note",
+            what="notified",
+            subject=request.migration,
+            detail={"what": request.what, "reason": reason},
+            fence=record.fence,
+        )
+    )
+    return Notified(migration=request.migration, what=request.what)
