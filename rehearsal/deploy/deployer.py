@@ -9,7 +9,6 @@ from typing import Any
 
 from crossfade.errors import BadInput
 from crossfade.mesh.template import load_template
-
 from rehearsal.deploy.errors import TemplateRefused
 from rehearsal.deploy.making import Aws, Place
 from rehearsal.deploy.package import package

@@ -20,7 +20,6 @@ from typing import Any
 
 from crossfade.errors import BadInput
 from crossfade.mesh.template import load_yaml
-
 from rehearsal.deploy.errors import TemplateRefused
 
 _LEFT_OUT = frozenset({"__pycache__", ".DS_Store", ".mypy_cache", ".ruff_cache", ".pytest_cache"})

@@ -9,8 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from crossfade.mesh.intrinsics import NO_VALUE, Unresolved, holds, resolve
 
+from crossfade.mesh.intrinsics import NO_VALUE, Unresolved, holds, resolve
 from rehearsal.deploy.errors import DeployFailed, NeverSteady, PropertyRefused, TemplateRefused
 from rehearsal.deploy.making import Made, Maker, New, Place
 from rehearsal.deploy.parameters import Value

@@ -13,6 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the translator's own models use pydantic's old interface
     import boto3
     from samtranslator.internal.managed_policies import get_bundled_managed_policy_map
+    from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
@@ -44,11 +45,14 @@ def translate(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         to_py27_compatible_template(source, values)  # the names of versions and deployments hash as on AWS
-        translator = Translator(policies, Parser(), boto_session=boto3.Session(region_name=region))
+        counts = Metrics("translation", DummyMetricsPublisher())
+        translator = Translator(policies, Parser(), boto_session=boto3.Session(region_name=region), metrics=counts)
         try:
             translated = translator.translate(source, values, get_managed_policy_map=lambda: policies)
         except InvalidDocumentException as error:
             faults = "; ".join(str(cause.message) for cause in error.causes)
             raise TemplateRefused(f"the template cannot be translated: {faults}") from error
+        finally:
+            counts.publish()  # to nobody; it warns when left undone
     answer: dict[str, Any] = undo_mark_unicode_str_in_template(translated)
     return answer

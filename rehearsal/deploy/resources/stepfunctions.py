@@ -9,7 +9,6 @@ from typing import Any
 
 from crossfade.errors import BadInput
 from crossfade.mesh.template import load_yaml
-
 from rehearsal.deploy.errors import PropertyRefused
 from rehearsal.deploy.making import Made, Maker, New
 from rehearsal.deploy.request import as_text

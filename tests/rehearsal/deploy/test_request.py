@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3
+import botocore.session
 import pytest
 from botocore.model import Shape
 
@@ -11,8 +11,7 @@ from rehearsal.deploy.request import api_input
 
 
 def shape(service: str, operation: str) -> Shape:
-    client = boto3.client(service, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
-    model: Any = client.meta.service_model
+    model = botocore.session.get_session().get_service_model(service)
     found = model.operation_model(operation).input_shape
     assert isinstance(found, Shape)
     return found
@@ -62,9 +61,7 @@ def test_a_name_that_differs_by_more_than_case_is_renamed_at_any_depth() -> None
 
 
 def test_numbers_and_booleans_given_as_text_become_what_the_api_takes() -> None:
-    answer = api_input(
-        {"DesiredCount": "2", "EnableECSManagedTags": "true"}, shape("ecs", "CreateService"), "", {}
-    )
+    answer = api_input({"DesiredCount": "2", "EnableECSManagedTags": "true"}, shape("ecs", "CreateService"), "", {})
 
     assert answer == {"desiredCount": 2, "enableECSManagedTags": True}
 
