@@ -187,12 +187,14 @@ class Clock:
     is a standing order and runs again after each start. A function that raises is logged and
     its error kept in `troubles`, so that a test or rehearsal can end red.
 
-    `scale` multiplies the seconds of Step Functions' Wait and Retry and the rates of scheduled
-    rules; timeouts and heartbeats are left alone. A rehearsal leaves it at 1.
+    `wait_scale` multiplies the seconds of Step Functions' Wait and Retry, for tests only; timeouts
+    and heartbeats are left alone. `time_scale` is what a rehearsal divides AWS's periods by, such as
+    the rates of scheduled rules. Both are 1 unless said otherwise.
     """
 
     def __init__(self) -> None:
-        self.scale = 1.0
+        self.wait_scale = 1.0
+        self.time_scale = 1.0
         self.troubles: list[str] = []
         self._standing: list[tuple[float, Callable[[], object]]] = []
         self._due: list[tuple[float, int, int, Callable[[], object]]] = []
