@@ -69,7 +69,7 @@ def _drawings(machines: Mapping[str, Machine]) -> dict[str, Callable[[], str]]:
 def flowchart(machine: Machine) -> str:
     """Return a Mermaid flowchart: choices with their conditions, ways taken after an error dashed."""
     lines = ["```mermaid", "flowchart TD"]
-    lines += [f"  start((start)) --> {_id(machine.root.place, str(machine.definition.get('StartAt')))}"]
+    lines += [f"  start((start)) --> {_id(str(machine.definition.get('StartAt')))}"]
     lines += _scope(machine.root, "  ")
     lines += [
         "  classDef choice fill:#fff4d6,stroke:#8a6d00,color:#222",
@@ -84,31 +84,31 @@ def _scope(scope: Scope, indent: str) -> Iterator[str]:
     for name, state in scope.states.items():
         inner = list(inner_definitions(state))
         if not inner:
-            yield f"{indent}{_node(scope.place, name, state)}"
+            yield f"{indent}{_node(name, state)}"
         else:
-            yield f"{indent}subgraph {_id(scope.place, name)} [{_quoted(_title(name, state))}]"
+            yield f"{indent}subgraph {_id(name)} [{_quoted(_title(name, state))}]"
             for label, definition in inner:
                 yield from _scope(Scope(f"{scope.place} / {name}{label}", definition, (scope, name)), indent + "  ")
             yield f"{indent}end"
     for name, state in scope.states.items():
-        yield from (f"{indent}{line}" for line in _arrows(scope.place, name, state))
+        yield from (f"{indent}{line}" for line in _arrows(name, state))
 
 
 def _title(name: str, state: State) -> str:
     return f"{name}: for each" if state.get("Type") == "Map" else name
 
 
-def _node(place: str, name: str, state: State) -> str:
+def _node(name: str, state: State) -> str:
     kind = str(state.get("Type"))
     left, right = _SHAPES.get(kind, ("[", "]"))
     mark = f":::{kind.lower()}" if kind in ("Choice", "Succeed", "Fail") else ""
-    return f"{_id(place, name)}{left}{_quoted(name)}{right}{mark}"
+    return f"{_id(name)}{left}{_quoted(name)}{right}{mark}"
 
 
-def _arrows(place: str, name: str, state: State) -> Iterator[str]:
-    here = _id(place, name)
+def _arrows(name: str, state: State) -> Iterator[str]:
+    here = _id(name)
     for kind, target, block in exits(state):
-        there = _id(place, target)
+        there = _id(target)
         if kind == "choice":
             yield f"{here} -->|{_quoted(_condition(str(block.get('Condition'))))}| {there}"
         elif kind == "default":
@@ -130,8 +130,9 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', "'").replace("<", "&lt;").replace(">", "&gt;") + '"'
 
 
-def _id(place: str, name: str) -> str:
-    return re.sub(r"\W+", "_", f"{place}_{name}").strip("_").lower()
+def _id(name: str) -> str:
+    """Return a name for Mermaid. State names are unique in a machine; a question is not the state it asks about."""
+    return "s_" + re.sub(r"\W+", "_", name.replace("?", " asked")).strip("_").lower()
 
 
 # -- phases ---------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from textwrap import dedent
@@ -501,6 +502,16 @@ def test_a_stale_diagram_is_found_and_redrawn(tmp_path: Path) -> None:
     assert list(diagrams.stale(tmp_path, machines)) == []
     assert page.read_text().startswith("before\n<!-- drawn: climb -->\n```mermaid\n")
     assert "\nafter\n" in page.read_text()
+
+
+def test_every_state_is_drawn_once_and_under_a_name_of_its_own() -> None:
+    asked = CLEAN.replace("Done", "All")  # beside "All?"
+
+    drawn = re.findall(r"^ +(s_\w+)(?:[\[({]| \[)", diagrams.flowchart(parse("climb", asked)), re.MULTILINE)
+    nested = re.findall(r"subgraph (s_\w+)", diagrams.flowchart(parse("climb", asked)))
+
+    states = [name for _place, name, _state in parse("climb", asked).states()]
+    assert len(set(drawn) | set(nested)) == len(states)
 
 
 def test_a_machine_that_no_document_shows_is_found(tmp_path: Path) -> None:
