@@ -9,6 +9,7 @@ whoever registered a target how it is, and writes down every change of weights w
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from rehearsal.aws.registry import ACCOUNT, Call, every, on_reset, operation
 
 MOST_WEIGHT: Final = 999
 MOST_TARGET_GROUPS: Final = 5  # per action
-CHECK_SECONDS: Final = 0.25  # one health check; the thresholds of the target group count these
+CHECK_SECONDS: Final = 0.25  # how often every target is asked
 Health: TypeAlias = Literal["initial", "healthy", "unhealthy", "draining", "unused"]
 
 _WHY: Final[Mapping[str, tuple[str, str]]] = {
@@ -87,13 +88,14 @@ class Target:
     port: int
     answers: Callable[[], bool]
     health: Health = "initial"
-    against: int = 0  # checks in a row that speak against `health`
+    against_since: float | None = None  # monotonic seconds: since when its answers speak against `health`
 
 
 @dataclass(slots=True)
 class _Balancing:
     targets: dict[str, dict[tuple[str, int], Target]] = field(default_factory=dict)
     changes: list[WeightChange] = field(default_factory=list)
+    time_scale: float = 1.0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -153,44 +155,59 @@ def in_use(target_group_arn: str, region: str) -> bool:
 
 
 def deregistration_delay(target_group_arn: str, region: str) -> float:
-    """Answer how long a target drains, in seconds as configured."""
+    """Answer how long a target drains here: the configured delay, in seconds divided by the time scale."""
     group = elbv2_backends[ACCOUNT][region].target_groups.get(target_group_arn)
-    return 0.0 if group is None else float(group.attributes.get("deregistration_delay.timeout_seconds", 300))
+    if group is None:
+        return 0.0
+    return float(group.attributes["deregistration_delay.timeout_seconds"]) / _state.time_scale
+
+
+def pace(time_scale: float) -> None:
+    """Divide health check intervals and deregistration delays by this factor."""
+    with _state.lock:
+        _state.time_scale = time_scale
 
 
 def check_targets() -> None:
-    """Run one health check of every target. A new target needs one good answer, others the group's thresholds."""
+    """
+    Ask every target once how it is.
+
+    A new target needs one good answer, as on AWS; a change between healthy and unhealthy needs the answers of as many
+    intervals as the target group's threshold says, divided by the time scale.
+    """
     with _state.lock:
         groups = {arn: list(targets.values()) for arn, targets in _state.targets.items()}
+    now = time.monotonic()
     for arn, targets in groups.items():
-        healthy_after, unhealthy_after = _thresholds(arn)
+        healthy_after, unhealthy_after = _seconds_to_change(arn)
         for target in targets:
             if target.health != "draining":
-                _check(target, good=target.answers(), healthy_after=healthy_after, unhealthy_after=unhealthy_after)
+                _check(target, now, good=target.answers(), healthy_after=healthy_after, unhealthy_after=unhealthy_after)
 
 
 every(CHECK_SECONDS, check_targets)
 
 
-def _check(target: Target, *, good: bool, healthy_after: int, unhealthy_after: int) -> None:
+def _check(target: Target, now: float, *, good: bool, healthy_after: float, unhealthy_after: float) -> None:
     with _state.lock:
         if target.health == "draining":
             return
         if good == (target.health == "healthy"):
-            target.against = 0
+            target.against_since = None
             return
-        target.against += 1
-        needed = {"initial": 1 if good else unhealthy_after, "unhealthy": healthy_after}
-        if target.against >= needed.get(target.health, unhealthy_after):
-            target.health, target.against = ("healthy" if good else "unhealthy"), 0
+        since = target.against_since
+        target.against_since = now if since is None else since
+        needed = {"initial": 0.0 if good else unhealthy_after, "unhealthy": healthy_after}
+        if now - target.against_since >= needed.get(target.health, unhealthy_after):
+            target.health, target.against_since = ("healthy" if good else "unhealthy"), None
 
 
-def _thresholds(target_group_arn: str) -> tuple[int, int]:
-    region = target_group_arn.split(":")[3]
-    group = elbv2_backends[ACCOUNT][region].target_groups.get(target_group_arn)
+def _seconds_to_change(target_group_arn: str) -> tuple[float, float]:
+    group = elbv2_backends[ACCOUNT][target_group_arn.split(":")[3]].target_groups.get(target_group_arn)
     if group is None:
-        return 1, 1
-    return int(group.healthy_threshold_count), int(group.unhealthy_threshold_count)
+        return 0.0, 0.0
+    interval = float(group.health_check_interval_seconds) / _state.time_scale
+    return int(group.healthy_threshold_count) * interval, int(group.unhealthy_threshold_count) * interval
 
 
 # -- targets ------------------------------------------------------------------

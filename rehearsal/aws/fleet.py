@@ -1,0 +1,763 @@
+"""
+The services and tasks of the emulated ECS: what shall run, what runs, and the way from one to the other.
+
+A `Fleet` holds one region. Whatever happens to it ends in `reconcile`, which starts and stops tasks within the
+deployment's percentages, trips the circuit breaker, and calls a deployment completed when its tasks run, are healthy
+and are the only ones. Tasks are started and stopped by the `TaskRuntime` on background threads.
+
+Source: Amazon ECS developer guide, "Amazon ECS deployment circuit breaker", "Task lifecycle", "Amazon ECS events".
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+from rehearsal.aws import elbv2
+from rehearsal.aws.events import emit
+from rehearsal.aws.registry import ACCOUNT, later, soon
+from rehearsal.aws.runtime import NamespaceEndpoint, StillRuntime, TaskFailed, TaskPlacement, TaskRuntime, TaskSpec
+
+MOST_DRAIN_SECONDS: Final = 0.5  # however long a target group drains, a rehearsal does not wait longer
+MOST_BACKOFF_SECONDS: Final = 5.0
+HEALTH_INTERVAL_SECONDS: Final = 30  # of a container without one of its own
+HEALTH_RETRIES: Final = 3
+_BREAKER_BOUNDS: Final = (3, 200)
+
+RolloutState: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
+ContainerHealth: TypeAlias = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
+_order = itertools.count()
+
+
+@dataclass(slots=True)
+class Pace:
+    """What runs the tasks, and by what the intervals of health checks and the grace period are divided."""
+
+    runtime: TaskRuntime = field(default_factory=StillRuntime)
+    time_scale: float = 1.0
+
+
+pace = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A Cloud Map namespace, as far as Service Connect needs it."""
+
+    arn: str
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class Deployment:
+    """One revision of a service on its way in or out. `settings` holds its members in AWS's names."""
+
+    id: str
+    arn: str  # of the service deployment
+    revision_arn: str
+    task_definition: Mapping[str, Any]  # as DescribeTaskDefinition answers it
+    settings: dict[str, Any]
+    service_connect: Mapping[str, Any] | None  # as given; None where it is off
+    namespace: Namespace | None  # of service_connect
+    created_at: datetime
+    updated_at: datetime
+    primary: bool = True
+    state: RolloutState = "IN_PROGRESS"
+    reason: str = ""
+    failed_tasks: int = 0  # since the beginning
+    failures: int = 0  # as the circuit breaker counts them: since the last healthy task
+    halted: bool = False  # starts no more tasks
+    not_before: float = 0.0  # monotonic seconds: the next start waits until then
+    rollback_of: Deployment | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One task of a service."""
+
+    arn: str
+    id: str
+    service: Service
+    deployment: Deployment
+    zone: str
+    created_at: datetime
+    order: int
+    proxy: str | None  # the name of its Service Connect container
+    status: str = "PROVISIONING"
+    desired: Literal["RUNNING", "STOPPED"] = "RUNNING"
+    health: ContainerHealth = "UNKNOWN"
+    sick_since: float | None = None  # monotonic seconds
+    placement: TaskPlacement | None = None
+    targets: list[tuple[str, str, int]] = field(default_factory=list)  # target group, address, port
+    version: int = 1
+    started_at: datetime | None = None
+    stopping_at: datetime | None = None
+    stopped_at: datetime | None = None
+    stop_code: str | None = None
+    stopped_reason: str | None = None
+    protected_until: datetime | None = None
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether it shall stop, or has stopped."""
+        return self.desired == "STOPPED"
+
+    @property
+    def protected(self) -> bool:
+        """Whether scale-in and deployments leave it alone now."""
+        return self.protected_until is not None and self.protected_until > datetime.now(UTC)
+
+    @property
+    def checked(self) -> bool:
+        """Whether anything watches its health: a container health check, a load balancer, a Service Connect proxy."""
+        containers = self.deployment.task_definition["containerDefinitions"]
+        return bool(self.proxy or self.targets or any("healthCheck" in container for container in containers))
+
+    @property
+    def ready(self) -> bool:
+        """Whether it runs and all that watches it finds it healthy."""
+        if self.status != "RUNNING" or self.desired != "RUNNING":
+            return False
+        if self.reports_health and self.health != "HEALTHY":
+            return False
+        return all(elbv2.health_of(*target) == "healthy" for target in self.targets)
+
+    @property
+    def reports_health(self) -> bool:
+        """Whether DescribeTasks says more than UNKNOWN about its health."""
+        containers = self.deployment.task_definition["containerDefinitions"]
+        return bool(self.proxy or any("healthCheck" in container for container in containers))
+
+
+@dataclass(slots=True, eq=False)
+class Service:
+    """One ECS service. `settings` holds the members of the request that DescribeServices gives back."""
+
+    arn: str
+    name: str
+    cluster: str
+    cluster_arn: str
+    region: str
+    settings: dict[str, Any]
+    desired: int
+    created_at: datetime
+    request: Mapping[str, Any]  # as it was created, for idempotency
+    tags: dict[str, str] = field(default_factory=dict)
+    status: Literal["ACTIVE", "DRAINING", "INACTIVE"] = "ACTIVE"
+    deployments: list[Deployment] = field(default_factory=list)
+    past: list[Deployment] = field(default_factory=list)  # every deployment there was, newest first
+    tasks: list[Task] = field(default_factory=list)  # stopped ones too
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def primary(self) -> Deployment:
+        """The deployment it is going to."""
+        return self.deployments[0]
+
+    def live(self, deployment: Deployment | None = None) -> list[Task]:
+        """Answer the tasks that shall run and are not stopped, oldest first."""
+        return [
+            task
+            for task in self.tasks
+            if task.desired == "RUNNING" and task.status != "STOPPED" and deployment in (None, task.deployment)
+        ]
+
+    def running(self, deployment: Deployment | None = None) -> int:
+        """Count the tasks that run."""
+        return sum(task.status == "RUNNING" for task in self.live(deployment))
+
+    def pending(self, deployment: Deployment | None = None) -> int:
+        """Count the tasks on their way up."""
+        return sum(task.status != "RUNNING" for task in self.live(deployment))
+
+    def say(self, message: str) -> None:
+        """Add a line to the service's event list, newest first."""
+        self.events.insert(
+            0, {"id": str(uuid.uuid4()), "createdAt": datetime.now(UTC), "message": f"(service {self.name}) {message}"}
+        )
+        del self.events[100:]
+
+
+class Fleet:
+    """
+    The services of one region. Every method takes the lock itself; `lock` is for those who read several at once.
+
+    A closed fleet (after a reset) starts nothing and stops what still comes up.
+    """
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self.lock = threading.RLock()
+        self.services: dict[tuple[str, str], Service] = {}
+        self.closed = False
+
+    # -- what shall be --------------------------------------------------------
+
+    def deploy(
+        self,
+        service: Service,
+        *,
+        task_definition: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        service_connect: Mapping[str, Any] | None,
+        namespace: Namespace | None,
+        rollback_of: Deployment | None = None,
+    ) -> Deployment:
+        """Make a new primary deployment; the one before stays active until its tasks are gone."""
+        now = datetime.now(UTC)
+        number = random.randint(10**18, 10**19)
+        base = f"arn:aws:ecs:{service.region}:{ACCOUNT}"
+        deployment = Deployment(
+            id=f"ecs-svc/{number}",
+            arn=f"{base}:service-deployment/{service.cluster}/{service.name}/{uuid.uuid4().hex[:21]}",
+            revision_arn=f"{base}:service-revision/{service.cluster}/{service.name}/{number}",
+            task_definition=task_definition,
+            settings=dict(settings),
+            service_connect=service_connect,
+            namespace=namespace,
+            created_at=now,
+            updated_at=now,
+            rollback_of=rollback_of,
+        )
+        with self.lock:
+            for older in service.deployments:
+                older.primary = False
+            service.deployments.insert(0, deployment)
+            service.past.insert(0, deployment)
+            reason = f"ECS deployment {deployment.id} in progress."
+            if rollback_of is not None:
+                reason = f"ECS deployment circuit breaker: rolling back to deploymentId {deployment.id}."
+            self._roll(service, deployment, "IN_PROGRESS", reason)
+            self.reconcile(service)
+        return deployment
+
+    def scale(self, service: Service, desired: int) -> None:
+        """Change how many tasks shall run; starts no deployment."""
+        with self.lock:
+            service.desired = desired
+            self.reconcile(service)
+
+    def drain(self, service: Service) -> None:
+        """Stop a service for good: DRAINING until its last task is gone, then INACTIVE."""
+        with self.lock:
+            service.status, service.desired = "DRAINING", 0
+            self.reconcile(service)
+
+    def stop_task(self, task: Task, reason: str, code: str = "UserInitiated") -> None:
+        """Stop one task; the service starts another in its place."""
+        with self.lock:
+            self._stop(task, reason, code)
+            self.reconcile(task.service)
+
+    def close(self) -> None:
+        """Stop every task and start no more."""
+        with self.lock:
+            self.closed = True
+            tasks = [task for service in self.services.values() for task in service.tasks if task.status != "STOPPED"]
+            self.services.clear()
+        for task in tasks:
+            pace.runtime.stop(task.arn)
+
+    # -- the way there --------------------------------------------------------
+
+    def reconcile(self, service: Service) -> None:
+        """Bring a service one step nearer to what it shall be; safe to call at any time, any number of times."""
+        with self.lock:
+            if self.closed or service.status == "INACTIVE":
+                return
+            if service.status == "DRAINING":
+                self._wind_down(service)
+                return
+            self._stop_surplus(service)
+            self._stop_superseded(service)
+            self._start_missing(service)
+            service.deployments[1:] = [
+                older
+                for older in service.deployments[1:]
+                if any(task.deployment is older and task.status != "STOPPED" for task in service.tasks)
+            ]
+            self._complete(service)
+
+    def _wind_down(self, service: Service) -> None:
+        for task in service.live():
+            self._stop(task, f"Service {service.name} was deleted", "ServiceSchedulerInitiated")
+        if all(task.status == "STOPPED" for task in service.tasks):
+            service.status = "INACTIVE"
+            service.deployments.clear()
+
+    def _start_missing(self, service: Service) -> None:
+        primary = service.primary
+        most = math.floor(service.desired * _percent(service, "maximumPercent") / 100)
+        room = max(most, service.desired if len(service.deployments) == 1 else 1) - len(service.live())
+        missing = service.desired - len(service.live(primary))
+        if primary.halted or time.monotonic() < primary.not_before:
+            return
+        for _ in range(min(room, missing)):
+            self._launch(service, primary)
+
+    def _stop_surplus(self, service: Service) -> None:
+        mine = service.live(service.primary)
+        surplus = len(mine) - service.desired
+        free = [task for task in mine if not task.protected]
+        free.sort(key=lambda task: (task.ready, -task.order))
+        for task in free[: max(0, surplus)]:
+            self._stop(task, f"Scaling activity initiated by (deployment {task.deployment.id})", _BY_SERVICE)
+
+    def _stop_superseded(self, service: Service) -> None:
+        least = math.ceil(service.desired * _percent(service, "minimumHealthyPercent") / 100)
+        ready = sum(task.ready for task in service.live())
+        old = [task for task in service.live() if task.deployment is not service.primary and not task.protected]
+        for task in sorted(old, key=lambda each: (each.ready, each.order)):
+            if task.ready and ready <= least:
+                return
+            ready -= task.ready
+            self._stop(task, f"Scaling activity initiated by (deployment {service.primary.id})", _BY_SERVICE)
+
+    def _complete(self, service: Service) -> None:
+        primary = service.primary
+        mine = service.live(primary)
+        if primary.state != "IN_PROGRESS" or len(service.deployments) > 1 or len(mine) != service.desired:
+            return
+        if all(task.ready for task in mine):
+            primary.finished_at = datetime.now(UTC)
+            service.say(f"(deployment {primary.id}) deployment completed.")
+            service.say("has reached a steady state.")
+            self._roll(service, primary, "COMPLETED", f"ECS deployment {primary.id} completed.")
+            self._act(service, "INFO", "SERVICE_STEADY_STATE")
+
+    def _fail(self, service: Service, deployment: Deployment, why: str) -> None:
+        """Count a task that failed, and trip the circuit breaker when there were too many."""
+        deployment.failed_tasks += 1
+        deployment.failures += 1
+        wait = min(0.1 * 2 ** min(deployment.failures, 10), MOST_BACKOFF_SECONDS)
+        deployment.not_before = time.monotonic() + wait
+        later(wait, lambda: self.reconcile(service))
+        service.say(f"was unable to keep a task running: {why}")
+        breaker = service.settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
+        if deployment.state != "IN_PROGRESS" or not deployment.primary or not breaker.get("enable"):
+            if deployment.failures == _BREAKER_BOUNDS[0]:
+                self._act(service, "WARN", "SERVICE_TASK_START_IMPAIRED")
+            return
+        if deployment.failures < breaker_threshold(service):
+            return
+        deployment.halted = True
+        deployment.finished_at = datetime.now(UTC)
+        service.say(f"(deployment {deployment.id}) deployment failed: tasks failed to start.")
+        self._roll(service, deployment, "FAILED", "ECS deployment circuit breaker: task failed to start.")
+        good = next((older for older in service.past if older.state == "COMPLETED"), None)
+        if breaker.get("rollback") and good is not None:
+            self.deploy(
+                service,
+                task_definition=good.task_definition,
+                settings=good.settings,
+                service_connect=good.service_connect,
+                namespace=good.namespace,
+                rollback_of=deployment,
+            )
+
+    # -- tasks ----------------------------------------------------------------
+
+    def _launch(self, service: Service, deployment: Deployment) -> None:
+        identity = uuid.uuid4().hex
+        namespace = deployment.namespace
+        order = next(_order)
+        task = Task(
+            arn=f"arn:aws:ecs:{service.region}:{ACCOUNT}:task/{service.cluster}/{identity}",
+            id=identity,
+            service=service,
+            deployment=deployment,
+            zone=f"{service.region}{'abc'[order % 3]}",
+            created_at=datetime.now(UTC),
+            order=order,
+            proxy=f"ecs-service-connect-{identity[:5]}" if namespace else None,
+        )
+        service.tasks.append(task)
+        service.say(f"has started 1 tasks: (task {identity}).")
+        self._tell(task)
+        spec = TaskSpec(
+            task_arn=task.arn,
+            task_id=identity,
+            cluster=service.cluster,
+            service=service.name,
+            task_definition=deployment.task_definition,
+            service_connect=deployment.service_connect,
+            endpoints=tuple(self.endpoints(namespace.arn)) if namespace else (),
+            namespace=namespace.name if namespace else None,
+        )
+        soon(lambda: self._bring_up(task, spec))
+
+    def _bring_up(self, task: Task, spec: TaskSpec) -> None:
+        with self.lock:
+            if self.closed or task.unwanted:
+                self._gone(task)
+                return
+            self._become(task, "PENDING")
+        try:
+            placement = pace.runtime.start(spec)
+        except TaskFailed as failed:
+            with self.lock:
+                task.stop_code, task.stopped_reason = "TaskFailedToStart", failed.reason
+                task.desired = "STOPPED"
+                task.stopping_at = datetime.now(UTC)
+                self._gone(task)
+                self._fail(task.service, task.deployment, failed.reason)
+                self.reconcile(task.service)
+            return
+        with self.lock:
+            unwanted = self.closed or task.unwanted
+            task.placement = placement
+            if not unwanted:
+                task.started_at = datetime.now(UTC)
+                self._register(task, placement)
+                self._become(task, "RUNNING")
+                self._look_at(task, alive=pace.runtime.healthy(task.arn))
+                self.reconcile(task.service)
+        if unwanted:
+            pace.runtime.stop(task.arn)
+            with self.lock:
+                self._gone(task)
+
+    def _register(self, task: Task, placement: TaskPlacement) -> None:
+        for balancer in task.service.settings.get("loadBalancers", []):
+            port = placement.ports.get(balancer["containerPort"], balancer["containerPort"])
+            arn = balancer["targetGroupArn"]
+            task.targets.append((arn, placement.ip, port))
+            elbv2.register(arn, placement.ip, port, lambda: pace.runtime.healthy(task.arn))
+            task.service.say(f"registered 1 targets in (target-group {arn})")
+
+    def _stop(self, task: Task, reason: str, code: str) -> None:
+        if task.desired == "STOPPED":
+            return
+        task.desired, task.stopped_reason, task.stop_code = "STOPPED", reason, code
+        task.stopping_at = datetime.now(UTC)
+        if task.status != "RUNNING":
+            return  # it is on its way up: whoever brings it up takes it down again
+        self._become(task, "DEACTIVATING")
+        task.service.say(f"has stopped 1 running tasks: (task {task.id}).")
+        delay = 0.0
+        for arn, ip, port in task.targets:
+            elbv2.drain(arn, ip, port)
+            delay = max(delay, elbv2.deregistration_delay(arn, self.region))
+        later(min(delay, MOST_DRAIN_SECONDS), lambda: self._take_down(task))
+
+    def _take_down(self, task: Task) -> None:
+        with self.lock:
+            self._become(task, "STOPPING")
+        pace.runtime.stop(task.arn)
+        with self.lock:
+            self._gone(task)
+            self.reconcile(task.service)
+
+    def _gone(self, task: Task) -> None:
+        for target in task.targets:
+            elbv2.remove(*target)
+        task.targets.clear()
+        task.stopped_at = datetime.now(UTC)
+        self._become(task, "STOPPED")
+
+    def _become(self, task: Task, status: str) -> None:
+        task.status = status
+        task.version += 1
+        self._tell(task)
+
+    # -- health ---------------------------------------------------------------
+
+    def look_after(self) -> None:
+        """Ask the runtime about every running task, and replace the tasks that stay unhealthy."""
+        with self.lock:
+            running = [task for each in self.services.values() for task in each.live() if task.status == "RUNNING"]
+        answers = [(task, pace.runtime.healthy(task.arn)) for task in running]
+        with self.lock:
+            for task, alive in answers:
+                if task.status == "RUNNING" and not self.closed:
+                    self._look_at(task, alive=alive)
+            for service in {task.service.arn: task.service for task in running}.values():
+                self.reconcile(service)
+
+    def _look_at(self, task: Task, *, alive: bool) -> None:
+        now = time.monotonic()
+        if alive:
+            task.sick_since = None
+            if task.reports_health and task.health != "HEALTHY":
+                task.health = "HEALTHY"
+                task.version += 1
+                self._tell(task)
+            if task.deployment.failures and task.ready:
+                task.deployment.failures = 0
+            return
+        if task.sick_since is None:
+            task.sick_since = now
+        if task.reports_health and now - task.sick_since >= patience_seconds(task):
+            task.health = "UNHEALTHY"
+            task.version += 1
+            self._replace(task, "Task failed container health checks")
+        elif self._past_grace(task) and any(elbv2.health_of(*target) == "unhealthy" for target in task.targets):
+            [group, *_] = [target[0] for target in task.targets]
+            self._replace(task, f"Task failed ELB health checks in (target-group {group})")
+
+    def _replace(self, task: Task, why: str) -> None:
+        self._stop(task, why, _BY_SERVICE)
+        self._fail(task.service, task.deployment, why)
+
+    def _past_grace(self, task: Task) -> bool:
+        grace = task.service.settings.get("healthCheckGracePeriodSeconds", 0) / pace.time_scale
+        return task.started_at is not None and datetime.now(UTC) - task.started_at >= timedelta(seconds=grace)
+
+    # -- Service Connect ------------------------------------------------------
+
+    def connected(self, namespace_arn: str) -> Iterator[tuple[Service, Namespace, Mapping[str, Any]]]:
+        """Walk the Service Connect entries of a namespace, with the service that declares each."""
+        with self.lock:
+            for service in self.services.values():
+                if service.status != "ACTIVE" or not service.deployments:
+                    continue
+                primary = service.primary
+                if primary.namespace is not None and primary.namespace.arn == namespace_arn:
+                    for entry in (primary.service_connect or {}).get("services", []):
+                        yield service, primary.namespace, entry
+
+    def endpoints(self, namespace_arn: str) -> Iterator[NamespaceEndpoint]:
+        """Answer every name a client in the namespace can dial now."""
+        for service, namespace, entry in self.connected(namespace_arn):
+            mapping = port_mapping(service.primary.task_definition, entry["portName"])
+            for name, port in names_of(entry, namespace.name, mapping) if mapping else ():
+                yield NamespaceEndpoint(
+                    discovery_name=discovery_name(entry),
+                    dns_name=name,
+                    port=port,
+                    app_protocol=mapping.get("appProtocol") if mapping else None,
+                    timeout=dict(entry.get("timeout", {})),
+                    service=service.name,
+                    port_name=entry["portName"],
+                    container_port=mapping["containerPort"] if mapping else port,
+                )
+
+    # -- events ---------------------------------------------------------------
+
+    def _roll(self, service: Service, deployment: Deployment, state: RolloutState, reason: str) -> None:
+        deployment.state, deployment.reason, deployment.updated_at = state, reason, datetime.now(UTC)
+        emit(
+            "aws.ecs",
+            "ECS Deployment State Change",
+            {
+                "eventType": "ERROR" if state == "FAILED" else "INFO",
+                "eventName": f"SERVICE_DEPLOYMENT_{state}",
+                "deploymentId": deployment.id,
+                "updatedAt": f"{deployment.updated_at:%Y-%m-%dT%H:%M:%SZ}",
+                "reason": reason,
+            },
+            [service.arn],
+            region=self.region,
+        )
+
+    def _act(self, service: Service, kind: str, name: str) -> None:
+        detail = {
+            "eventType": kind,
+            "eventName": name,
+            "clusterArn": service.cluster_arn,
+            "createdAt": _zulu(datetime.now(UTC)),
+        }
+        emit("aws.ecs", "ECS Service Action", detail, [service.arn], region=self.region)
+
+    def _tell(self, task: Task) -> None:
+        described = describe_task(task)
+        described["attachments"] = [{**each, "type": "eni"} for each in described["attachments"]]
+        described["updatedAt"] = datetime.now(UTC)
+        emit("aws.ecs", "ECS Task State Change", _plain(described), [task.arn], region=self.region)
+
+
+_BY_SERVICE: Final = "ServiceSchedulerInitiated"
+
+
+def breaker_threshold(service: Service) -> int:
+    """Answer how many failed tasks trip the circuit breaker: half the desired count, at least 3, at most 200."""
+    breaker = service.settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
+    custom = breaker.get("thresholdConfiguration", {})
+    kind, value = custom.get("type", "BOUNDED_PERCENT"), custom.get("value", 50)
+    if kind == "COUNT":
+        return int(value)
+    share: int = math.ceil(service.desired * int(value) / 100)
+    least, most = _BREAKER_BOUNDS
+    return min(max(share, least), most) if kind == "BOUNDED_PERCENT" else max(share, 1)
+
+
+def patience_seconds(task: Task) -> float:
+    """Answer how long a task may fail its container health check before it is replaced."""
+    checks = [
+        container["healthCheck"]
+        for container in task.deployment.task_definition["containerDefinitions"]
+        if "healthCheck" in container
+    ] or [{}]
+    own = min(
+        check.get("interval", HEALTH_INTERVAL_SECONDS) * check.get("retries", HEALTH_RETRIES)
+        + check.get("startPeriod", 0)
+        for check in checks
+    )
+    return float(own) / pace.time_scale
+
+
+def port_mapping(task_definition: Mapping[str, Any], port_name: str) -> Mapping[str, Any] | None:
+    """Answer the port mapping of this name, None when no container has one."""
+    mappings: Iterator[Mapping[str, Any]] = (
+        mapping
+        for container in task_definition["containerDefinitions"]
+        for mapping in container.get("portMappings", [])
+        if mapping.get("name") == port_name
+    )
+    return next(mappings, None)
+
+
+def discovery_name(entry: Mapping[str, Any]) -> str:
+    """Answer the name a Service Connect entry has in its namespace."""
+    return str(entry.get("discoveryName", entry["portName"]))
+
+
+def names_of(entry: Mapping[str, Any], namespace_name: str, mapping: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """Answer the names and ports under which a Service Connect entry is dialled, with AWS's defaults."""
+    fallback = f"{discovery_name(entry)}.{namespace_name}"
+    aliases = entry.get("clientAliases") or [{"port": mapping["containerPort"]}]
+    return [(alias.get("dnsName", fallback), int(alias["port"])) for alias in aliases]
+
+
+def _percent(service: Service, member: str) -> float:
+    return float(service.settings["deploymentConfiguration"][member])
+
+
+def describe_task(task: Task) -> dict[str, Any]:
+    """Answer a task as DescribeTasks does."""
+    service, definition = task.service, task.deployment.task_definition
+    health = task.health if task.reports_health else "UNKNOWN"
+    containers = [
+        {
+            "containerArn": f"{task.arn.replace(':task/', ':container/')}/{container['name']}",
+            "taskArn": task.arn,
+            "name": container["name"],
+            "image": container["image"],
+            "lastStatus": _container_status(task),
+            "networkBindings": _bindings(task, container),
+            "networkInterfaces": _interfaces(task),
+            "healthStatus": health if "healthCheck" in container else "UNKNOWN",
+            "cpu": str(container.get("cpu", 0)),
+            **({"exitCode": 0} if task.status == "STOPPED" and task.stop_code != "TaskFailedToStart" else {}),
+        }
+        for container in definition["containerDefinitions"]
+    ]
+    if task.proxy:
+        containers.append(
+            {
+                "containerArn": f"{task.arn.replace(':task/', ':container/')}/{task.proxy}",
+                "taskArn": task.arn,
+                "name": task.proxy,
+                "lastStatus": _container_status(task),
+                "networkBindings": [],
+                "networkInterfaces": _interfaces(task),
+                "healthStatus": health,
+                "cpu": "0",
+            }
+        )
+    optional = {
+        "startedAt": task.started_at,
+        "stoppingAt": task.stopping_at,
+        "stoppedAt": task.stopped_at,
+        "stopCode": task.stop_code,
+        "stoppedReason": task.stopped_reason,
+        "cpu": definition.get("cpu"),
+        "memory": definition.get("memory"),
+        "launchType": task.deployment.settings.get("launchType"),
+        "platformVersion": task.deployment.settings.get("platformVersion"),
+        "platformFamily": task.deployment.settings.get("platformFamily"),
+        "connectivity": "CONNECTED" if task.started_at else None,
+        "connectivityAt": task.started_at,
+    }
+    return {
+        "taskArn": task.arn,
+        "clusterArn": service.cluster_arn,
+        "taskDefinitionArn": definition["taskDefinitionArn"],
+        "group": f"service:{service.name}",
+        "startedBy": task.deployment.id,
+        "availabilityZone": task.zone,
+        "lastStatus": task.status,
+        "desiredStatus": task.desired,
+        "healthStatus": health,
+        "createdAt": task.created_at,
+        "version": task.version,
+        "containers": containers,
+        "attachments": _attachments(task),
+        "overrides": {"containerOverrides": [{"name": each["name"]} for each in containers]},
+        "enableExecuteCommand": bool(service.settings.get("enableExecuteCommand", False)),
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def _container_status(task: Task) -> str:
+    if task.status in ("PROVISIONING", "PENDING"):
+        return "PENDING"
+    return "STOPPED" if task.status == "STOPPED" else "RUNNING"
+
+
+def _bindings(task: Task, container: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if task.placement is None:
+        return []
+    return [
+        {
+            "bindIP": task.placement.ip,
+            "containerPort": mapping["containerPort"],
+            "hostPort": task.placement.ports.get(mapping["containerPort"], mapping["containerPort"]),
+            "protocol": mapping.get("protocol", "tcp"),
+        }
+        for mapping in container.get("portMappings", [])
+    ]
+
+
+def _interfaces(task: Task) -> list[dict[str, str]]:
+    if task.placement is None:
+        return []
+    return [{"attachmentId": _attachment_id(task), "privateIpv4Address": task.placement.ip}]
+
+
+def _attachments(task: Task) -> list[dict[str, Any]]:
+    details = [] if task.placement is None else [{"name": "privateIPv4Address", "value": task.placement.ip}]
+    attachments: list[dict[str, Any]] = [
+        {
+            "id": _attachment_id(task),
+            "type": "ElasticNetworkInterface",
+            "status": "DELETED" if task.status == "STOPPED" else "ATTACHED" if details else "PRECREATED",
+            "details": details,
+        }
+    ]
+    if task.proxy:
+        attachments.append(
+            {
+                "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{task.id}/connect")),
+                "type": "Service Connect",
+                "status": "DELETED" if task.status == "STOPPED" else "ATTACHED",
+                "details": [{"name": "ContainerName", "value": task.proxy}],
+            }
+        )
+    return attachments
+
+
+def _attachment_id(task: Task) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, task.id))
+
+
+def _zulu(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def _plain(value: Any) -> Any:
+    """Make a described thing JSON: times as ECS writes them in its events."""
+    if isinstance(value, datetime):
+        return _zulu(value)
+    if isinstance(value, dict):
+        return {name: _plain(member) for name, member in value.items()}
+    return [_plain(member) for member in value] if isinstance(value, list) else value
