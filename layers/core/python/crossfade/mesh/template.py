@@ -2,15 +2,15 @@
 The text of a CloudFormation template, YAML with short tags or JSON, as plain data.
 
 Pure: text in, mappings and lists out. Input is hostile until proven otherwise, so size,
-depth and the reach of YAML aliases are bounded before anything is built.
+depth and the reach of YAML aliases are bounded before anything is built. PyYAML is imported
+when first needed: plans are drawn where it is installed, and the layer does not carry it.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, Final
-
-import yaml
 
 from crossfade.errors import BadInput
 
@@ -20,31 +20,34 @@ _DEEPEST: Final = 100
 _MOST_VALUES: Final = 1_000_000
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C parser where it is built
-    """A safe loader that spells out short tags and leaves dates as text."""
+@cache
+def _loader() -> Any:
+    """Return a safe loader that spells out short tags and leaves dates as text; on libyaml where it is built."""
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # a class all the same
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_multi_constructor("!", _short_tag)
+    return Loader
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _short_tag(loader: Any, suffix: str, node: yaml.Node) -> dict[str, object]:
+def _short_tag(loader: Any, suffix: str, node: Any) -> dict[str, object]:
     name = suffix.rstrip(":")
     value: object
-    if isinstance(node, yaml.ScalarNode):
+    if node.id == "scalar":
         value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
+    elif node.id == "sequence":
         value = loader.construct_sequence(node, deep=True)
     else:
         value = loader.construct_mapping(node, deep=True)
     if name == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
-
-
-_Loader.add_multi_constructor("!", _short_tag)
 
 
 def load_template(text: str, path: str) -> dict[str, object]:
@@ -74,13 +77,15 @@ def load_yaml(text: str, path: str) -> object:
     Raises:
         BadInput: as load_template, except that any value may stand at the top.
     """
+    import yaml
+
     if len(text) > LARGEST_BYTES:
         raise BadInput(f"{path}: larger than {LARGEST_BYTES:,} bytes; no template is")
     try:
         if text.lstrip().startswith(("{", "[")):
             return _bounded(_json(text, path), path)
         _check_depth(text, path)
-        return _bounded(yaml.load(text, Loader=_Loader), path)  # noqa: S506 — a safe loader, see above
+        return _bounded(yaml.load(text, Loader=_loader()), path)  # noqa: S506 — a safe loader, see above
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{path}:{mark.line + 1}" if mark is not None else path
@@ -91,16 +96,20 @@ def load_yaml(text: str, path: str) -> object:
 
 def _json(text: str, path: str) -> object:
     """Read JSON; what is YAML's flow style instead is left to the YAML reader."""
+    import yaml
+
     try:
         return json.loads(text)
     except json.JSONDecodeError:
         _check_depth(text, path)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 — a safe loader, see above
+        return yaml.load(text, Loader=_loader())  # noqa: S506 — a safe loader, see above
 
 
 def _check_depth(text: str, path: str) -> None:
+    import yaml
+
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for event in yaml.parse(text, Loader=_loader()):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:

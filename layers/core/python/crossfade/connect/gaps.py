@@ -1,0 +1,398 @@
+"""
+What a mesh does today that Service Connect cannot carry over by itself: a table.
+
+Each row names the consequence for a caller and what to do about it, and the page that says
+so. A row's severity is the usual one; where the consequence is another, the translation
+says so. Rows are explained at length in `docs/gaps.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from crossfade.plan.document import Gap, Severity
+
+_ECS: Final = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
+_ECS_API: Final = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/"
+_MESH: Final = "https://docs.aws.amazon.com/app-mesh/latest/userguide/"
+_MESH_API: Final = "https://docs.aws.amazon.com/app-mesh/latest/APIReference/"
+_ELB: Final = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/"
+
+_SERVICE: Final = _ECS_API + "API_ServiceConnectService.html"
+_CONCEPTS: Final = _ECS + "service-connect-concepts-deploy.html"
+
+_BLOCKING, _DEGRADING, _INFORMATIONAL = Severity.BLOCKING, Severity.DEGRADING, Severity.INFORMATIONAL
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of gap. `detail` holds `{fields}` that a finding fills in."""
+
+    id: str
+    severity: Severity
+    detail: str
+    source: str
+
+
+_ROWS: Final = (
+    # ------------------------------------------------------------------ routes
+    Row(
+        "ROUTE_WEIGHTED",
+        _BLOCKING,
+        "The route divides requests over {targets}; a Service Connect name belongs to one ECS service, so all of "
+        "them would go to {owner}. Decide that {owner} takes them all, or divide them by another means first.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_MATCH_PATH",
+        _BLOCKING,
+        "Requests for {match} go to {target} today; Service Connect does not look at paths, so they would go to "
+        "{owner}. Give {target} a name of its own and let callers dial it, or put a load balancer before both.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_MATCH_HEADER",
+        _BLOCKING,
+        "Requests with {match} go to {target} today; Service Connect does not look at headers, so they would go to "
+        "{owner}.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_MATCH_METHOD",
+        _BLOCKING,
+        "Requests with {match} go to {target} today; Service Connect does not look at methods, so they would go to "
+        "{owner}.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_MATCH_QUERY",
+        _BLOCKING,
+        "Requests with {match} go to {target} today; Service Connect does not look at queries, so they would go to "
+        "{owner}.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_MATCH_GRPC_METHOD",
+        _BLOCKING,
+        "Calls of {match} go to {target} today; Service Connect does not look at gRPC services, methods or metadata, "
+        "so they would go to {owner}.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_NO_DEFAULT",
+        _DEGRADING,
+        "Requests that match no route of this router are refused with 404 today; Service Connect hands every request "
+        "to {owner}.",
+        _SERVICE,
+    ),
+    Row(
+        "ROUTE_UNREACHABLE",
+        _INFORMATIONAL,
+        "The route {shadow} comes first and takes every request, so this route is without effect and is not carried "
+        "over.",
+        _MESH + "routes.html",
+    ),
+    Row(
+        "ROUTE_ORPHAN",
+        _INFORMATIONAL,
+        "No virtual service leads here, so it is without effect and is not carried over.",
+        _MESH + "virtual_routers.html",
+    ),
+    # -------------------------------------------------------------- resilience
+    Row(
+        "RETRY_POLICY",
+        _DEGRADING,
+        "The route retries up to {retries} times{events}; Service Connect retries twice and cannot be told otherwise. "
+        "Calls that need more must be repeated by the caller; calls that must not be repeated may be.",
+        _CONCEPTS,
+    ),
+    Row(
+        "OUTLIER_DETECTION",
+        _DEGRADING,
+        "Callers leave a host alone after {errors} server errors within {interval} for {ejection}, at most {percent} % "
+        "of hosts; Service Connect has its own fixed rule (5 failures within 30 s, for 30 to 300 s).",
+        _CONCEPTS,
+    ),
+    Row(
+        "HEALTH_CHECK",
+        _DEGRADING,
+        "Envoy probes port {port}{path} every {interval}; Service Connect does not probe. A failing task leaves only "
+        "by the container's own health check or by outlier detection.",
+        _CONCEPTS,
+    ),
+    Row(
+        "CONNECTION_POOL",
+        _DEGRADING,
+        "The listener limits {limits}; Service Connect has no such limit, so an overload reaches the application.",
+        _SERVICE,
+    ),
+    Row(
+        "LISTENER_TIMEOUT",
+        _DEGRADING,
+        "{why} Green answers within {timeout}.",
+        _ECS_API + "API_TimeoutConfiguration.html",
+    ),
+    # ---------------------------------------------------------------- security
+    Row(
+        "TLS_CERT_SOURCE",
+        _BLOCKING,
+        "The listener serves TLS ({mode}) with a certificate from {kind}; Service Connect issues its own from AWS "
+        "Private CA, which this plan does not set up: traffic between tasks would no longer be encrypted.",
+        _ECS + "service-connect-tls.html",
+    ),
+    Row(
+        "MTLS",
+        _BLOCKING,
+        "{what}; Service Connect has server TLS only, so peers are no longer told apart by certificate.",
+        _ECS + "service-connect-tls.html",
+    ),
+    Row(
+        "EGRESS_FILTER",
+        _BLOCKING,
+        "The mesh drops what is addressed to no virtual service (DROP_ALL); Service Connect lets everything else out. "
+        "Restrict egress with security groups or a firewall, or accept that it is open.",
+        _MESH_API + "API_EgressFilter.html",
+    ),
+    # -------------------------------------------------------- outside, borders
+    Row(
+        "EXTERNAL_NODE",
+        _INFORMATIONAL,
+        "It stands for {host}, outside ECS; green reaches it directly, without the mesh's timeouts and retries.",
+        _CONCEPTS,
+    ),
+    Row(
+        "EXTERNAL_PORT_REMAP",
+        _BLOCKING,
+        "Callers dial port {dialled} and the mesh turns it into {port} of {host}; once Envoy is gone nothing listens "
+        "on {dialled}. Let callers dial {port}.",
+        _CONCEPTS,
+    ),
+    Row(
+        "VIRTUAL_GATEWAY",
+        _BLOCKING,
+        "The gateway's Envoy lets requests into the mesh; Service Connect has no gateway. Put a load balancer before "
+        "the services it leads to.",
+        _MESH + "virtual_gateways.html",
+    ),
+    Row(
+        "GATEWAY_ROUTE_REWRITE",
+        _BLOCKING,
+        "The gateway rewrites the path or host of what it hands to {target}; a load balancer's rule hands it on as it "
+        "is, so the application would see the original.",
+        _MESH + "gateway-routes.html",
+    ),
+    Row(
+        "CROSS_ACCOUNT",
+        _BLOCKING,
+        "The mesh belongs to account {owner}; green needs a Cloud Map namespace shared with AWS RAM, which this plan "
+        "does not set up.",
+        _ECS + "service-connect-shared-namespaces.html",
+    ),
+    Row(
+        "BACKEND_NOT_FOUND",
+        _BLOCKING,
+        "It calls {name}, which no source given defines; nobody knows where green's calls would go. Add the source "
+        "that defines it.",
+        _MESH_API + "API_VirtualServiceBackend.html",
+    ),
+    Row(
+        "IP_PREFERENCE",
+        _DEGRADING,
+        "The preference {preference} is not a setting of Service Connect; it follows the tasks' addresses.",
+        _MESH_API + "API_AwsCloudMapServiceDiscovery.html",
+    ),
+    # ------------------------------------------------------------------- names
+    Row(
+        "NAME_CASE",
+        _DEGRADING,
+        "{name} has upper-case letters; Service Connect names are lower case. Callers that dial it through a resolver "
+        "are not affected, whoever compares the Host header is.",
+        _ECS_API + "API_ServiceConnectClientAlias.html",
+    ),
+    Row(
+        "NAME_ILLEGAL",
+        _BLOCKING,
+        "{name} cannot be a Service Connect name (at most 127 of a-z, 0-9, _ . and -), so callers that dial it would "
+        "not reach green.",
+        _ECS_API + "API_ServiceConnectClientAlias.html",
+    ),
+    Row(
+        "NAME_TAKEN",
+        _BLOCKING,
+        "{name} port {port} is already {other}'s; a name and port belong to one ECS service.",
+        _ECS_API + "API_ServiceConnectClientAlias.html",
+    ),
+    Row(
+        "NAMESPACE_MERGE",
+        _INFORMATIONAL,
+        "Services of the Cloud Map namespaces {namespaces} meet in green's one namespace {namespace}; the names they "
+        "are dialled by stay.",
+        _ECS_API + "API_ServiceConnectConfiguration.html",
+    ),
+    Row(
+        "CLOUDMAP_ATTRIBUTES",
+        _INFORMATIONAL,
+        "Attributes select the node's instances in a shared Cloud Map service; green needs none, since each ECS "
+        "service has an endpoint of its own.",
+        _MESH_API + "API_AwsCloudMapServiceDiscovery.html",
+    ),
+    # ----------------------------------------------------------- observability
+    Row(
+        "XRAY_TRACING",
+        _DEGRADING,
+        "Envoy writes X-Ray segments for every call; they end with the sidecar. Instrument the application instead.",
+        _MESH + "x-ray.html",
+    ),
+    Row(
+        "ENVOY_METRICS",
+        _DEGRADING,
+        "Metrics come from Envoy ({names}); they end with the sidecar. Service Connect publishes its own to CloudWatch.",
+        _ECS + "available-metrics.html",
+    ),
+    Row(
+        "ACCESS_LOG",
+        _INFORMATIONAL,
+        "Envoy's access log {path} ends with the sidecar; green's proxies write theirs, in AWS's format, to {group}.",
+        _ECS + "service-connect-envoy-access-logs.html",
+    ),
+    # ---------------------------------------------------------------- ECS side
+    Row(
+        "ECS_SERVICE_WITHOUT_NODE",
+        _DEGRADING,
+        "Its Envoy names {node}, which no source given defines; what it calls and serves is known from its "
+        "environment only.",
+        _MESH + "envoy-config.html",
+    ),
+    Row(
+        "NODE_WITHOUT_ECS_SERVICE",
+        _BLOCKING,
+        "No ECS service among the sources stands behind the node, and {callers} call it; green's calls would go to "
+        "whatever its name resolves to. Add the source that holds the service.",
+        _MESH + "virtual_nodes.html",
+    ),
+    Row(
+        "NODE_SHARED",
+        _BLOCKING,
+        "{services} share the node; a Service Connect name belongs to one ECS service, so all requests would go to "
+        "{owner}.",
+        _SERVICE,
+    ),
+    Row(
+        "OUTSIDE_THE_MESH",
+        _INFORMATIONAL,
+        "The service runs no Envoy of this mesh; it stays as it is.",
+        _CONCEPTS,
+    ),
+    Row(
+        "VESTIGIAL_MESH",
+        _INFORMATIONAL,
+        "No ECS service among the sources runs an Envoy of this mesh.",
+        _MESH + "envoy.html",
+    ),
+    Row(
+        "TASK_MEMORY",
+        _INFORMATIONAL,
+        "The task definition sets no task memory, which Service Connect requires; green gets {memory} MiB. Check that "
+        "it is enough.",
+        _CONCEPTS,
+    ),
+    Row(
+        "APPPORTS_MISMATCH",
+        _INFORMATIONAL,
+        "AppPorts names port {port}, which no container serves; it is not carried over.",
+        _MESH_API + "API_VirtualNodeSpec.html",
+    ),
+    Row(
+        "CONTAINER_HEALTH_CHECK",
+        _DEGRADING,
+        "The container {container} has no health check, and Service Connect sends requests to a task as soon as it "
+        "runs. {answer}",
+        _ECS_API + "API_HealthCheck.html",
+    ),
+    Row(
+        "LB_HEALTHCHECK_ON_ENVOY_ADMIN",
+        _BLOCKING,
+        "The target group checks health on Envoy's port {port}, which goes with the sidecar: every green target would "
+        "be unhealthy. Let it check the application.",
+        _ELB + "target-group-health-checks.html",
+    ),
+    Row(
+        "STICKY_SESSIONS",
+        _DEGRADING,
+        "The target group binds users to a task; while both sides serve, users bound to green stay there, also when "
+        "traffic has gone back.",
+        _ELB + "edit-target-group-attributes.html",
+    ),
+    Row(
+        "DEPLOYMENT_CONTROLLER",
+        _BLOCKING,
+        "The service is deployed by {controller}; Service Connect needs ECS's own controller.",
+        _CONCEPTS,
+    ),
+    Row(
+        "SINGLE_TASK",
+        _DEGRADING,
+        "One task is asked for; a lone task cannot be left alone by outlier detection, so its errors reach callers.",
+        _CONCEPTS,
+    ),
+    Row(
+        "BACKGROUND_WORK",
+        _DEGRADING,
+        "No call reaches this service, so its work comes from elsewhere (a queue, a schedule); green works as soon as "
+        "it runs, beside blue. Make sure that both may work at once.",
+        _CONCEPTS,
+    ),
+    Row(
+        "CALL_CYCLE",
+        _BLOCKING,
+        "{services} call each other in a circle; tasks resolve only names that existed when they started, so those "
+        "created first must be deployed once more by hand before green has a share.",
+        _CONCEPTS,
+    ),
+    # -------------------------------------------------------------------- edges
+    Row(
+        "EDGE_MISSING",
+        _BLOCKING,
+        "No load balancer among the sources leads users to this application, so there is nothing to shift. Add the "
+        "source that holds the load balancer and its listeners.",
+        _ELB + "load-balancer-listeners.html",
+    ),
+    Row(
+        "EDGE_KIND",
+        _BLOCKING,
+        "{load_balancer} is a {kind} load balancer; this version shifts application load balancers only.",
+        "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html",
+    ),
+    # ------------------------------------------------------------- the reading
+    Row(
+        "FIELD_NOT_READ",
+        _DEGRADING,
+        "{field} is set to {value}; this version does not know what it means, so it is not carried over.",
+        _MESH_API + "API_Types.html",
+    ),
+)
+
+TABLE: Final[Mapping[str, Row]] = {row.id: row for row in _ROWS}
+"""Every kind of gap by its id."""
+
+
+def gap(row: str, resource: str, *, severity: Severity | None = None, **facts: object) -> Gap:
+    """
+    Return a finding of the kind `row`.
+
+    Args:
+        row: An id of TABLE.
+        resource: The place in the source: `route/ROUTER/ROUTE`, `virtualNode/NAME`, `ecsService/NAME` …
+        severity: Where the consequence is not the usual one.
+        facts: Values for every `{field}` of the row's detail.
+    """
+    kind = TABLE[row]
+    return Gap(
+        id=kind.id,
+        resource=resource,
+        severity=severity or kind.severity,
+        detail=kind.detail.format(**facts),
+        source=kind.source,
+    )
