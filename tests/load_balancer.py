@@ -1,0 +1,107 @@
+"""A load balancer with one edge of two rules, on an emulated account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+
+from crossfade.shift.alb import AlbEdges
+from crossfade.shift.share import Share
+
+PORT = 8080
+
+
+class LoadBalancer:
+    """
+    Listener 80: its default action and rule 10 forward to blue, rule 20 elsewhere.
+
+    `front` is for tests that need a closer look than the ports allow.
+    """
+
+    def __init__(self) -> None:
+        keys = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "a"}
+        ec2 = boto3.client("ec2", **keys)  # type: ignore[call-overload]
+        self.client = boto3.client("elbv2", **keys)  # type: ignore[call-overload]
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnets = [
+            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{place}.0/24", AvailabilityZone=f"eu-west-1{zone}")["Subnet"]
+            for place, zone in enumerate("ab")
+        ]
+        self._vpc = vpc
+        self.arn = self.client.create_load_balancer(Name="front", Subnets=[s["SubnetId"] for s in subnets])[
+            "LoadBalancers"
+        ][0]["LoadBalancerArn"]
+        self.blue = self.target_group("web-blue")
+        self.other = self.target_group("static")
+        self.listener = self.client.create_listener(
+            LoadBalancerArn=self.arn, Protocol="HTTP", Port=80, DefaultActions=[forward({self.blue: 1})]
+        )["Listeners"][0]["ListenerArn"]
+        self.rule = self.add_rule(10, forward({self.blue: 1}))
+        self.elsewhere = self.add_rule(20, forward({self.other: 1}))
+        self.set_healthy(self.blue, 2)
+        self.edges = AlbEdges(self.client)
+
+    def target_group(self, name: str) -> str:
+        made = self.client.create_target_group(
+            Name=name,
+            Protocol="HTTP",
+            Port=PORT,
+            VpcId=self._vpc,
+            TargetType="ip",
+            HealthCheckPath="/healthz",
+            HealthCheckIntervalSeconds=7,
+            Matcher={"HttpCode": "200-204"},
+        )
+        return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+    def arn_of(self, name: str) -> str:
+        return str(self.client.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"])
+
+    def add_rule(self, priority: int, *actions: dict[str, Any]) -> str:
+        conditions = [{"Field": "path-pattern", "Values": [f"/{priority}/*"]}]
+        made = self.client.create_rule(
+            ListenerArn=self.listener, Priority=priority, Conditions=conditions, Actions=list(actions)
+        )
+        return str(made["Rules"][0]["RuleArn"])
+
+    def set_healthy(self, target_group: str, count: int) -> None:
+        described = self.client.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+        if described:
+            self.client.deregister_targets(TargetGroupArn=target_group, Targets=[d["Target"] for d in described])
+        if count:
+            targets = [{"Id": f"10.0.0.{place + 10}", "Port": PORT} for place in range(count)]
+            self.client.register_targets(TargetGroupArn=target_group, Targets=targets)
+
+    def actions(self, rule: str) -> list[dict[str, Any]]:
+        rules = self.client.describe_rules(ListenerArn=self.listener)["Rules"]
+        return next(
+            list(found["Actions"])
+            for found in rules
+            if rule == (self.listener if found["IsDefault"] else found["RuleArn"])
+        )
+
+    def weights(self, rule: str) -> dict[str, int]:
+        for action in self.actions(rule):
+            if action["Type"] == "forward":
+                return {g["TargetGroupArn"]: g.get("Weight", 1) for g in action["ForwardConfig"]["TargetGroups"]}
+        return {}
+
+    def put(self, rule: str, *actions: dict[str, Any]) -> None:
+        if rule == self.listener:
+            self.client.modify_listener(ListenerArn=rule, DefaultActions=list(actions))
+        else:
+            self.client.modify_rule(RuleArn=rule, Actions=list(actions))
+
+    def give(self, rule: str, green: str, share: Share) -> None:
+        self.put(rule, forward({self.blue: (10_000 - share.bp) // 20, green: share.bp // 20}))
+
+
+def forward(weights: dict[str, int], *, sticky: bool = False) -> dict[str, Any]:
+    return {
+        "Type": "forward",
+        "ForwardConfig": {
+            "TargetGroups": [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()],
+            "TargetGroupStickinessConfig": {"Enabled": sticky, **({"DurationSeconds": 60} if sticky else {})},
+        },
+    }
