@@ -15,8 +15,8 @@ from crossfade.judge import eprocess
 from crossfade.judge.reading import Count
 
 ALPHA = 0.05
-RUNS = 400
-LOOKS = 60
+RUNS = 250
+LOOKS = 40
 
 
 def binomial(hits: int, tries: int, chance: float) -> float:
@@ -93,7 +93,7 @@ def a_healthy_day(seed: int) -> Iterator[tuple[Count, Count]]:
     for look in range(LOOKS):
         weight = (0.05, 0.25, 0.5, 0.95)[look * 4 // LOOKS]
         load = 300 + 250 * (look % 20) / 20
-        rate = 0.3 if 25 <= look < 30 else 0.01
+        rate = 0.3 if 20 <= look < 25 else 0.01
         green, blue = round(load * weight), round(load * (1 - weight))
         yield Count(blue, hits(chance, blue, rate)), Count(green, hits(chance, green, rate))
 

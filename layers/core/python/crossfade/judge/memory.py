@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from crossfade.errors import LogsBusy, MetricsBusy
 from crossfade.journal.model import AlbEdge
 from crossfade.judge.feeds import EdgeRead, LogRead
 from crossfade.judge.proxylog import LogLine
@@ -12,11 +13,12 @@ from crossfade.judge.reading import AlarmState, Bucket, Window, counted, states_
 
 
 class MemoryMetrics:
-    """`EdgeMetrics` of what was recorded, by target group, to the second."""
+    """`EdgeMetrics` of what was recorded, by target group, to the second. `busy` is why it throttles, if it does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, busy: str = "") -> None:
+        self.busy = busy
         self.faults: tuple[str, ...] = ()
-        self._sums: dict[tuple[str, str], dict[datetime, float]] = {}
+        self._sums: dict[tuple[str | None, str], dict[datetime, float]] = {}
 
     def record(self, group: str, at: datetime, *, requests: float | None = None, errors: float | None = None) -> None:
         """Add to a target group's sums at a time; None publishes nothing."""
@@ -27,48 +29,53 @@ class MemoryMetrics:
 
     def read(self, edge: AlbEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
         """See `EdgeMetrics`."""
+        if self.busy:
+            raise MetricsBusy(self.busy)
         period = timedelta(seconds=period_seconds)
-        starts = [start + period * at for at in range(periods)]
-        buckets = [
-            Bucket(
-                start=at,
-                blue=counted(*self._of(edge.blue_arn, at, at + period)),
-                green=counted(*self._of(edge.green_arn, at, at + period)),
-            )
-            for at in starts
-        ]
-        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), self.faults)
 
-    def _of(self, group: str | None, start: datetime, end: datetime) -> tuple[float | None, float | None]:
-        if self.faults or group is None:
-            return None, None
-        found = [
-            [value for at, value in self._sums.get((group, name), {}).items() if start <= at < end]
-            for name in ("requests", "errors")
+        def sums(group: str | None, name: str) -> list[float | None]:
+            found: list[float | None] = [None] * periods
+            for at, value in self._sums.get((group, name), {}).items():
+                if start <= at < start + period * periods and not self.faults:
+                    index = (at - start) // period
+                    found[index] = (found[index] or 0.0) + value
+            return found
+
+        blue = [
+            counted(*both) for both in zip(sums(edge.blue_arn, "requests"), sums(edge.blue_arn, "errors"), strict=True)
         ]
-        requests, errors = (sum(values) if values else None for values in found)
-        return requests, errors
+        green = [
+            counted(*both)
+            for both in zip(sums(edge.green_arn, "requests"), sums(edge.green_arn, "errors"), strict=True)
+        ]
+        buckets = [Bucket(start + period * at, *both) for at, both in enumerate(zip(blue, green, strict=True))]
+        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), self.faults)
 
 
 class MemoryAlarms:
-    """`Alarms` that are in the state they were put in."""
+    """`Alarms` that are in the state they were put in. `busy` is why it throttles, if it does."""
 
-    def __init__(self, states: Mapping[str, str] | None = None) -> None:
+    def __init__(self, states: Mapping[str, str] | None = None, *, busy: str = "") -> None:
+        self.busy = busy
         self.found: dict[str, str] = dict(states or {})
 
     def states(self, names: Sequence[str]) -> dict[str, AlarmState]:
         """See `Alarms`."""
+        if self.busy:
+            raise MetricsBusy(self.busy)
         return states_of(names, self.found)
 
     def in_alarm(self, names: Iterable[str]) -> frozenset[str]:
         """See `Alarms`."""
-        return frozenset(name for name in names if self.found.get(name) == AlarmState.ALARM)
+        states = self.states(sorted(set(names)))
+        return frozenset(name for name, state in states.items() if state is AlarmState.ALARM)
 
 
 class MemoryProxyLogs:
-    """`ProxyLogs` of the lines written here, by log group."""
+    """`ProxyLogs` of the lines written here, by log group. `busy` is why it throttles, if it does."""
 
-    def __init__(self, *groups: str) -> None:
+    def __init__(self, *groups: str, busy: str = "") -> None:
+        self.busy = busy
         self._lines: dict[str, list[LogLine]] = {group: [] for group in groups}
 
     def write(self, group: str, at: datetime, text: str) -> None:
@@ -77,6 +84,8 @@ class MemoryProxyLogs:
 
     def read(self, group: str, *, since: datetime, until: datetime) -> LogRead:
         """See `ProxyLogs`."""
+        if self.busy:
+            raise LogsBusy(self.busy)
         if group not in self._lines:
             return LogRead((), (f"there is no log group {group}, so ejections cannot be seen",))
         return LogRead(
