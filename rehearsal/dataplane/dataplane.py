@@ -1,0 +1,516 @@
+"""
+The data plane: every task of the emulated ECS as a stand-in application behind a real Envoy, and a real edge.
+
+It is told of tasks by the emulated ECS (`TaskRuntime`) and learns all else through AWS's API, as the real proxies and
+load balancers would: the mesh of blue from App Mesh, weights and targets from Elastic Load Balancing. What it knows
+leaves the same way, as CloudWatch metrics and log events. Everything listens on 127.0.0.1, on ports the kernel chose.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from crossfade.plan.document import Call
+from rehearsal.aws.runtime import TaskFailed, TaskPlacement, TaskSpec
+from rehearsal.dataplane import health, mesh_proxy, service_connect
+from rehearsal.dataplane.children import Child, ChildEnded, Proxies
+from rehearsal.dataplane.edge import Edge, ShareSeen
+from rehearsal.dataplane.envoy import Admin, EnvoyRefused, command, find_envoy, wait_until_live
+from rehearsal.dataplane.load import Load
+from rehearsal.dataplane.metrics import Meter, connect_series, count_at_proxy, read_measure
+from rehearsal.dataplane.proxy import MEASURE, Config, OutlierSettings, Sidecar, bootstrap, dynamic_bootstrap
+from rehearsal.dataplane.proxy_output import LogShipper, LogStream, Spool
+from rehearsal.dataplane.publishing import Publisher
+from rehearsal.dataplane.resource_files import Endpoints, write_whole
+from rehearsal.dataplane.task_shape import LogDestination, TaskShape, log_destination, task_shape
+
+CONNECT_CONTAINER = "ecs-service-connect"
+EDGE = "edge"
+PERIOD_SECONDS = 60  # AWS's metric period
+TASK_FLUSH_MS, EDGE_FLUSH_MS = 1_000, 200
+TASK_GRACE_SECONDS, EDGE_GRACE_SECONDS = TASK_FLUSH_MS / 1000 + 0.2, EDGE_FLUSH_MS / 1000 + 0.3
+PROBE_SECONDS = 0.5
+DRAIN_SECONDS, DRAIN_AT_MOST_SECONDS = 0.5, 5.0
+
+Fault = Literal["ok", "error", "delay", "hang", "reset", "refuse"]
+
+
+class Aws(Protocol):
+    """Whoever makes clients of the emulated AWS."""
+
+    def client(self, service_name: str) -> Any:
+        """Return a boto3 client of a service, such as "elbv2"."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    mode: Fault = "ok"
+    code: int = 500
+    probability: float = 1.0
+    milliseconds: float = 0.0
+
+    def command(self, task: str) -> dict[str, Any]:
+        return {
+            "do": "fault",
+            "task": task,
+            "mode": self.mode,
+            "code": self.code,
+            "probability": self.probability,
+            "milliseconds": self.milliseconds,
+        }
+
+
+@dataclass(slots=True)
+class _Task:
+    """A running task and what was made for it."""
+
+    spec: TaskSpec
+    shape: TaskShape
+    number: int
+    colour: str
+    application_ports: Mapping[int, int]
+    ports: dict[int, int] = field(default_factory=dict)
+    egress_ports: dict[str, int] = field(default_factory=dict)
+    hosts: tuple[tuple[str, int], ...] = ()
+    discovery_names: Mapping[str, str] = field(default_factory=dict)
+    served: Mapping[str, int] = field(default_factory=dict)
+    admin: Admin | None = None
+    connections: int = 0
+    healthy: bool = True
+
+    @property
+    def proxy(self) -> str:
+        return f"task-{self.number}"
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        return (self.spec.service, self.spec.cluster.rsplit("/", 1)[-1])
+
+
+class DataPlane:
+    """
+    Runs tasks, an edge and load for one rehearsal; a `TaskRuntime`. Close it, or use it as a context manager.
+
+    Args:
+        time_scale: Divides metric periods and Envoy's outlier intervals; request timeouts stay as they are.
+        seed: Chooses which task breaks.
+        workdir: Holds the proxies' files; a temporary folder of our own, removed on close, when None.
+        outlier: Service Connect's outlier detection, on AWS's clock.
+        envoy: The binary; found as `envoy.find_envoy` says when None.
+
+    Raises:
+        EnvoyMissing: this machine has no Envoy.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_scale: float = 1.0,
+        seed: int = 0,
+        workdir: Path | None = None,
+        outlier: OutlierSettings | None = None,
+        envoy: Path | None = None,
+    ) -> None:
+        self._binary = envoy or find_envoy()
+        self._time_scale = time_scale
+        self._random = random.Random(seed)
+        self._outlier = (outlier or OutlierSettings()).faster(time_scale)
+        self._own_folder = workdir is None
+        self._folder = workdir or Path(tempfile.mkdtemp(prefix="crossfade-dataplane-"))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        period = max(1, round(PERIOD_SECONDS / time_scale))
+        self._task_meter, self._edge_meter = Meter(period), Meter(period)
+        self._endpoints = Endpoints(self._folder / "endpoints")
+        self._lock = threading.RLock()
+        self._tasks: dict[str, _Task] = {}
+        self._numbers = itertools.count(1)
+        self._calls: dict[str, tuple[Call, ...]] = {}
+        self._broken_services: dict[str, _Broken] = {}
+        self._loads: list[Load] = []
+        self._threads: list[threading.Thread] = []
+        self._stopped = threading.Event()
+        self._aws: Aws | None = None
+        self._edge: Edge | None = None
+        self._shipper: LogShipper | None = None
+        self._period_seconds = period
+        self._connections_due = 0.0
+        self._proxies = Proxies()
+        self._application = Child("application.py")
+        self._spool = Spool()
+        atexit.register(self.close)
+        self._run("health", self._watch_health)
+
+    # -- the rehearsal's side ----------------------------------------------------------------------------------------
+
+    def attach(self, aws: Aws, calls: Mapping[str, Sequence[Call]] | None = None) -> None:
+        """
+        Connect to the emulated AWS and start the edge.
+
+        `calls` says what the tasks of an ECS service call for every request, blue and green services alike.
+        """
+        self._aws = aws
+        self.dial(calls or {})
+        self._shipper = LogShipper(aws.client("logs"))
+        edge = Edge(aws.client("elbv2"), self._folder / EDGE, self._edge_meter)
+        config = dynamic_bootstrap(EDGE, listeners=edge.listeners_file, clusters=edge.clusters_file)
+        edge.serve_by(self._start_proxy(EDGE, config, EDGE_FLUSH_MS, lambda line: self._heard_at_edge(edge, line)))
+        self._edge = edge
+        meters = ((self._edge_meter, EDGE_GRACE_SECONDS), (self._task_meter, TASK_GRACE_SECONDS))
+        publisher = Publisher(aws.client("cloudwatch"), self._shipper, meters, self._measure_presence)
+        self._run("edge", edge.run)
+        self._run("publisher", publisher.run)
+
+    def dial(self, calls: Mapping[str, Sequence[Call]]) -> None:
+        """Say, or say anew, what services call; running tasks follow at once where their proxy knows the name."""
+        with self._lock:
+            self._calls.update({service: tuple(each) for service, each in calls.items()})
+            tasks = [task for task in self._tasks.values() if task.spec.service in calls]
+        for task in tasks:
+            self._tell_calls(task)
+
+    def edge_port(self, load_balancer: str, listener_port: int, *, timeout_seconds: float = 10) -> int:
+        """Return the loopback port of a listener, by its load balancer's ARN or name. Waits; raises TimeoutError."""
+        edge = self._attached_edge()
+        end = time.monotonic() + timeout_seconds
+        while time.monotonic() < end:
+            if (port := edge.port(load_balancer, listener_port)) is not None:
+                return port
+            time.sleep(0.05)
+        raise TimeoutError(f"the edge has no listener {listener_port} of {load_balancer} after {timeout_seconds} s")
+
+    @property
+    def shares_seen(self) -> tuple[ShareSeen, ...]:
+        """Every change of weights, in the order and at the time the edge applied them."""
+        return self._attached_edge().shares_seen()
+
+    def drive(self, port: int, rps: float, *, seconds: float = 600, timeout_seconds: float = 5) -> Load:
+        """Send requests to a port at a constant rate, until stopped or `seconds` have passed."""
+        load = Load(port, rps, seconds=seconds, timeout_seconds=timeout_seconds)
+        self._loads.append(load)
+        return load
+
+    def break_tasks(
+        self,
+        service: str,
+        *,
+        which: Literal["one", "all"] = "one",
+        mode: Fault = "error",
+        code: int = 500,
+        probability: float = 1.0,
+        milliseconds: float = 0.0,
+    ) -> tuple[str, ...]:
+        """
+        Let tasks of a service fail; return the ids of those that do.
+
+        "all" also breaks the tasks that start later, until the service is mended. With `error` a task still answers
+        its health check: nothing but its answers to users shows that it is broken.
+
+        Raises:
+            LookupError: the service has no running task.
+        """
+        broken = _Broken(mode, code, probability, milliseconds)
+        with self._lock:
+            running = self._running(service)
+            if not running:
+                raise LookupError(f"no task of service {service} runs")
+            chosen = running if which == "all" else [self._random.choice(running)]
+            if which == "all":
+                self._broken_services[service] = broken
+        for task in chosen:
+            self._application.ask(broken.command(task.spec.task_id))
+        return tuple(task.spec.task_id for task in chosen)
+
+    def mend_tasks(self, service: str) -> None:
+        """Let every task of a service answer again."""
+        with self._lock:
+            self._broken_services.pop(service, None)
+            running = self._running(service)
+        for task in running:
+            self._application.ask(_Broken().command(task.spec.task_id))
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the ids of every process that the data plane started and that may still run."""
+        return (*self._proxies.pids(), self._application.pid, *(load.pid for load in self._loads))
+
+    def close(self) -> None:
+        """Stop everything at once, without draining, and remove what was written. Safe to repeat."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        atexit.unregister(self.close)
+        for load in self._loads:
+            with contextlib.suppress(ChildEnded):
+                load.stop()
+        self._proxies.close()
+        self._application.close()
+        for thread in self._threads:
+            thread.join(5)
+        self._spool.close()
+        with contextlib.suppress(BotoCoreError, ClientError, OSError):
+            if self._shipper is not None:
+                self._shipper.ship()
+        if self._own_folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- the emulated ECS's side -------------------------------------------------------------------------------------
+
+    def start(self, spec: TaskSpec) -> TaskPlacement:
+        """Start a task and its proxy; return once both listen and other proxies may know of it. Raises TaskFailed."""
+        shape = task_shape(spec)
+        try:
+            application = self._application.ask(
+                {
+                    "do": "add",
+                    "task": spec.task_id,
+                    "service": spec.service,
+                    "colour": "green" if service_connect.is_enabled(spec.service_connect) else "blue",
+                    "ports": list(shape.ports),
+                }
+            )
+            if "error" in application:
+                raise TaskFailed(f"the stand-in application could not listen: {application['error']}")
+            task = _Task(
+                spec=spec,
+                shape=shape,
+                number=next(self._numbers),
+                colour="green" if service_connect.is_enabled(spec.service_connect) else "blue",
+                application_ports={int(port): own for port, own in application["ports"].items()},
+            )
+            task.ports = dict(task.application_ports)
+            self._start_sidecar(task)
+            self._tell_calls(task)
+            with self._lock:
+                broken = self._broken_services.get(spec.service)
+            if broken is not None:
+                self._application.ask(broken.command(spec.task_id))
+        except (ChildEnded, EnvoyRefused, TimeoutError, OSError) as error:
+            self._abandon(spec)
+            raise TaskFailed(f"{type(error).__name__}: {error}") from error
+        except TaskFailed:
+            self._abandon(spec)
+            raise
+        with self._lock:
+            self._tasks[spec.task_arn] = task
+        for port in task.ports.values():
+            if self._edge is not None:
+                self._edge.admit(port)
+        for name, port in task.hosts:
+            self._endpoints.add(name, port)
+        return TaskPlacement(ip="127.0.0.1", ports=dict(task.ports))
+
+    def stop(self, task_arn: str) -> None:
+        """Take a task out of every proxy and the edge, let it finish what it has begun, and end it."""
+        with self._lock:
+            task = self._tasks.pop(task_arn, None)
+        if task is None or self._stopped.is_set():
+            return
+        for name, port in task.hosts:
+            self._endpoints.remove(name, port)
+        for port in task.ports.values():
+            if self._edge is not None:
+                self._edge.withdraw(port)
+        self._drain(task)
+        self._proxies.stop(task.proxy)
+        with contextlib.suppress(ChildEnded, TimeoutError):
+            self._application.ask({"do": "remove", "task": task.spec.task_id})
+        shutil.rmtree(self._folder / task.proxy, ignore_errors=True)
+
+    def healthy(self, task_arn: str) -> bool:
+        """Whether the task's last health check, at most a second ago, was answered 200 and its proxy runs."""
+        with self._lock:
+            task = self._tasks.get(task_arn)
+            return task is not None and task.healthy and (task.admin is None or self._proxies.running(task.proxy))
+
+    # -- one task ----------------------------------------------------------------------------------------------------
+
+    def _start_sidecar(self, task: _Task) -> None:
+        spec, shape = task.spec, task.shape
+        stream: LogStream | None = None
+        if service_connect.is_enabled(spec.service_connect):
+            sidecar = service_connect.sidecar(
+                spec,
+                shape,
+                task.application_ports,
+                outlier=self._outlier,
+                merge_seconds=1 / self._time_scale,
+                endpoints=self._endpoints.file,
+            )
+            assert spec.service_connect is not None
+            stream = self._log_stream(
+                log_destination(spec.service_connect.get("logConfiguration")), CONNECT_CONTAINER, spec
+            )
+            task.served = service_connect.endpoints_served(spec, shape)
+            task.discovery_names = {
+                service_connect.host_set(spec.namespace, one.discovery_name): one.discovery_name
+                for one in spec.endpoints
+            }
+        elif shape.mesh_proxy is not None:
+            proxy = shape.mesh_proxy
+            view = mesh_proxy.read_node(self._attached_aws().client("appmesh"), proxy.mesh, proxy.node)
+            dialled = {f"{call.dns_name}:{call.port}": call.dns_name for call in self._calls.get(spec.service, ())}
+            sidecar = mesh_proxy.sidecar(
+                view,
+                task.application_ports,
+                dialled,
+                node_id=f"{spec.service}/{spec.task_id}",
+                time_scale=self._time_scale,
+                endpoints=self._endpoints.file,
+            )
+            stream = self._log_stream(proxy.logs, proxy.container, spec)
+        else:
+            return
+        task.admin = self._start_proxy(task.proxy, bootstrap(sidecar), TASK_FLUSH_MS, self._listener_to(task, stream))
+        self._read_ports(task, sidecar, task.admin.listeners())
+
+    def _read_ports(self, task: _Task, sidecar: Sidecar, listening: Mapping[str, int]) -> None:
+        for ingress in sidecar.ingresses:
+            task.ports[ingress.container_port] = listening[ingress.name]
+        task.egress_ports = {egress.name: listening[egress.name] for egress in sidecar.egresses}
+        if task.shape.mesh_proxy is not None:
+            name = mesh_proxy.host_set(task.shape.mesh_proxy.mesh, task.shape.mesh_proxy.node)
+            task.hosts = tuple((name, listening[one.name]) for one in sidecar.ingresses[:1])
+        else:
+            task.hosts = tuple(
+                (service_connect.host_set(task.spec.namespace, name), task.ports[port])
+                for name, port in task.served.items()
+            )
+
+    def _start_proxy(self, name: str, config: Config, flush_ms: int, heard: Callable[[str], None]) -> Admin:
+        folder = self._folder / name
+        folder.mkdir(exist_ok=True)
+        path, admin, output = folder / "bootstrap.json", folder / "admin", folder / "output"
+        write_whole(path, config)
+        reading_end = Spool.prepare(output)
+        self._proxies.start(name, command(self._binary, path, admin, flush_milliseconds=flush_ms), output)
+        said: list[str] = []
+
+        def hear(line: str) -> None:
+            if len(said) < 20 and not line.startswith((MEASURE, "{")):  # noqa: PLR2004 - its first words say why it failed
+                said.append(line)
+            heard(line)
+
+        self._spool.follow(reading_end, hear)
+        try:
+            return wait_until_live(admin, lambda: self._proxies.running(name))
+        except EnvoyRefused as error:
+            time.sleep(0.2)  # its last words are on their way
+            self._proxies.stop(name)
+            raise EnvoyRefused(" ".join([f"{name}: {error}", *said])) from error
+
+    def _listener_to(self, task: _Task, stream: LogStream | None) -> Callable[[str], None]:
+        def heard(line: str) -> None:
+            if not line.startswith(MEASURE):
+                if stream is not None:
+                    stream.write(line)
+            elif (served := read_measure(line)) is not None:
+                count_at_proxy(self._task_meter, served, task.owner, task.discovery_names)
+
+        return heard
+
+    @staticmethod
+    def _heard_at_edge(edge: Edge, line: str) -> None:
+        if (served := read_measure(line)) is not None:
+            edge.count(served)
+
+    def _log_stream(self, destination: LogDestination | None, container: str, spec: TaskSpec) -> LogStream | None:
+        if destination is None:
+            return None
+        self._attached_aws()
+        assert self._shipper is not None
+        return self._shipper.open(destination, container, spec.task_id)
+
+    def _tell_calls(self, task: _Task) -> None:
+        with self._lock:
+            calls = self._calls.get(task.spec.service, ())
+        addresses = [f"{call.dns_name}:{call.port}" for call in calls]
+        dialled = [[address, task.egress_ports.get(address)] for address in addresses]
+        self._application.ask({"do": "dial", "task": task.spec.task_id, "calls": dialled})
+
+    def _abandon(self, spec: TaskSpec) -> None:
+        with contextlib.suppress(ChildEnded, TimeoutError):
+            self._application.ask({"do": "remove", "task": spec.task_id})
+
+    def _drain(self, task: _Task) -> None:
+        """Wait until nothing is in flight, at least as long as a proxy takes to read a file, at most five seconds."""
+        end = time.monotonic() + DRAIN_AT_MOST_SECONDS
+        self._stopped.wait(DRAIN_SECONDS)
+        while task.admin is not None and time.monotonic() < end and not self._stopped.is_set():
+            with contextlib.suppress(OSError):
+                if not any(task.admin.stats(r"^http\.(?!admin).*downstream_rq_active$").values()):
+                    return
+            self._stopped.wait(0.1)
+
+    # -- in the background -------------------------------------------------------------------------------------------
+
+    def _run(self, name: str, work: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=work, args=(self._stopped,), name=f"data plane {name}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _watch_health(self, stopped: threading.Event) -> None:
+        while not stopped.wait(PROBE_SECONDS):
+            with self._lock:
+                ports = {arn: next(iter(t.application_ports.values()), None) for arn, t in self._tasks.items()}
+            for arn, answers in health.probe(ports).items():
+                with self._lock:
+                    if arn in self._tasks:
+                        self._tasks[arn].healthy = answers
+
+    def _measure_presence(self) -> None:
+        """Let RequestCount be 0 rather than missing while tasks run, and count connections once per period."""
+        now = time.time()
+        with self._lock:
+            tasks = [task for task in self._tasks.values() if task.served]
+            due = now >= self._connections_due
+            if due:
+                self._connections_due = (now // self._period_seconds + 1) * self._period_seconds
+        for task in tasks:
+            for name in task.served:
+                for series in connect_series("RequestCount", "Count", "DiscoveryName", name, task.owner):
+                    self._task_meter.count(series, now, 0)
+            if due and task.admin is not None:
+                with contextlib.suppress(OSError):
+                    self._count_connections(task, task.admin, now)
+
+    def _count_connections(self, task: _Task, admin: Admin, now: float) -> None:
+        stats = admin.stats(r"^http\.ingress_.*downstream_cx_(total|active)$")
+        total = sum(value for name, value in stats.items() if name.endswith("total"))
+        active = sum(value for name, value in stats.items() if name.endswith("active"))
+        new, task.connections = total - task.connections, total
+        for discovery in itertools.islice(task.served, 1):
+            for name, count in (("NewConnectionCount", new), ("ActiveConnectionCount", active)):
+                for series in connect_series(name, "Count", "DiscoveryName", discovery, task.owner):
+                    self._task_meter.count(series, now, count)
+
+    def _running(self, service: str) -> list[_Task]:
+        return sorted((t for t in self._tasks.values() if t.spec.service == service), key=lambda task: task.number)
+
+    def _attached_aws(self) -> Aws:
+        if self._aws is None:
+            raise TaskFailed("the data plane is not attached to the emulated AWS")
+        return self._aws
+
+    def _attached_edge(self) -> Edge:
+        if self._edge is None:
+            raise LookupError("the data plane is not attached to the emulated AWS")
+        return self._edge
