@@ -24,7 +24,6 @@ from moto.servicediscovery.models import servicediscovery_backends
 from rehearsal.aws import elbv2, fleet
 from rehearsal.aws.fleet import Deployment, Fleet, Namespace, Service, Task
 from rehearsal.aws.registry import Call, every, on_reset, operation
-from rehearsal.aws.runtime import TaskRuntime
 
 LOOK_SECONDS: Final = 0.25  # how often running tasks are asked how they are
 MOST_DESCRIBED_SERVICES: Final = 10
@@ -86,13 +85,6 @@ _DEPLOYMENT_DEFAULTS: Final[Mapping[str, Any]] = {
 
 _fleets: dict[str, Fleet] = {}
 _model = botocore.session.get_session().get_service_model("ecs")
-
-
-def run_tasks_with(runtime: TaskRuntime, *, time_scale: float = 1.0) -> None:
-    """Let this runtime run the tasks from now on; health intervals and grace periods are divided by `time_scale`."""
-    fleet.pace.runtime = runtime
-    fleet.pace.time_scale = time_scale
-    elbv2.pace(time_scale)
 
 
 @on_reset
@@ -481,7 +473,7 @@ def _check_protocols(
         if served and old and new and any(old.get(kind) != new.get(kind) for kind in ("appProtocol", "protocol")):
             raise call.error(
                 "InvalidParameterException",
-                f"The appProtocol or protocol of port {entry['portName']} cannot be changed in a Service Connect service.",
+                f"The appProtocol or protocol of port {entry['portName']} cannot change once Service Connect serves it.",
             )
 
 

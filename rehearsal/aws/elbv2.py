@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from moto.elbv2.models import elbv2_backends
 
-from rehearsal.aws.registry import ACCOUNT, Call, every, on_reset, operation
+from rehearsal.aws.registry import ACCOUNT, Call, clock, every, on_reset, operation
 
 MOST_WEIGHT: Final = 999
 MOST_TARGET_GROUPS: Final = 5  # per action
@@ -95,7 +95,6 @@ class Target:
 class _Balancing:
     targets: dict[str, dict[tuple[str, int], Target]] = field(default_factory=dict)
     changes: list[WeightChange] = field(default_factory=list)
-    time_scale: float = 1.0
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
@@ -159,13 +158,7 @@ def deregistration_delay(target_group_arn: str, region: str) -> float:
     group = elbv2_backends[ACCOUNT][region].target_groups.get(target_group_arn)
     if group is None:
         return 0.0
-    return float(group.attributes["deregistration_delay.timeout_seconds"]) / _state.time_scale
-
-
-def pace(time_scale: float) -> None:
-    """Divide health check intervals and deregistration delays by this factor."""
-    with _state.lock:
-        _state.time_scale = time_scale
+    return float(group.attributes["deregistration_delay.timeout_seconds"]) / clock.time_scale
 
 
 def check_targets() -> None:
@@ -206,7 +199,7 @@ def _seconds_to_change(target_group_arn: str) -> tuple[float, float]:
     group = elbv2_backends[ACCOUNT][target_group_arn.split(":")[3]].target_groups.get(target_group_arn)
     if group is None:
         return 0.0, 0.0
-    interval = float(group.health_check_interval_seconds) / _state.time_scale
+    interval = float(group.health_check_interval_seconds) / clock.time_scale
     return int(group.healthy_threshold_count) * interval, int(group.unhealthy_threshold_count) * interval
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from rehearsal.aws import elbv2
 from rehearsal.aws.events import emit
-from rehearsal.aws.registry import ACCOUNT, later, soon
+from rehearsal.aws.registry import ACCOUNT, clock, later, soon
 from rehearsal.aws.runtime import NamespaceEndpoint, StillRuntime, TaskFailed, TaskPlacement, TaskRuntime, TaskSpec
 
 MOST_DRAIN_SECONDS: Final = 0.5  # however long a target group drains, a rehearsal does not wait longer
@@ -38,14 +38,16 @@ _order = itertools.count()
 
 
 @dataclass(slots=True)
-class Pace:
-    """What runs the tasks, and by what the intervals of health checks and the grace period are divided."""
-
+class _Ground:
     runtime: TaskRuntime = field(default_factory=StillRuntime)
-    time_scale: float = 1.0
 
 
-pace = Pace()
+_ground = _Ground()
+
+
+def run_tasks_with(runtime: TaskRuntime) -> None:
+    """Let this runtime run the tasks from now on."""
+    _ground.runtime = runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +267,7 @@ class Fleet:
             tasks = [task for service in self.services.values() for task in service.tasks if task.status != "STOPPED"]
             self.services.clear()
         for task in tasks:
-            pace.runtime.stop(task.arn)
+            _ground.runtime.stop(task.arn)
 
     # -- the way there --------------------------------------------------------
 
@@ -402,7 +404,7 @@ class Fleet:
                 return
             self._become(task, "PENDING")
         try:
-            placement = pace.runtime.start(spec)
+            placement = _ground.runtime.start(spec)
         except TaskFailed as failed:
             with self.lock:
                 task.stop_code, task.stopped_reason = "TaskFailedToStart", failed.reason
@@ -419,10 +421,10 @@ class Fleet:
                 task.started_at = datetime.now(UTC)
                 self._register(task, placement)
                 self._become(task, "RUNNING")
-                self._look_at(task, alive=pace.runtime.healthy(task.arn))
+                self._look_at(task, alive=_ground.runtime.healthy(task.arn))
                 self.reconcile(task.service)
         if unwanted:
-            pace.runtime.stop(task.arn)
+            _ground.runtime.stop(task.arn)
             with self.lock:
                 self._gone(task)
 
@@ -431,7 +433,7 @@ class Fleet:
             port = placement.ports.get(balancer["containerPort"], balancer["containerPort"])
             arn = balancer["targetGroupArn"]
             task.targets.append((arn, placement.ip, port))
-            elbv2.register(arn, placement.ip, port, lambda: pace.runtime.healthy(task.arn))
+            elbv2.register(arn, placement.ip, port, lambda: _ground.runtime.healthy(task.arn))
             task.service.say(f"registered 1 targets in (target-group {arn})")
 
     def _stop(self, task: Task, reason: str, code: str) -> None:
@@ -452,7 +454,7 @@ class Fleet:
     def _take_down(self, task: Task) -> None:
         with self.lock:
             self._become(task, "STOPPING")
-        pace.runtime.stop(task.arn)
+        _ground.runtime.stop(task.arn)
         with self.lock:
             self._gone(task)
             self.reconcile(task.service)
@@ -475,7 +477,7 @@ class Fleet:
         """Ask the runtime about every running task, and replace the tasks that stay unhealthy."""
         with self.lock:
             running = [task for each in self.services.values() for task in each.live() if task.status == "RUNNING"]
-        answers = [(task, pace.runtime.healthy(task.arn)) for task in running]
+        answers = [(task, _ground.runtime.healthy(task.arn)) for task in running]
         with self.lock:
             for task, alive in answers:
                 if task.status == "RUNNING" and not self.closed:
@@ -509,7 +511,7 @@ class Fleet:
         self._fail(task.service, task.deployment, why)
 
     def _past_grace(self, task: Task) -> bool:
-        grace = task.service.settings.get("healthCheckGracePeriodSeconds", 0) / pace.time_scale
+        grace = task.service.settings.get("healthCheckGracePeriodSeconds", 0) / clock.time_scale
         return task.started_at is not None and datetime.now(UTC) - task.started_at >= timedelta(seconds=grace)
 
     # -- Service Connect ------------------------------------------------------
@@ -602,7 +604,7 @@ def patience_seconds(task: Task) -> float:
         + check.get("startPeriod", 0)
         for check in checks
     )
-    return float(own) / pace.time_scale
+    return float(own) / clock.time_scale
 
 
 def port_mapping(task_definition: Mapping[str, Any], port_name: str) -> Mapping[str, Any] | None:

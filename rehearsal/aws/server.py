@@ -31,7 +31,7 @@ from rehearsal.aws.runtime import StillRuntime, TaskRuntime
 from rehearsal.aws.wire import wire
 
 THREADS = 64  # a running function holds one, and its own calls need more
-_OVERLAYS = ("appmesh", "cloudwatch", "ecs", "elbv2", "logs", "servicediscovery")
+_OVERLAYS = ("appmesh", "cloudwatch", "ecs", "elbv2", "iam", "logs", "servicediscovery")
 _HERE = (dynamodb, stepfunctions)  # imported for what they register
 
 logger = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ def _prepare(runtime: TaskRuntime | None, time_scale: float, wait_scale: float) 
         module.install()
     _clear()
     clock.time_scale, clock.wait_scale = time_scale, wait_scale
-    fleet.pace.runtime, fleet.pace.time_scale = runtime or StillRuntime(), time_scale
+    fleet.run_tasks_with(runtime or StillRuntime())
     clock.start()
 
 
