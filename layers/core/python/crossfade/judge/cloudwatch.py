@@ -51,7 +51,7 @@ class CloudWatchMetrics:
         self, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
     ) -> tuple[dict[str, _Series], tuple[str, ...]]:
         series: dict[str, _Series] = {query["Id"]: {} for query in queries}
-        status: dict[str, str] = {query["Id"]: "no answer" for query in queries}
+        status: dict[str, str] = {query["Id"]: "nothing" for query in queries}
         with _asking("GetMetricData"):
             for page in self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
@@ -127,9 +127,7 @@ def _count(series: dict[str, _Series], colour: Colour, at: datetime) -> Count | 
 
 def _faults(status: dict[str, str]) -> tuple[str, ...]:
     return tuple(
-        f"CloudWatch answered {code} for {name.replace('_', ' ')}"
-        for name, code in status.items()
-        if code != "Complete"
+        f"CloudWatch says {code} of {name.replace('_', ' ')}" for name, code in status.items() if code != "Complete"
     )
 
 
