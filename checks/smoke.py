@@ -14,6 +14,7 @@ import http.server
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,8 @@ from checks.finding import Finding
 
 _START_SECONDS = 60
 _REGION = "eu-west-1"
-_CLIENT = "awslambdaric==4.2.2"
+_CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
+"""AWS's runtime client and what it needs, at the versions and hashes of requirements-dev.txt."""
 _REFUSALS = frozenset({"ValidationError", "BadInput"})
 """What a door answers to an event that is none: pydantic's error, or ours."""
 
@@ -90,7 +92,7 @@ def built_functions_start(root: Path) -> Iterator[Finding]:
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             _make_layer(root / "layers" / "core", f"build-{name}", layer)
     yield from _everything_imports(python, layer / "python")
-    _install_client(python, built.python, client)
+    _install_client(python, root / "requirements-dev.txt", client)
     started = 0
     for name, properties in built.functions():
         answer = invoke(python, built.folder / name, properties, [layer / "python", client])
@@ -133,12 +135,15 @@ def _make_layer(source: Path, target: str, into: Path) -> None:
     subprocess.run(command, cwd=source, check=True, env=_without_make())  # noqa: S603 - our own Makefile
 
 
-def _install_client(python: Path, version: str, into: Path) -> None:
-    wheels = ["--only-binary", ":all:", "--target", str(into), _CLIENT]
+def _install_client(python: Path, requirements: Path, into: Path) -> None:
+    blocks = re.split(r"\n(?=\S)", requirements.read_text(encoding="utf-8"))
+    pinned = into.with_suffix(".txt")
+    pinned.write_text("\n".join(block for block in blocks if block.startswith(tuple(f"{name}==" for name in _CLIENT))))
+    wheels = ["--only-binary", ":all:", "--no-deps", "--require-hashes", "--target", str(into), "-r", str(pinned)]
     uv = Path(sys.executable).with_name("uv")
-    by_pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--python-version", version]
+    by_pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     command = [str(uv), "pip", "install", "-q", "--python", str(python)] if uv.is_file() else by_pip
-    subprocess.run([*command, *wheels], check=True)  # noqa: S603 - a pinned wheel
+    subprocess.run([*command, *wheels], check=True)  # noqa: S603 - pinned wheels
 
 
 def _without_make() -> dict[str, str]:

@@ -158,3 +158,12 @@ def test_every_target_a_document_tells_to_make_exists() -> None:
     }
 
     assert told <= targets
+
+
+def test_every_signal_is_explained() -> None:
+    signals = (PACKAGE / "judge" / "signal.py").read_text(encoding="utf-8")
+    explained = (ROOT / "docs" / "signals.md").read_text(encoding="utf-8")
+    names = re.findall(r'^    name="(\w+)"', signals, re.MULTILINE)
+
+    assert names
+    assert [name for name in names if f"`{name}`" not in explained] == []

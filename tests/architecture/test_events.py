@@ -1,0 +1,82 @@
+"""The sample events are what AWS sends: each parses at its door, and a rule of the stack picks it up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.events.models import EventPattern
+
+from checks import templates
+from crossfade.events import inbound
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = {
+    "alarm_state_changed": "OnAlarm",
+    "deployment_state_changed": "OnDeployment",
+    "execution_status_changed": "OnExecution",
+}
+STACK = dict(templates.load(ROOT / "template.yaml").resources("AWS::Serverless::Function"))
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def patterns(function: str) -> list[Mapping[str, Any]]:
+    events = STACK[function]["Events"].values()
+    return [_with_arns(event["Properties"]["Pattern"]) for event in events if event["Type"] == "EventBridgeRule"]
+
+
+def _with_arns(part: Any) -> Any:
+    """Give each state machine of the stack the ARN it would have."""
+    if isinstance(part, Mapping):
+        if set(part) == {"Ref"}:
+            return f"arn:aws:states:eu-west-1:111122223333:stateMachine:crossfade-{part['Ref'].lower()}"
+        return {name: _with_arns(inner) for name, inner in part.items()}
+    return [_with_arns(inner) for inner in part] if isinstance(part, list) else part
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_sample_parses_at_its_door(name: str) -> None:
+    model = getattr(inbound, "".join(word.title() for word in name.split("_")))
+
+    event = model.model_validate(sample(name))
+
+    assert event.source == sample(name)["source"]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_rule_of_the_stack_picks_the_sample_up(name: str) -> None:
+    found = [EventPattern.load(json.dumps(pattern)) for pattern in patterns(SAMPLES[name])]
+
+    assert [pattern.matches_event(sample(name)) for pattern in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("alarm_state_changed", ("detail", "state", "value"), "OK"),
+        ("deployment_state_changed", ("detail", "eventName"), "SERVICE_DEPLOYMENT_IN_PROGRESS"),
+        ("execution_status_changed", ("detail", "status"), "SUCCEEDED"),
+        (
+            "execution_status_changed",
+            ("detail", "stateMachineArn"),
+            "arn:aws:states:eu-west-1:111122223333:stateMachine:other",
+        ),
+    ],
+)
+def test_good_news_and_other_peoples_wake_nobody(name: str, path: tuple[str, ...], value: str) -> None:
+    event = sample(name)
+    place = event
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+
+    woken = [EventPattern.load(json.dumps(pattern)).matches_event(event) for pattern in patterns(SAMPLES[name])]
+
+    assert woken == [False]
