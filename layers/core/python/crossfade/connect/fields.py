@@ -18,7 +18,7 @@ from typing import Final
 
 def _expand(patterns: str) -> frozenset[str]:
     """Return every field that lines of `a.{b,c}.d` stand for."""
-    fields = set()
+    fields: set[str] = set()
     for line in patterns.split():
         parts = re.split(r"\{([^}]*)\}", line)
         choices = [part.split(",") if at % 2 else [part] for at, part in enumerate(parts)]

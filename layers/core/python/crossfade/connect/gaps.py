@@ -248,7 +248,7 @@ _ROWS: Final = (
     Row(
         "ENVOY_METRICS",
         _DEGRADING,
-        "Metrics come from Envoy ({names}); they end with the sidecar. Service Connect publishes its own to CloudWatch.",
+        "Metrics come from Envoy ({names}); they end with the sidecar. Service Connect has its own in CloudWatch.",
         _ECS + "available-metrics.html",
     ),
     Row(

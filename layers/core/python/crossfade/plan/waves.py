@@ -90,7 +90,7 @@ def _groups(calls: Mapping[str, Collection[str]]) -> Iterator[list[str]]:
 
 
 def _cut(trail: list[str], on_trail: set[str], name: str) -> list[str]:
-    group = []
+    group: list[str] = []
     while not group or group[-1] != name:
         group.append(trail.pop())
     on_trail.difference_update(group)

@@ -1,0 +1,445 @@
+"""
+From a mesh and its ECS services to Service Connect: roles, endpoints, calls, and what is lost.
+
+Pure. A name that callers dial today becomes the alias of the one ECS service behind it, to
+the letter and on the port they dial, so that no application changes. A listener alone makes
+no server: only a name that leads to it does.
+
+Sources: Amazon ECS API reference, ServiceConnectService and ServiceConnectClientAlias (name
+rules); AWS App Mesh User Guide, "Virtual services".
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from crossfade.connect.dialled import Dialled, dialled
+from crossfade.connect.gaps import gap
+from crossfade.connect.losses import listener_losses, mesh_losses, node_losses, router_losses, service_losses, unread
+from crossfade.connect.providers import Provider, providers
+from crossfade.connect.timeouts import effective
+from crossfade.errors import BadInput
+from crossfade.mesh.model import (
+    Container,
+    EcsService,
+    Found,
+    Listener,
+    Protocol,
+    TaskDefinition,
+    VirtualNode,
+)
+from crossfade.plan.document import Call, Endpoint, Gap, PortName, Role, Timeout
+
+_RESOURCE: Final = re.compile(r"mesh/([^/@]+)(?:@([^/]+))?/(virtualNode|virtualGateway)/(.+)")
+_DNS_NAME: Final = re.compile(r"[a-z0-9_.-]{1,127}")
+_NOT_IN_DISCOVERY_NAME: Final = re.compile(r"[^a-z0-9_-]+")
+_LONGEST_DISCOVERY_NAME: Final = 64
+_LONGEST_PORT_NAME: Final = 64
+_SIDECAR: Final = re.compile(r"xray|x-ray|cloudwatch-agent|fluent|firelens|datadog|otel|opentelemetry|adot|statsd")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An ECS service of the mesh, as Service Connect shall have it."""
+
+    service: EcsService
+    task: TaskDefinition
+    node: VirtualNode | None
+    role: Role
+    endpoints: tuple[Endpoint, ...]
+    ports: tuple[PortName, ...]
+    calls: tuple[Call, ...]
+    health_path: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The members of the mesh, in the order the sources have them, and what is lost."""
+
+    members: tuple[Member, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """An ECS service and the part it plays in the mesh."""
+
+    service: EcsService
+    task: TaskDefinition
+    node: VirtualNode | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Alias:
+    """A name and port that callers dial, and the listener they reach."""
+
+    name: str
+    port: int
+    listener: Listener
+    timeout: Timeout
+
+
+@dataclass(slots=True)
+class _Draft:
+    """Endpoints under way: names are given once, so all services are drawn together."""
+
+    suffix: str
+    taken_names: set[str]
+    aliases: dict[tuple[str, int], str] = field(default_factory=dict)
+    endpoints: dict[str, list[Endpoint]] = field(default_factory=dict)
+    ports: dict[str, dict[int, PortName]] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group: str) -> Translation:
+    """
+    Return what Service Connect shall say for one mesh.
+
+    Args:
+        found: What the sources hold.
+        mesh: The mesh's name.
+        suffix: Ends the names of green's Cloud Map services, so that they never collide
+            with blue's.
+        namespace: Green's namespace, for what is said about it.
+        log_group: Where green's proxies log, for what is said about it.
+
+    Raises:
+        BadInput: an ECS service's task definition is in no source, or its part in the
+            mesh cannot be told.
+    """
+    found_here = found.in_mesh(mesh)
+    seats, gaps = _seats(found_here, mesh)
+    by_node: dict[str, _Seat] = {}
+    for seat in seats:
+        if seat.node is not None:
+            by_node.setdefault(seat.node.name, seat)
+    provided = providers(found_here)
+    evidence = _evidence(seats, found_here)
+    draft = _Draft(suffix=suffix, taken_names={each.name.lower() for each in found.cloud_map_services})
+    for provider in provided.values():
+        _serve(provider, by_node, evidence, draft)
+    _serve_hosts(seats, evidence, draft)
+    calls = {seat.service.name: _calls(seat, provided, by_node, draft, evidence) for seat in seats}
+    members = tuple(_member(seat, draft, calls[seat.service.name]) for seat in seats)
+    callers = {call.dns_name for each in calls.values() for call in each}
+    gaps += draft.gaps
+    gaps += mesh_losses(found_here, namespace=namespace)
+    gaps += router_losses(found_here, provided, by_node)
+    gaps += _outsiders(found_here, provided, by_node, seats, callers)
+    for seat in seats:
+        if seat.node is not None:
+            gaps += node_losses(seat.node, log_group=log_group)
+            gaps += listener_losses(seat.node)
+        gaps += service_losses(seat.service, seat.task, found_here.target_groups)
+    gaps += unread(found_here)
+    return Translation(members=members, gaps=_once(gaps))
+
+
+def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    """Return each gap once, the severe ones first and then in the order found."""
+    weights = {"blocking": 0, "degrading": 1, "informational": 2}
+    return tuple(sorted(dict.fromkeys(gaps), key=lambda each: weights[each.severity]))
+
+
+# ---------------------------------------------------------------- who plays which part
+
+
+def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
+    tasks = {task.family: task for task in found.task_definitions}
+    nodes = {node.name: node for node in found.nodes}
+    seats: list[_Seat] = []
+    gaps: list[Gap] = []
+    for service in found.services:
+        task = tasks.get(service.task_definition)
+        if task is None:
+            raise BadInput(
+                f"{service.place}: it runs the task definition {service.task_definition or '(none named)'}, which no "
+                "source given holds; add the source that does"
+            )
+        resource = task.mesh_resource
+        if resource is None:
+            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
+            continue
+        match = _RESOURCE.search(resource)
+        if match is None:
+            raise BadInput(f"{task.place}: its Envoy is told to be {resource}, which names no App Mesh resource")
+        if match[1] != mesh:
+            continue
+        if match[2]:
+            gaps.append(gap("CROSS_ACCOUNT", f"ecsService/{service.name}", owner=match[2]))
+        if match[3] == "virtualGateway":
+            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
+            continue
+        node = nodes.get(match[4])
+        if node is None:
+            gaps.append(gap("ECS_SERVICE_WITHOUT_NODE", f"ecsService/{service.name}", node=match[4]))
+        seats.append(_Seat(service=service, task=task, node=node))
+    gaps += _shared_nodes(seats)
+    return seats, gaps
+
+
+def _shared_nodes(seats: Sequence[_Seat]) -> Iterator[Gap]:
+    sharing: dict[str, list[str]] = {}
+    for seat in seats:
+        if seat.node is not None:
+            sharing.setdefault(seat.node.name, []).append(seat.service.name)
+    for node, services in sharing.items():
+        if len(services) > 1:
+            yield gap("NODE_SHARED", f"virtualNode/{node}", services=_and(services), owner=services[0])
+
+
+# ------------------------------------------------------------------------- names dialled
+
+
+def _evidence(seats: Sequence[_Seat], found: Found) -> Mapping[str, tuple[Dialled, ...]]:
+    """Return, for each ECS service, the names of this mesh that its environment holds."""
+    names = {service.name.lower() for service in found.virtual_services}
+    names |= {node.host.lower() for node in found.nodes if node.host}
+    return {seat.service.name: dialled(seat.task, names) for seat in seats}
+
+
+def _names_of(provider: Provider, host: str | None, evidence: Mapping[str, tuple[Dialled, ...]]) -> list[str]:
+    """Return the names by which callers reach a virtual service: its own, and its node's host where it is dialled."""
+    wanted = {provider.service.name.lower(), (host or "").lower()}
+    seen = [each.name for every in evidence.values() for each in every if each.name.lower() in wanted]
+    return list(dict.fromkeys([provider.service.name, *seen]))
+
+
+# ---------------------------------------------------------------------------- endpoints
+
+
+def _serve(
+    provider: Provider,
+    by_node: Mapping[str, _Seat],
+    evidence: Mapping[str, tuple[Dialled, ...]],
+    draft: _Draft,
+) -> None:
+    """Give a virtual service's names to the ECS service behind it."""
+    seat = by_node.get(provider.owner or "")
+    if seat is None or seat.node is None:
+        return
+    for port, listener in _doors(provider, seat.node):
+        ways = [route.timeouts for route in provider.reached if any(t.node == provider.owner for t in route.targets)]
+        found = effective(listener.protocol, listener.timeouts, ways)
+        if found.differs:
+            request, idle = found.timeout.per_request_seconds, found.timeout.idle_seconds
+            said = f"{15 if request is None else request} s per request, {300 if idle is None else idle} s idle"
+            draft.gaps.append(gap("LISTENER_TIMEOUT", f"virtualNode/{seat.node.name}", why=found.differs, timeout=said))
+        for name in _names_of(provider, seat.node.host, evidence):
+            _endpoint(_Alias(name, port, listener, found.timeout), seat, draft)
+
+
+def _doors(provider: Provider, node: VirtualNode) -> Iterator[tuple[int, Listener]]:
+    """Yield each port that callers dial and the node's listener behind it."""
+    by_port = {listener.port: listener for listener in node.listeners}
+    if provider.ports is None:
+        yield from by_port.items()
+        return
+    for port, _protocol in provider.ports:
+        listener = by_port.get(provider.target_port or port) or next(iter(node.listeners), None)
+        if listener is not None:
+            yield port, listener
+
+
+def _serve_hosts(seats: Sequence[_Seat], evidence: Mapping[str, tuple[Dialled, ...]], draft: _Draft) -> None:
+    """Give an endpoint to what is dialled by its Cloud Map name alone, past every virtual service."""
+    seen = {each.name.lower(): each.name for every in evidence.values() for each in every}
+    for seat in seats:
+        host = (seat.node.host or "").lower() if seat.node else ""
+        if seat.node is None or host not in seen:
+            continue
+        for listener in seat.node.listeners:
+            if (host, listener.port) not in draft.aliases:
+                found = effective(listener.protocol, listener.timeouts, [])
+                _endpoint(_Alias(seen[host], listener.port, listener, found.timeout), seat, draft)
+
+
+def _endpoint(alias: _Alias, seat: _Seat, draft: _Draft) -> None:
+    service, resource = seat.service.name, f"virtualService/{alias.name}"
+    dns_name = alias.name.lower()
+    if alias.name != dns_name:
+        draft.gaps.append(gap("NAME_CASE", resource, name=alias.name))
+    if not _DNS_NAME.fullmatch(dns_name):
+        draft.gaps.append(gap("NAME_ILLEGAL", resource, name=alias.name))
+        return
+    owner = draft.aliases.get((dns_name, alias.port))
+    if owner is not None:
+        if owner != service:
+            draft.gaps.append(gap("NAME_TAKEN", resource, name=dns_name, port=alias.port, other=owner))
+        return
+    draft.aliases[dns_name, alias.port] = service
+    named = _named_port(alias.listener, seat, draft)
+    draft.endpoints.setdefault(service, []).append(
+        Endpoint(
+            port_name=named.name,
+            container_port=named.container_port,
+            discovery_name=_discovery_name(service, alias, draft),
+            dns_name=dns_name,
+            port=alias.port,
+            app_protocol=named.app_protocol,
+            timeout=alias.timeout,
+        )
+    )
+
+
+def _discovery_name(service: str, alias: _Alias, draft: _Draft) -> str:
+    """Return a legal name nobody has: of the service first, then of the alias, with its port or a number."""
+    room = _LONGEST_DISCOVERY_NAME - len(draft.suffix) - 8
+    first = service not in draft.endpoints
+    base = _legal(service if first else alias.name.partition(".")[0])[:room]
+    numbered = (f"{base}-{number}" for number in itertools.count(2))
+    for stem in itertools.chain([base, f"{base}-{alias.port}"], numbered):
+        name = f"{stem}{draft.suffix}"
+        if name not in draft.taken_names:
+            draft.taken_names.add(name)
+            return name
+    raise AssertionError("numbers do not end")
+
+
+def _legal(name: str) -> str:
+    return _NOT_IN_DISCOVERY_NAME.sub("-", name.lower()).strip("-") or "service"
+
+
+def _named_port(listener: Listener, seat: _Seat, draft: _Draft) -> PortName:
+    """Return the container port behind a listener, named once for all endpoints that share it."""
+    ports = draft.ports.setdefault(seat.service.name, {})
+    if listener.port not in ports:
+        container = _container_of(listener.port, seat.task)
+        protocol = None if listener.protocol is Protocol.TCP else listener.protocol.value
+        name = container.port_names.get(listener.port) or f"{listener.protocol.value}-{listener.port}"
+        ports[listener.port] = PortName(
+            container=container.name,
+            container_port=listener.port,
+            name=name[:_LONGEST_PORT_NAME],
+            app_protocol=protocol,
+        )
+    return ports[listener.port]
+
+
+def _container_of(port: int, task: TaskDefinition) -> Container:
+    """Return the container that serves a port: the one that maps it, otherwise the application's own."""
+    proxies = task.proxies()
+    stay = [each for each in task.containers if each.name not in proxies]
+    mapped = [each for each in stay if port in each.ports]
+    if mapped:
+        return mapped[0]
+    likely = [each for each in stay if not _SIDECAR.search(f"{each.name} {each.image}".lower())]
+    chosen = next((each for each in likely if each.essential), None) or next(iter(likely or stay), None)
+    if chosen is None:
+        raise BadInput(f"{task.place}: it has no container but Envoy, so nothing serves port {port}")
+    return chosen
+
+
+# -------------------------------------------------------------------------------- calls
+
+
+def _calls(
+    seat: _Seat,
+    provided: Mapping[str, Provider],
+    by_node: Mapping[str, _Seat],
+    draft: _Draft,
+    evidence: Mapping[str, tuple[Dialled, ...]],
+) -> tuple[Call, ...]:
+    """
+    Return what an ECS service dials: what its environment says, then backends it does not mention.
+
+    A backend whose callee the environment names otherwise is dialled by that other name.
+    """
+    me = seat.service.name
+    calls: dict[tuple[str, int], Call] = {}
+    for each in evidence[me]:
+        name = each.name.lower()
+        for (alias, port), service in draft.aliases.items():
+            if alias == name and each.port in (None, port) and service != me:
+                calls.setdefault((alias, port), Call(dns_name=alias, port=port, service=service))
+    reached = {call.service for call in calls.values()}
+    for backend in seat.node.backends if seat.node else ():
+        provider = provided.get(backend)
+        if provider is None:
+            draft.gaps.append(gap("BACKEND_NOT_FOUND", f"ecsService/{me}", name=backend))
+            continue
+        callee = by_node.get(provider.owner or "")
+        if callee is None:
+            for port, _protocol in provider.ports or ():
+                calls.setdefault((backend, port), Call(dns_name=backend, port=port, service=None))
+        elif callee.service.name not in reached:
+            for (alias, port), service in draft.aliases.items():
+                if alias == backend.lower() and service == callee.service.name != me:
+                    calls.setdefault((alias, port), Call(dns_name=alias, port=port, service=service))
+    return tuple(calls.values())
+
+
+def _outsiders(
+    found: Found,
+    provided: Mapping[str, Provider],
+    by_node: Mapping[str, _Seat],
+    seats: Sequence[_Seat],
+    callers: set[str],
+) -> Iterator[Gap]:
+    """Yield what stands behind names but is no ECS service of the sources."""
+    nodes = {node.name: node for node in found.nodes}
+    for node in found.nodes:
+        if node.name in by_node:
+            continue
+        names = [name for name, provider in provided.items() if provider.owner == node.name]
+        calling = [
+            seat.service.name
+            for seat in seats
+            if (seat.node and set(seat.node.backends) & set(names)) or (node.host or "").lower() in callers
+        ]
+        if not calling:
+            continue
+        if node.cloud_map_service:
+            yield gap("NODE_WITHOUT_ECS_SERVICE", f"virtualNode/{node.name}", callers=_and(calling))
+        else:
+            yield gap("EXTERNAL_NODE", f"virtualNode/{node.name}", host=node.host or "nothing named")
+    for name, provider in provided.items():
+        owner = nodes.get(provider.owner or "")
+        if owner is None or owner.name in by_node or not owner.listeners:
+            continue
+        real = provider.target_port or owner.listeners[0].port
+        for port, _protocol in provider.ports or ():
+            if port != real:
+                yield gap(
+                    "EXTERNAL_PORT_REMAP",
+                    f"virtualService/{name}",
+                    dialled=port,
+                    port=real,
+                    host=owner.host or owner.name,
+                )
+
+
+# ------------------------------------------------------------------------------ together
+
+
+def _member(seat: _Seat, draft: _Draft, calls: tuple[Call, ...]) -> Member:
+    endpoints = tuple(draft.endpoints.get(seat.service.name, ()))
+    role = Role.CLIENT
+    if endpoints:
+        role = Role.CLIENT_SERVER if calls else Role.SERVER
+    return Member(
+        service=seat.service,
+        task=seat.task,
+        node=seat.node,
+        role=role,
+        endpoints=endpoints,
+        ports=tuple(draft.ports.get(seat.service.name, {}).values()),
+        calls=calls,
+        health_path=_health_path(seat.node),
+    )
+
+
+def _health_path(node: VirtualNode | None) -> str | None:
+    for listener in node.listeners if node else ():
+        check = listener.health_check
+        if check is not None and check.protocol in (Protocol.HTTP, Protocol.HTTP2):
+            return check.path or "/"
+    return None
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
