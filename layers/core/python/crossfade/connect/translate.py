@@ -112,6 +112,8 @@ def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group
             mesh cannot be told.
     """
     found_here = found.in_mesh(mesh)
+    for named in found_here.virtual_services:
+        found.known(named.name)
     seats, gaps = _seats(found_here, mesh)
     by_node: dict[str, _Seat] = {}
     for seat in seats:
@@ -154,7 +156,7 @@ def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
     seats: list[_Seat] = []
     gaps: list[Gap] = []
     for service in found.services:
-        task = tasks.get(service.task_definition)
+        task = tasks.get(found.known(service.task_definition))
         if task is None:
             raise BadInput(
                 f"{service.place}: it runs the task definition {service.task_definition or '(none named)'}, which no "
@@ -166,15 +168,16 @@ def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
             continue
         match = _RESOURCE.search(resource)
         if match is None:
+            found.known(resource)
             raise BadInput(f"{task.place}: its Envoy is told to be {resource}, which names no App Mesh resource")
-        if match[1] != mesh:
+        if found.known(match[1]) != mesh:
             continue
         if match[2]:
             gaps.append(gap("CROSS_ACCOUNT", f"ecsService/{service.name}", owner=match[2]))
         if match[3] == "virtualGateway":
             gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
             continue
-        node = nodes.get(match[4])
+        node = nodes.get(found.known(match[4]))
         if node is None:
             gaps.append(gap("ECS_SERVICE_WITHOUT_NODE", f"ecsService/{service.name}", node=match[4]))
         seats.append(_Seat(service=service, task=task, node=node))
@@ -308,7 +311,7 @@ def _named_port(listener: Listener, seat: _Seat, draft: _Draft) -> PortName:
     """Return the container port behind a listener, named once for all endpoints that share it."""
     ports = draft.ports.setdefault(seat.service.name, {})
     if listener.port not in ports:
-        container = _container_of(listener.port, seat.task)
+        container = serving_container(listener.port, seat.task)
         protocol = None if listener.protocol is Protocol.TCP else listener.protocol.value
         name = container.port_names.get(listener.port) or f"{listener.protocol.value}-{listener.port}"
         ports[listener.port] = PortName(
@@ -320,7 +323,7 @@ def _named_port(listener: Listener, seat: _Seat, draft: _Draft) -> PortName:
     return ports[listener.port]
 
 
-def _container_of(port: int, task: TaskDefinition) -> Container:
+def serving_container(port: int, task: TaskDefinition) -> Container:
     """Return the container that serves a port: the one that maps it, otherwise the application's own."""
     proxies = task.proxies()
     stay = [each for each in task.containers if each.name not in proxies]

@@ -12,14 +12,18 @@ says why, and a plan that would need it is refused with that sentence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Final
 
+from crossfade.errors import BadInput
+
 Spec = Mapping[str, object]
 """A resource's specification in the API's shape, intrinsics resolved."""
 
+_HOLE: Final = re.compile(r"\$\{[^}]*\}|\{\{resolve:[^}]*\}\}")
 _ENVOY_IMAGE: Final = "aws-appmesh-envoy"
 
 
@@ -363,6 +367,17 @@ class Found:
             gateways=tuple(each for each in self.gateways if each.mesh == mesh),
             gateway_routes=tuple(each for each in self.gateway_routes if each.mesh == mesh),
         )
+
+    def known(self, text: str) -> str:
+        """
+        Return `text` when files alone know it whole.
+
+        Raises:
+            BadInput: a part of it is unknown; the message says how to supply it.
+        """
+        for hole in _HOLE.findall(text):
+            raise BadInput(self.unknown.get(hole, f"{text} is not known from files"))
+        return text
 
     def mesh_names(self) -> tuple[str, ...]:
         """Return the names of all meshes the sources define or place resources in, sorted."""
