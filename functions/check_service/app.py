@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfade.connect.creation import CheckRequest, Checked, check
+from crossfade.connect.creation import Checked, CheckRequest, check
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
-from crossfade.shift.action import ConfirmRequest, Confirmed, confirm
+from crossfade.shift.action import Confirmed, ConfirmRequest, confirm
 
 
 @step(ConfirmRequest)

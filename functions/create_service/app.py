@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfade.connect.creation import CreateRequest, Created, create
+from crossfade.connect.creation import Created, CreateRequest, create
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfade.judge.action import JudgeRequest, Judged, judge_green
+from crossfade.judge.action import Judged, JudgeRequest, judge_green
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfade.rollout.opening import OpenRequest, Opened, open_migration
+from crossfade.rollout.opening import Opened, OpenRequest, open_migration
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 

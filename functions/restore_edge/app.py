@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
-from crossfade.shift.action import RestoreRequest, Restored, restore
+from crossfade.shift.action import Restored, RestoreRequest, restore
 
 
 @step(RestoreRequest)

@@ -60,7 +60,7 @@ class Bound:
         return COMPARISONS[self.comparison](value, self.threshold)
 
 
-def decide(values: Sequence[float | None], bound: Bound) -> State | None:  # noqa: PLR0911  (a table, row by row)
+def decide(values: Sequence[float | None], bound: Bound) -> State | None:
     """
     Answer the state an alarm takes, or None to stay as it is.
 

@@ -18,8 +18,8 @@ from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.journal import Journal
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
-from crossfade.judge.logs import CloudWatchProxyLogs
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
+from crossfade.judge.logs import CloudWatchProxyLogs
 from crossfade.plan.s3 import S3PlanStore
 from crossfade.plan.store import PlanStore
 from crossfade.rollout.executions import Executions
