@@ -473,7 +473,7 @@ def _check_protocols(
         if served and old and new and any(old.get(kind) != new.get(kind) for kind in ("appProtocol", "protocol")):
             raise call.error(
                 "InvalidParameterException",
-                f"The appProtocol or protocol of port {entry['portName']} cannot change once Service Connect serves it.",
+                f"The appProtocol or protocol of port {entry['portName']} cannot change while Service Connect serves.",
             )
 
 

@@ -64,7 +64,6 @@ def _create_private(call: Call) -> str:
         for known, vpc in held.items():
             known.vpc = vpc
     created = backend.namespaces[backend.operations[started].targets["NAMESPACE"]]
-    created.http_properties = {"HttpName": params["Name"]}
     zone = route53_backends[call.account]["aws"].zones[created.dns_properties["HostedZoneId"]]
     zone.name = f"{params['Name']}."
     return started
@@ -73,23 +72,7 @@ def _create_private(call: Call) -> str:
 @operation("servicediscovery", "ListNamespaces")
 def list_namespaces(call: Call) -> dict[str, Any]:
     """Answer namespaces by NAME, HTTP_NAME or TYPE, in pages."""
-    backend = _backend(call)
-    found = [
-        {
-            "Id": each.id,
-            "Arn": each.arn,
-            "Name": each.name,
-            "Type": each.type,
-            **({"Description": each.description} if each.description else {}),
-            "ServiceCount": sum(service.namespace_id == each.id for service in backend.services.values()),
-            "Properties": {
-                "DnsProperties": each.dns_properties,
-                "HttpProperties": each.http_properties or {"HttpName": each.name},
-            },
-            "CreateDate": datetime.fromtimestamp(each.created, UTC),
-        }
-        for each in backend.namespaces.values()
-    ]
+    found = [_describe(call, each) for each in _backend(call).namespaces.values()]
     read: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
         "NAME": lambda each: str(each["Name"]),
         "HTTP_NAME": lambda each: str(each["Properties"]["HttpProperties"]["HttpName"]),
@@ -97,6 +80,35 @@ def list_namespaces(call: Call) -> dict[str, Any]:
         "RESOURCE_OWNER": lambda _each: "SELF",
     }
     return _page(call, "Namespaces", _filtered(call, found, read))
+
+
+@operation("servicediscovery", "GetNamespace")
+def get_namespace(call: Call) -> dict[str, Any]:
+    """Answer one namespace, by id or ARN."""
+    found = _backend(call).namespaces.get(call.params["Id"].rpartition("/")[2])
+    if found is None:
+        raise call.error("NamespaceNotFound", f"The namespace {call.params['Id']} was not found.")
+    request = {"CreatorRequestId": found.creator_request_id} if found.creator_request_id else {}
+    return {"Namespace": {**_describe(call, found), **request}}
+
+
+def _describe(call: Call, namespace: Any) -> dict[str, Any]:
+    zone = namespace.dns_properties.get("HostedZoneId")
+    soa = namespace.dns_properties.get("SOA", {})
+    return {
+        "Id": namespace.id,
+        "Arn": namespace.arn,
+        "ResourceOwner": call.account,
+        "Name": namespace.name,
+        "Type": namespace.type,
+        **({"Description": namespace.description} if namespace.description else {}),
+        "ServiceCount": sum(each.namespace_id == namespace.id for each in _backend(call).services.values()),
+        "Properties": {
+            **({"DnsProperties": {"HostedZoneId": zone, "SOA": {"TTL": soa.get("TTL", 15)}}} if zone else {}),
+            "HttpProperties": {"HttpName": namespace.name},
+        },
+        "CreateDate": datetime.fromtimestamp(namespace.created, UTC),
+    }
 
 
 @operation("servicediscovery", "DeleteNamespace")
