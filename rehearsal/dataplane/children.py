@@ -71,7 +71,7 @@ class Child:
             raise ChildEnded(f"{self.script} has ended") from error
 
     def ask(self, message: Mapping[str, Any], *, timeout_seconds: float = 10) -> Event:
-        """Send one message and return its answer. Raises ChildEnded, OSError as told, TimeoutError without an answer."""
+        """Send one message and return its answer. Raises ChildEnded, OSError as told, TimeoutError with no answer."""
         with self._answered:
             self._asked += 1
             number = self._asked
@@ -120,13 +120,17 @@ class Child:
 
 
 class Proxies:
-    """The proxies of a rehearsal, all children of one keeper. Safe to use from many threads."""
+    """
+    The proxies of a rehearsal, all children of one keeper. Safe to use from many threads.
 
-    def __init__(self) -> None:
+    `folder`, if given, is removed with them, even when it is not we who end them.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
         self._changed = threading.Condition()
         self._pids: dict[str, int] = {}
         self._failed: dict[str, str] = {}
-        self._keeper = Child("keeper.py", heard=self._heard)
+        self._keeper = Child("keeper.py", heard=self._heard, arguments=() if folder is None else (str(folder),))
 
     def start(self, name: str, argv: Sequence[str], output: Path) -> int:
         """Start a process, its output going to `output`; return its id. Raises ChildEnded with what went wrong."""

@@ -129,7 +129,6 @@ class DataPlane:
         self._time_scale = time_scale
         self._random = random.Random(seed)
         self._outlier = (outlier or OutlierSettings()).faster(time_scale)
-        self._own_folder = workdir is None
         self._folder = workdir or Path(tempfile.mkdtemp(prefix="crossfade-dataplane-"))
         self._folder.mkdir(parents=True, exist_ok=True)
         period = max(1, round(PERIOD_SECONDS / time_scale))
@@ -148,7 +147,7 @@ class DataPlane:
         self._shipper: LogShipper | None = None
         self._period_seconds = period
         self._connections_due = 0.0
-        self._proxies = Proxies()
+        self._proxies = Proxies(self._folder if workdir is None else None)
         self._application = Child("application.py")
         self._spool = Spool()
         atexit.register(self.close)
@@ -242,6 +241,11 @@ class DataPlane:
         for task in running:
             self._application.ask(_Broken().command(task.spec.task_id))
 
+    @property
+    def folder(self) -> Path:
+        """Where the proxies' files are."""
+        return self._folder
+
     def pids(self) -> tuple[int, ...]:
         """Return the ids of every process that the data plane started and that may still run."""
         return (*self._proxies.pids(), self._application.pid, *(load.pid for load in self._loads))
@@ -263,8 +267,6 @@ class DataPlane:
         with contextlib.suppress(BotoCoreError, ClientError, OSError):
             if self._shipper is not None:
                 self._shipper.ship()
-        if self._own_folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -277,23 +279,23 @@ class DataPlane:
     def start(self, spec: TaskSpec) -> TaskPlacement:
         """Start a task and its proxy; return once both listen and other proxies may know of it. Raises TaskFailed."""
         shape = task_shape(spec)
+        number = next(self._numbers)
+        colour = "green" if service_connect.is_enabled(spec.service_connect) else "blue"
         try:
             application = self._application.ask(
                 {
                     "do": "add",
                     "task": spec.task_id,
                     "service": spec.service,
-                    "colour": "green" if service_connect.is_enabled(spec.service_connect) else "blue",
+                    "colour": colour,
                     "ports": list(shape.ports),
                 }
             )
-            if "error" in application:
-                raise TaskFailed(f"the stand-in application could not listen: {application['error']}")
             task = _Task(
                 spec=spec,
                 shape=shape,
-                number=next(self._numbers),
-                colour="green" if service_connect.is_enabled(spec.service_connect) else "blue",
+                number=number,
+                colour=colour,
                 application_ports={int(port): own for port, own in application["ports"].items()},
             )
             task.ports = dict(task.application_ports)
@@ -304,10 +306,10 @@ class DataPlane:
             if broken is not None:
                 self._application.ask(broken.command(spec.task_id))
         except (ChildEnded, EnvoyRefused, TimeoutError, OSError) as error:
-            self._abandon(spec)
+            self._abandon(spec, f"task-{number}")
             raise TaskFailed(f"{type(error).__name__}: {error}") from error
         except TaskFailed:
-            self._abandon(spec)
+            self._abandon(spec, f"task-{number}")
             raise
         with self._lock:
             self._tasks[spec.task_arn] = task
@@ -446,7 +448,8 @@ class DataPlane:
         dialled = [[address, task.egress_ports.get(address)] for address in addresses]
         self._application.ask({"do": "dial", "task": task.spec.task_id, "calls": dialled})
 
-    def _abandon(self, spec: TaskSpec) -> None:
+    def _abandon(self, spec: TaskSpec, proxy: str) -> None:
+        self._proxies.stop(proxy)
         with contextlib.suppress(ChildEnded, TimeoutError):
             self._application.ask({"do": "remove", "task": spec.task_id})
 
@@ -456,7 +459,8 @@ class DataPlane:
         self._stopped.wait(DRAIN_SECONDS)
         while task.admin is not None and time.monotonic() < end and not self._stopped.is_set():
             with contextlib.suppress(OSError):
-                if not any(task.admin.stats(r"^http\.(?!admin).*downstream_rq_active$").values()):
+                active = task.admin.stats(r"^http\..*downstream_rq_active$")
+                if not any(count for name, count in active.items() if not name.startswith("http.admin.")):
                     return
             self._stopped.wait(0.1)
 

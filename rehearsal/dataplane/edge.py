@@ -49,6 +49,14 @@ class _Found:
     load_balancer: str
     port: int
 
+    def is_of(self, load_balancer: str) -> bool:
+        """Whether a load balancer's ARN or name means this listener's."""
+        return self.load_balancer in {dimension_of(load_balancer), f"app/{load_balancer}/{self._id}"}
+
+    @property
+    def _id(self) -> str:
+        return self.load_balancer.rpartition("/")[2]
+
 
 class Edge:
     """
@@ -97,10 +105,7 @@ class Edge:
             names = {
                 f"{one.load_balancer}:{one.port}"
                 for one in self._found
-                if one.port == listener_port
-                and (
-                    dimension_of(load_balancer) == one.load_balancer or one.load_balancer.split("/")[1] == load_balancer
-                )
+                if one.port == listener_port and one.is_of(load_balancer)
             }
             admin = self._admin
         if admin is None or not names:

@@ -6,7 +6,8 @@ Run as a script, standard library only. Commands arrive on stdin and events leav
     {"start": name, "argv": [...], "output": path}   ->  {"started": name, "pid": n} or {"failed": name, "reason": s}
     {"stop": name, "grace": seconds}                 ->  {"ended": name, "status": n}, as for one that ends by itself
 
-End of stdin means that whoever asked is gone: every child is killed and the keeper ends. A single thread starts them
+End of stdin means that whoever asked is gone: every child is killed, the folder named as argument, if any, is removed,
+and the keeper ends. A single thread starts them
 all, because a parent-death signal is tied to the thread that forked; so even a killed keeper leaves no proxy behind.
 """
 
@@ -16,6 +17,7 @@ import ctypes
 import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,11 +89,13 @@ class Keeper:
                 tell({"ended": name, "status": status})
 
     def end(self) -> None:
-        """Kill every child and wait for each."""
+        """Kill every child, wait for each, and remove what they wrote."""
         for child in self.children.values():
             child.kill()
         for child in self.children.values():
             child.wait()
+        for folder in sys.argv[1:]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> None:

@@ -100,7 +100,7 @@ class StandInAws:
         """The sum of a metric's data over exactly these dimensions."""
         wanted = set(dimensions.items())
         return sum(
-            datum["Value"]
+            float(datum["Value"])
             for _, datum in list(self.data)
             if datum["MetricName"] == name and {(d["Name"], d["Value"]) for d in datum["Dimensions"]} == wanted
         )
