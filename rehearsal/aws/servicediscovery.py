@@ -64,7 +64,7 @@ def _create_private(call: Call) -> str:
         for known, vpc in held.items():
             known.vpc = vpc
     created = backend.namespaces[backend.operations[started].targets["NAMESPACE"]]
-    zone = route53_backends[call.account]["aws"].zones[created.dns_properties["HostedZoneId"]]
+    zone = route53_backends[call.account]["aws"].zones[created.dns_properties["HostedZoneId"].rpartition("/")[2]]
     zone.name = f"{params['Name']}."
     return started
 
