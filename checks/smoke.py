@@ -213,7 +213,13 @@ def invoke(python: Path, task_root: Path, properties: Mapping[str, Any], path: l
             self.end_headers()
             answered.set()
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
+    class Server(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Say nothing: the function is ended while it waits for its next event."""
+
+    server = Server(("127.0.0.1", 0), RuntimeApi)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     command = [str(python), "-m", "awslambdaric", str(properties["Handler"])]
     environment = _environment(properties, task_root, path, server.server_port)

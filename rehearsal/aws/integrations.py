@@ -118,7 +118,7 @@ def resource(text: str) -> Resource:
     parts = text.split(":")
     if parts[:1] == ["arn"] and parts[2:3] == ["lambda"]:
         return Resource("lambda", "lambda", "Invoke", PLAIN, "lambda", function=text)
-    if len(parts) < 7 or parts[2] != "states":
+    if len(parts) < 7 or parts[2] != "states":  # noqa: PLR2004  arn:aws:states:::service:action
         raise ValueError(f"the resource {text!r} is no service integration")
     kind, rest = parts[5], ":".join(parts[6:])
     name = kind
@@ -213,7 +213,7 @@ def _asked(found: Resource, arguments: dict[str, Any]) -> dict[str, Any]:
     if found.kind == "states":
         given.setdefault("Input", "{}")
     asked = _to_botocore(given, _operation(found).input_shape, sdk=found.kind == "aws-sdk")
-    assert isinstance(asked, dict)
+    assert isinstance(asked, dict)  # inputs of operations are structures
     return asked
 
 

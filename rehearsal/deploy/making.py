@@ -158,7 +158,7 @@ class New:
 def _input_shape(client: Any, operation: str) -> StructureShape:
     name = client.meta.method_to_api_mapping[operation]
     shape = client.meta.service_model.operation_model(name).input_shape
-    assert isinstance(shape, StructureShape)
+    assert isinstance(shape, StructureShape)  # every operation named in this package takes input
     return shape
 
 
@@ -167,7 +167,7 @@ def _tags_as(shape: StructureShape, member: str, tags: Mapping[str, str]) -> Any
     if not isinstance(wanted, ListShape):
         return dict(tags)
     pair = wanted.member
-    assert isinstance(pair, StructureShape)
+    assert isinstance(pair, StructureShape)  # tags are a map or a list of pairs
     key, value = (member_of(pair, name) or member_of(pair, f"Tag{name}") or name for name in ("Key", "Value"))
     return [{key: name, value: text} for name, text in tags.items()]
 

@@ -171,7 +171,7 @@ class Stack:
         where = f"Resources/{resource.logical_id}/Properties"
         try:
             properties = resolve(resource.properties, self, where)
-            assert isinstance(properties, dict)
+            assert isinstance(properties, dict)  # a mapping resolves to a mapping
             new = New(self._place, resource.logical_id, resource.type, properties)
             made = self._makers[resource.type](new)
             new.nothing_left()
@@ -185,7 +185,7 @@ class Stack:
             if asked is None or asked():
                 return True
             if time.monotonic() > until:
-                raise NeverSteady(f"not steady within {self._steady_within.total_seconds():g} s")
+                raise NeverSteady(f"not steady within {self._steady_within.total_seconds():g} s")  # noqa: TRY301
         except (ClientError, BotoCoreError, NeverSteady) as error:
             raise self._failure(name, error) from error
         return False
