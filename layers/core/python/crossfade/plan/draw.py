@@ -105,7 +105,9 @@ def draw(
     namespace = f"{migration}{options.suffix}"
     translation = translate(found, mesh, suffix=options.suffix, namespace=namespace, log_group=logs.group)
     if not translation.members:
-        raise MeshNotFound(_nothing(found, mesh))
+        if not found.services:
+            raise BadInput(f"the sources hold the mesh {mesh} and no ECS service; add the template that holds them")
+        raise MeshNotFound(f"nothing to migrate: no ECS service among the sources runs an Envoy of the mesh {mesh}")
     edges, edge_gaps = _edges(found, translation.members, options)
     services = tuple(_service(member, edges, options) for member in translation.members)
     creation = order(
@@ -158,12 +160,6 @@ def _mesh(found: Found, options: DrawOptions) -> str:
 
 def _or_nothing(names: Sequence[str]) -> str:
     return ", ".join(names) or "none"
-
-
-def _nothing(found: Found, mesh: str) -> str:
-    if not found.services:
-        return f"nothing to migrate: the sources hold the mesh {mesh} and no ECS service; add the template that does"
-    return f"nothing to migrate: no ECS service among the sources runs an Envoy of the mesh {mesh}"
 
 
 def _migration(name: str) -> str:

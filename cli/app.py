@@ -1,0 +1,65 @@
+"""The `crossfade` command: its commands, its version, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from typer._click.exceptions import ClickException  # typer carries its own click and exports only its leaves
+
+from cli.plan import plan_command
+
+_BAD_INPUT = {"rehearse": 2}
+"""Exit codes for a command that cannot be understood; 1 unless said here."""
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 — typer's callback
+    if asked:
+        typer.echo(f"crossfade {version('crossfade')}")
+        raise typer.Exit
+
+
+def _crossfade(
+    *,
+    _version_asked: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Move applications on Amazon ECS to Service Connect without downtime, and back when the new side is worse."""
+
+
+def app(*, rehearsal: bool) -> typer.Typer:
+    """
+    Return the command.
+
+    Args:
+        rehearsal: Whether `rehearse` is among its commands; it brings the embedded AWS
+            along, and nobody who draws a plan shall wait for that.
+    """
+    made = typer.Typer(name="crossfade", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    made.callback()(_crossfade)
+    made.command("plan")(plan_command)
+    if rehearsal:
+        from cli.rehearse import rehearse_command  # noqa: PLC0415 — see above
+
+        made.command("rehearse")(rehearse_command)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and end the process with its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = given[0] if given else ""
+    try:
+        answer = app(rehearsal=command not in ("plan", "--version"))(
+            given, prog_name="crossfade", standalone_mode=False
+        )
+    except ClickException as error:
+        error.show()
+        sys.exit(_BAD_INPUT.get(command, 1))
+    except typer.Abort:
+        sys.exit(130)
+    sys.exit(answer if isinstance(answer, int) else 0)

@@ -1,0 +1,75 @@
+"""Finds and reads the files an operator names: files, folders and patterns, mixed freely."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from crossfade.errors import BadInput
+from crossfade.mesh.sources import SUFFIXES, SourceText
+from crossfade.mesh.template import LARGEST_BYTES
+
+_TERRAFORM = ".tf"
+
+
+def read_files(named: Sequence[str]) -> list[SourceText]:
+    """
+    Return the files named, each once, in the order named; a folder's in the order of their paths.
+
+    Raises:
+        BadInput: a file is missing, unreadable, too large, no text, or leads out of its folder.
+    """
+    paths = dict.fromkeys(path for name in named for path in _files(name))
+    return [SourceText(path=str(path), text=_text(path)) for path in paths]
+
+
+def _files(name: str) -> Iterator[Path]:
+    path = Path(name)
+    if path.is_dir():
+        yield from _folder(path)
+    elif path.exists():
+        yield path
+    else:
+        matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 — Path.glob takes no absolute pattern
+        if not matches:
+            raise BadInput(f"{name}: there is no such file or folder")
+        yield from (Path(match) for match in matches if Path(match).is_file())
+
+
+def _folder(folder: Path) -> Iterator[Path]:
+    inside = sorted(path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.parts[1:]))
+    found = [path for path in inside if path.is_file() and path.suffix in SUFFIXES]
+    if not found and any(path.suffix == _TERRAFORM for path in inside):
+        raise BadInput(f"{folder}: Terraform cannot be read yet; give the mesh as a CloudFormation template")
+    if not found:
+        raise BadInput(f"{folder}: there is no template in this folder ({', '.join(SUFFIXES)})")
+    for path in found:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BadInput(f"{path}: a link that leads out of {folder}; name the file itself if it is meant")
+        yield path
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise BadInput(f"{path}: larger than {LARGEST_BYTES:,} bytes; no template is")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not a text in UTF-8") from error
+    except OSError as error:
+        raise BadInput(f"{path}: {error.strerror or error}") from error
+
+
+def write_file(path: Path, text: str) -> None:
+    """
+    Write a file, making its folder.
+
+    Raises:
+        BadInput: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,156 @@
+"""`crossfade plan`: draw a plan from what a team has, and say what it means."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from cli.files import read_files, write_file
+from crossfade.errors import BadInput, CrossfadeError, MeshNotFound
+from crossfade.mesh.model import Found
+from crossfade.mesh.sources import SourceText, read_parameters, read_sources
+from crossfade.plan.document import Gap, MigrationPlan, Severity
+from crossfade.plan.draw import DrawOptions, draw
+from crossfade.plan.parameters import parameters
+from crossfade.plan.report import endpoint_in_words, ladder_in_words, report, rule_in_words, summary
+
+OPEN_GAP = 2
+"""Exit code when a blocking gap is open."""
+_COLOURS = {Severity.BLOCKING: "bold red", Severity.DEGRADING: "yellow", Severity.INFORMATIONAL: "dim"}
+
+
+def plan_command(
+    source: Annotated[
+        list[str], typer.Argument(help="CloudFormation templates: files, folders, patterns.", show_default=False)
+    ],
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Where the plan goes; parameters.json is written beside it.")
+    ] = Path("plan.json"),
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A parameter, pseudo parameter or generated name that the templates leave open: NAME=VALUE, or "
+            "FILE:NAME=VALUE where several templates share a name.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="A file of parameters, as the AWS CLI or SAM writes it.")] = None,
+    migration: Annotated[str | None, typer.Option(help="Name of the migration; the mesh's by default.")] = None,
+    mesh: Annotated[str | None, typer.Option(help="Which mesh, where the sources hold several.")] = None,
+    region: Annotated[str | None, typer.Option(help="The Region, where the plan shall name it.")] = None,
+    report_file: Annotated[Path | None, typer.Option("--report", help="Write the report (Markdown) here.")] = None,
+) -> None:
+    """
+    Draw a plan: who moves to Service Connect, in which order, by which edges, and what is lost.
+
+    Exit code 0, 2 when a blocking gap is open (the plan is written all the same), 1 for bad input. When there is
+    nothing to migrate it says so, writes nothing and exits 0.
+    """
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        texts = read_files(source)
+        found = read_sources(texts, _parameters(params, param or []))
+        options = DrawOptions(migration=migration, mesh=mesh, region=region)
+        plan = _draw(found, options, texts)
+        write_file(output, plan.to_json())
+        write_file(output.parent / "parameters.json", json.dumps(parameters(plan), indent=2) + "\n")
+        if report_file is not None:
+            write_file(report_file, report(plan))
+    except MeshNotFound as nothing:
+        console.print(escape(_sentence(nothing)), soft_wrap=True)
+        return
+    except CrossfadeError as wrong:
+        errors.print(f"[red]{escape(str(wrong))}")
+        raise typer.Exit(1) from None
+    _show(plan, found, output, console)
+    if plan.open_blocking_gaps():
+        raise typer.Exit(OPEN_GAP)
+
+
+def _sentence(error: Exception) -> str:
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _draw(found: Found, options: DrawOptions, texts: list[SourceText]) -> MigrationPlan:
+    return draw(
+        found,
+        options,
+        _now(),
+        sources=[text.file() for text in texts],
+        drawn_by=f"crossfade {version('crossfade')}",
+    )
+
+
+def _now() -> datetime:
+    """Return the time of the drawing; SOURCE_DATE_EPOCH fixes it, for plans that shall not differ by it."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    now = datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
+    return now.replace(microsecond=0)
+
+
+def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if file is not None:
+        (text,) = read_files([str(file)])
+        found.update(read_parameters(text.text, text.path))
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise BadInput(f"--param {pair}: write NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _show(plan: MigrationPlan, found: Found, output: Path, console: Console) -> None:
+    console.print(f"[bold]{escape(plan.migration)}[/]: {escape(summary(plan))}")
+    for note in found.notes:
+        console.print(escape(note))
+    console.print(_services(plan))
+    for edge in plan.edges:
+        rules = "; ".join(
+            f"{rule.load_balancer}:{rule.listener_port} {rule_in_words(rule.priority)}" for rule in edge.rules
+        )
+        console.print(f"Edge [bold]{escape(edge.name)}[/] ({escape(rules)}): {escape(ladder_in_words(edge))}")
+    if plan.alarms:
+        console.print(f"Alarms of your own that stop it: {escape(', '.join(plan.alarms))}")
+    _show_gaps(plan.gaps, console)
+    console.print(f"Written to {escape(str(output))} and {escape(str(output.parent / 'parameters.json'))}")
+
+
+def _services(plan: MigrationPlan) -> Table:
+    table = Table()
+    for heading in ("wave", "service", "role", "endpoints", "calls", "green"):
+        table.add_column(heading, overflow="fold")
+    for number, wave in enumerate(plan.waves, start=1):
+        for name in wave:
+            service = plan.service(name)
+            table.add_row(
+                str(number),
+                escape(service.name),
+                service.role.value,
+                escape("\n".join(endpoint_in_words(each) for each in service.endpoints)),
+                escape("\n".join(f"{call.dns_name}:{call.port}" for call in service.calls)),
+                escape(service.green.service_name),
+            )
+    return table
+
+
+def _show_gaps(gaps: tuple[Gap, ...], console: Console) -> None:
+    for gap in gaps:
+        colour = _COLOURS[gap.severity]
+        console.print(f"[{colour}]{gap.severity.value:<13}[/] [bold]{gap.id}[/] {escape(gap.resource)}")
+        console.print(Padding(escape(gap.detail), (0, 0, 0, 14)))
+    if not gaps:
+        console.print("Nothing is lost.")

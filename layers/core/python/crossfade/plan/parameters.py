@@ -1,0 +1,42 @@
+"""
+The stack's parameters that follow from a plan: what it may touch, and nothing else.
+
+Pure. IAM is fixed when the stack is deployed and edges are known when the plan is drawn, so
+this stands between the two. Account, Region and the ids that AWS adds to names are wildcards
+where the sources do not know them.
+
+Source: Service Authorization Reference, resource types of Amazon ECS and Elastic Load
+Balancing V2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from crossfade.plan.document import MigrationPlan
+
+
+def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str, str]:
+    """
+    Return `sam deploy --parameter-overrides` for a plan, by parameter name.
+
+    Args:
+        plan: The plan.
+        pass_roles: ARNs of the roles that blue's task definitions name, where known; the
+            parameter is left out when none is, since a wrong role would be worse.
+    """
+    region = plan.region or "*"
+    elb = f"arn:aws:elasticloadbalancing:{region}:*"
+    ecs = f"arn:aws:ecs:{region}:*"
+    balancers = sorted({rule.load_balancer for edge in plan.edges for rule in edge.rules})
+    groups = sorted({edge.green.name for edge in plan.edges})
+    services = sorted({service.green.service_name for service in plan.services})
+    families = sorted({service.green.task_definition.family for service in plan.services})
+    found = {
+        "EdgeArns": [f"{elb}:{kind}/app/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
+        "TargetGroupArns": [f"{elb}:targetgroup/{name}/*" for name in groups],
+        "ServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in services],
+        "TaskDefinitionArns": [f"{ecs}:task-definition/{name}:*" for name in families],
+        "PassRoleArns": sorted(pass_roles),
+    }
+    return {name: ",".join(values) for name, values in found.items() if values}
