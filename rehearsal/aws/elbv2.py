@@ -308,14 +308,14 @@ def modify_target_group_attributes(call: Call) -> dict[str, Any]:
             "InvalidConfigurationRequest", "deregistration_delay.timeout_seconds must be between 0 and 3600"
         )
     group.attributes.update(given)
-    return {"Attributes": [{"Key": key, "Value": value} for key, value in group.attributes.items()]}
+    return {"Attributes": dict(group.attributes)}  # moto makes the list of Key and Value
 
 
 @operation("elbv2", "DescribeTargetGroupAttributes")
 def describe_target_group_attributes(call: Call) -> dict[str, Any]:
     """Answer every attribute of a target group."""
     group = _group(call, call.params["TargetGroupArn"])
-    return {"Attributes": [{"Key": key, "Value": str(value)} for key, value in group.attributes.items()]}
+    return {"Attributes": {key: str(value) for key, value in group.attributes.items()}}  # moto makes the list
 
 
 @operation("elbv2", "DescribeTargetGroups")

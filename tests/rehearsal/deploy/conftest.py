@@ -2,32 +2,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
+from rehearsal.aws import EmbeddedAws, in_process
+from rehearsal.aws.runtime import StillRuntime
 from rehearsal.deploy import Deployer
 
-REGION = "eu-west-1"
 
-
-class InProcess:
-    def client(self, service_name: str) -> Any:
-        return boto3.client(service_name, region_name=REGION)
+@pytest.fixture
+def tasks() -> StillRuntime:
+    return StillRuntime()
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws(config={"iam": {"load_aws_managed_policies": True}}):
-        yield InProcess()
+def aws(tasks: StillRuntime) -> Iterator[EmbeddedAws]:
+    with in_process(runtime=tasks, time_scale=20) as embedded:
+        yield embedded
 
 
 @pytest.fixture
-def deploy(aws: InProcess, tmp_path: Path) -> Callable[..., dict[str, str]]:
+def deploy(aws: EmbeddedAws, tmp_path: Path) -> Callable[..., dict[str, str]]:
     """Deploy a template given as text; stacks of one test see each other's exports."""
     deployer = Deployer(aws)
 
@@ -37,9 +32,3 @@ def deploy(aws: InProcess, tmp_path: Path) -> Callable[..., dict[str, str]]:
         return deployer.deploy(path, stack, parameters)
 
     return deploy_text
-
-
-@pytest.fixture
-def never_steady(aws: InProcess) -> InProcess:
-    """An AWS whose ECS starts no task."""
-    return aws

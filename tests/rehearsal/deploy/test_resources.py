@@ -63,6 +63,7 @@ MACHINE = """
       DefinitionSubstitutions: {Next: Done, Seconds: 5}
       Tags: [{Key: a, Value: b}]
       Definition:
+        QueryLanguage: JSONata
         StartAt: Rest
         States:
           Rest: {Type: Wait, Seconds: 5, Next: "${Next}"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.aws.runtime import StillRuntime
 from rehearsal.deploy import Deployer, DeployFailed, TemplateRefused
 
 Deploy = Callable[..., dict[str, str]]
@@ -274,12 +275,15 @@ SERVICE = """
 """
 
 
-def test_a_service_that_never_becomes_steady_is_named_when_its_time_is_over(never_steady: Any, tmp_path: Path) -> None:
+def test_a_service_that_never_becomes_steady_is_named_when_its_time_is_over(
+    aws: Any, tasks: StillRuntime, tmp_path: Path
+) -> None:
     template = tmp_path / "t.yaml"
     template.write_text(SERVICE)
-    deployer = Deployer(never_steady, steady_within=timedelta(seconds=0.1))
+    deployer = Deployer(aws, steady_within=timedelta(seconds=0))
+    tasks.fail("web")
 
-    with pytest.raises(DeployFailed, match=r"Web \(AWS::ECS::Service\): not steady within 0.1 s") as failed:
+    with pytest.raises(DeployFailed, match=r"Web \(AWS::ECS::Service\): not steady within 0 s") as failed:
         deployer.deploy(template, "t", {})
 
     assert "Web" in failed.value.stays  # it is there, only not steady
