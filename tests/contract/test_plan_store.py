@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Protocol
 
 import boto3
@@ -51,7 +52,7 @@ SHELVES: dict[str, Callable[[], Shelf]] = {"memory": InMemory, "s3": InS3}
 
 @pytest.fixture(params=SHELVES)
 def shelf(request: pytest.FixtureRequest) -> Iterator[Shelf]:
-    with in_process():
+    with nullcontext() if request.param == "memory" else in_process():
         yield SHELVES[request.param]()
 
 

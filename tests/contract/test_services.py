@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import cache
 from time import sleep
 from typing import Any, Protocol
 
@@ -35,6 +37,11 @@ DEFINITION: dict[str, Any] = {
 }
 
 
+@cache  # reading a service's model takes boto3 longer than the test takes
+def a_client(service: str) -> Any:
+    return boto3.client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")  # type: ignore[call-overload]  # noqa: S106
+
+
 class World(Protocol):
     @property
     def subnet(self) -> str: ...
@@ -61,11 +68,10 @@ class InMemory:
 
 class OnEcs:
     def __init__(self) -> None:
-        boto3.client("ecs", region_name="eu-west-1").create_cluster(clusterName="shop")
-        ec2 = boto3.client("ec2", region_name="eu-west-1")
-        self.subnet = str(ec2.describe_subnets()["Subnets"][0]["SubnetId"])
-        self.services = EcsServices(boto3.client("ecs", region_name="eu-west-1"))
-        self.namespaces = CloudMapNamespaces(boto3.client("servicediscovery", region_name="eu-west-1"))
+        a_client("ecs").create_cluster(clusterName="shop")
+        self.subnet = str(a_client("ec2").describe_subnets()["Subnets"][0]["SubnetId"])
+        self.services = EcsServices(a_client("ecs"))
+        self.namespaces = CloudMapNamespaces(a_client("servicediscovery"))
 
     def complete(self, name: str) -> None:
         for _ in range(500):
@@ -81,7 +87,7 @@ WORLDS: dict[str, Callable[[], World]] = {"memory": InMemory, "aws": OnEcs}
 
 @pytest.fixture(params=WORLDS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with in_process():
+    with nullcontext() if request.param == "memory" else in_process():
         yield WORLDS[request.param]()
 
 
@@ -254,10 +260,6 @@ def test_two_names_are_two_namespaces(world: World) -> None:
 
 
 # -- what AWS says, translated -----------------------------------------------------------
-
-
-def a_client(service: str) -> Any:
-    return boto3.client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")  # type: ignore[call-overload]  # noqa: S106
 
 
 CREATE: dict[str, Any] = {"cluster": "shop", "serviceName": "web-green", "taskDefinition": "web:1"}
