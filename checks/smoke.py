@@ -21,6 +21,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,13 +94,17 @@ def built_functions_start(root: Path) -> Iterator[Finding]:
             _make_layer(root / "layers" / "core", f"build-{name}", layer)
     yield from _everything_imports(python, layer / "python")
     _install_client(python, root / "requirements-dev.txt", client)
-    started = 0
-    for name, properties in built.functions():
-        answer = invoke(python, built.folder / name, properties, [layer / "python", client])
-        started += 1
-        if answer.get("errorType") not in _REFUSALS:
-            yield Finding(name, f"did not refuse an empty event: {json.dumps(answer)[:400]}")
-    print(f"smoke test: {started} built functions started on Python {built.python} ({platform.machine()})")
+    functions = list(built.functions())
+
+    def answer(function: tuple[str, Mapping[str, Any]]) -> dict[str, Any]:
+        name, properties = function
+        return invoke(python, built.folder / name, properties, [layer / "python", client])
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for (name, _properties), answered in zip(functions, pool.map(answer, functions), strict=True):
+            if answered.get("errorType") not in _REFUSALS:
+                yield Finding(name, f"did not refuse an empty event: {json.dumps(answered)[:400]}")
+    print(f"smoke test: {len(functions)} built functions started on Python {built.python} ({platform.machine()})")
 
 
 _IMPORT_EVERYTHING = """
