@@ -7,7 +7,7 @@ whose proxies carry its ARN, whatever the node's service discovery says: a task 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,10 @@ _PROTOCOLS = ("httpRoute", "http2Route", "grpcRoute", "tcpRoute")
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A virtual service that a node may call, and the routes behind its name, in order."""
+    """A virtual service that a node may call, the ports its provider listens on, and its routes in order."""
 
     virtual_service: str
+    ports: tuple[int, ...]
     routes: tuple[Route, ...]
     is_tcp: bool
 
@@ -89,13 +90,15 @@ def sidecar(
     """
     Return what the proxy of a virtual node does.
 
-    `dialled` maps what the application dials (`dns_name:port`) to the name alone; only backends are reachable.
-    App Mesh matches the name and lets any port through, so a listener is made per dialled port.
+    Only backends are reachable. App Mesh matches the name and lets any port through, so a listener is made per port
+    that is known: those the backend's provider listens on, and those in `dialled`, which maps what the application
+    dials (`dns_name:port`) to the name alone.
     """
     backends = {backend.virtual_service: backend for backend in view.backends}
+    offered = {f"{one.virtual_service}:{port}": one.virtual_service for one in view.backends for port in one.ports}
     egresses = tuple(
         Egress(name=address, routes=_routed(view.mesh, backends[name].routes), is_tcp=backends[name].is_tcp)
-        for address, name in dialled.items()
+        for address, name in {**offered, **dialled}.items()
         if name in backends
     )
     listeners = {one["portMapping"]["port"]: one for one in view.spec.get("listeners") or ()}
@@ -231,10 +234,12 @@ def _backend(appmesh: Any, mesh: str, name: str) -> Backend:
         listeners = _node_spec(appmesh, mesh, node).get("listeners") or [{"portMapping": {"protocol": "http"}}]
         protocol = listeners[0]["portMapping"]["protocol"]
         direct = {f"{protocol}Route": {"action": {"weightedTargets": [{"virtualNode": node, "weight": 1}]}}}
-        return Backend(name, (route(direct, timeout_of),), is_tcp=protocol == "tcp")
+        ports = _ports(listeners)
+        return Backend(name, ports, (route(direct, timeout_of),), is_tcp=protocol == "tcp")
     if "virtualRouter" not in provider:
-        return Backend(name, (), is_tcp=False)
+        return Backend(name, (), (), is_tcp=False)
     router = provider["virtualRouter"]["virtualRouterName"]
+    described = appmesh.describe_virtual_router(meshName=mesh, virtualRouterName=router)["virtualRouter"]["spec"]
     names = [
         one["routeName"]
         for page in appmesh.get_paginator("list_routes").paginate(meshName=mesh, virtualRouterName=router)
@@ -244,7 +249,17 @@ def _backend(appmesh: Any, mesh: str, name: str) -> Backend:
         appmesh.describe_route(meshName=mesh, virtualRouterName=router, routeName=one)["route"]["spec"] for one in names
     ]
     ordered = sorted(specs, key=_precedence)
-    return Backend(name, tuple(route(one, timeout_of) for one in ordered), is_tcp=any("tcpRoute" in s for s in specs))
+    return Backend(
+        name,
+        _ports(described.get("listeners") or ()),
+        tuple(route(one, timeout_of) for one in ordered),
+        is_tcp=any("tcpRoute" in one for one in specs),
+    )
+
+
+def _ports(listeners: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+    ports = ((one.get("portMapping") or {}).get("port") for one in listeners)
+    return tuple(port for port in ports if port is not None)
 
 
 def _precedence(spec: Mapping[str, Any]) -> tuple[int, int]:

@@ -75,6 +75,10 @@ class StandInAws:
         provider = self.mesh["services"][virtualServiceName]
         return {"virtualService": {"meshName": meshName, "spec": {"provider": provider}}}
 
+    def describe_virtual_router(self, *, meshName: str, virtualRouterName: str) -> dict[str, Any]:  # noqa: N803
+        spec = {"listeners": [{"portMapping": {"port": 8080, "protocol": "http"}}]}
+        return {"virtualRouter": {"meshName": meshName, "virtualRouterName": virtualRouterName, "spec": spec}}
+
     def describe_route(self, *, meshName: str, virtualRouterName: str, routeName: str) -> dict[str, Any]:  # noqa: N803
         spec = self.mesh["routes"][routeName]
         return {"route": {"meshName": meshName, "virtualRouterName": virtualRouterName, "spec": spec}}

@@ -155,12 +155,12 @@ def test_an_endpoint_of_a_port_without_a_name_fails_the_task(tmp_path: Path) -> 
         green(nameless, tmp_path)
 
 
-def test_a_virtual_node_reaches_its_backends_by_the_port_the_application_dials(tmp_path: Path) -> None:
-    dialled = {"orders.shop.local:8080": "orders.shop.local", "elsewhere.local:80": "elsewhere.local"}
+def test_a_virtual_node_reaches_its_backends_and_no_other_name(tmp_path: Path) -> None:
+    dialled = {"orders.shop.local:80": "orders.shop.local", "elsewhere.local:80": "elsewhere.local"}
 
     sidecar = blue(tmp_path, dialled=dialled)
 
-    assert [one.name for one in sidecar.egresses] == ["orders.shop.local:8080"]
+    assert [one.name for one in sidecar.egresses] == ["orders.shop.local:8080", "orders.shop.local:80"]
 
 
 def test_a_route_keeps_its_own_timeout_retries_and_precedence(tmp_path: Path) -> None:
