@@ -83,7 +83,8 @@ def router_losses(found: Found, provided: Mapping[str, Provider], migrating: Col
         for route in provider.shadowed:
             if provider.default is not None:
                 yield gap("ROUTE_UNREACHABLE", _place(route), shadow=provider.default.name)
-        if provider.owner in migrating:
+        nodes = {target.node for route in provider.reached for target in route.targets}
+        if nodes & set(migrating):
             for route in provider.reached:
                 yield from _route_losses(route, provider)
             if provider.default is not None and not provider.default.catches_all:

@@ -44,7 +44,7 @@ _SIDECAR: Final = re.compile(r"xray|x-ray|cloudwatch-agent|fluent|firelens|datad
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An ECS service of the mesh, as Service Connect shall have it."""
+    """An ECS service of the mesh, as Service Connect shall have it; `is_target` when a name or route leads to it."""
 
     service: EcsService
     task: TaskDefinition
@@ -54,6 +54,7 @@ class Member:
     ports: tuple[PortName, ...]
     calls: tuple[Call, ...]
     health_path: str | None
+    is_target: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group
         _serve(provider, by_node, evidence, draft)
     _serve_hosts(seats, evidence, draft)
     calls = {seat.service.name: _calls(seat, provided, by_node, draft, evidence) for seat in seats}
-    members = tuple(_member(seat, draft, calls[seat.service.name]) for seat in seats)
+    targets = _targets(provided.values())
+    members = tuple(_member(seat, draft, calls[seat.service.name], targets) for seat in seats)
     callers = {call.dns_name for each in calls.values() for call in each}
     gaps += draft.gaps
     gaps += mesh_losses(found_here, namespace=namespace)
@@ -419,7 +421,13 @@ def _outsiders(
 # ------------------------------------------------------------------------------ together
 
 
-def _member(seat: _Seat, draft: _Draft, calls: tuple[Call, ...]) -> Member:
+def _targets(provided: Iterable[Provider]) -> set[str]:
+    """Return every node to which a virtual service may lead."""
+    routes = {target.node for each in provided for route in each.reached for target in route.targets}
+    return routes | {each.owner for each in provided if each.owner is not None}
+
+
+def _member(seat: _Seat, draft: _Draft, calls: tuple[Call, ...], targets: set[str]) -> Member:
     endpoints = tuple(draft.endpoints.get(seat.service.name, ()))
     role = Role.CLIENT
     if endpoints:
@@ -433,6 +441,7 @@ def _member(seat: _Seat, draft: _Draft, calls: tuple[Call, ...]) -> Member:
         ports=tuple(draft.ports.get(seat.service.name, {}).values()),
         calls=calls,
         health_path=_health_path(seat.node),
+        is_target=seat.node is not None and seat.node.name in targets,
     )
 
 

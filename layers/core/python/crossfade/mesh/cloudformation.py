@@ -52,10 +52,10 @@ class _Kind:
     by_name: bool = False
 
 
-_MESH: Final = "arn:${AWS::Partition}:appmesh:${AWS::Region}:${AWS::AccountId}:mesh/{MeshName}"
-_ECS: Final = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}"
-_ELB: Final = "arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}"
-_MAP: Final = "arn:${AWS::Partition}:servicediscovery:${AWS::Region}:${AWS::AccountId}"
+_MESH: Final = "arn:${AWS.Partition}:appmesh:${AWS.Region}:${AWS.AccountId}:mesh/{MeshName}"
+_ECS: Final = "arn:${AWS.Partition}:ecs:${AWS.Region}:${AWS.AccountId}"
+_ELB: Final = "arn:${AWS.Partition}:elasticloadbalancing:${AWS.Region}:${AWS.AccountId}"
+_MAP: Final = "arn:${AWS.Partition}:servicediscovery:${AWS.Region}:${AWS.AccountId}"
 
 _KINDS: Final[Mapping[str, _Kind]] = {
     "AWS::AppMesh::Mesh": _Kind("MeshName", _MESH, fixed=True),
@@ -77,6 +77,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "AWS::ServiceDiscovery::Service": _Kind("Name", _MAP + ":service/srv-{id}"),
     "AWS::ServiceDiscovery::PrivateDnsNamespace": _Kind("Name", _MAP + ":namespace/ns-{id}"),
     "AWS::ServiceDiscovery::HttpNamespace": _Kind("Name", _MAP + ":namespace/ns-{id}"),
+    "AWS::Route53::RecordSet": _Kind("Name", "{name}", by_name=True),
     "AWS::CloudWatch::Alarm": _Kind("AlarmName", "{name}", by_name=True),
     "AWS::CloudWatch::CompositeAlarm": _Kind("AlarmName", "{name}", by_name=True),
 }
@@ -110,7 +111,7 @@ class _Account:
     """The stacks together: what they export, what the operator gave, and what stays unknown."""
 
     def __init__(self, templates: Sequence[Template], parameters: Mapping[str, str]) -> None:
-        self.unknown: dict[str, str] = {}
+        self.unknown = {f"${{AWS.{name}}}": _pseudo_unknown(name) for name in ("Partition", "Region", "AccountId")}
         self._given = dict(parameters)
         self._used: set[str] = set()
         labels = _labels([template.path for template in templates])
@@ -130,8 +131,8 @@ class _Account:
         return None
 
     def hole(self, token: str, why: Unresolved) -> Unknown:
-        """Return a text for something unknown, and remember why it is."""
-        text = f"${{{token}}}"
+        """Return a text for something unknown, safe inside names and ARNs, and remember why it is."""
+        text = f"${{{token.replace('/', '.').replace(':', '.')}}}"
         self.unknown[text] = str(why)
         return Unknown(text, why)
 
@@ -166,7 +167,11 @@ class _Account:
     def refuse_unused(self) -> None:
         """Refuse parameters that no template asked for: they are mistyped."""
         known = {name for stack in self.stacks for name in stack.names()}
-        unused = sorted(key for key in self._given if key not in self._used and key.rpartition(":")[2] not in known)
+        unused = sorted(
+            key
+            for key in self._given
+            if key not in self._used and key.rpartition(":")[2].partition(".")[0] not in known
+        )
         if unused:
             raise BadInput(f"--param {unused[0]}: no template given has a parameter or resource of this name")
 
@@ -279,8 +284,8 @@ class _Stack:
             self._open.discard((kind, name))
 
     def _pseudo(self, name: str) -> Unknown:
-        why = Unresolved(f"{name} is not known from files", self.label, f"give --param '{name}=VALUE'")
-        return self.account.hole(name, why)
+        why = Unresolved(f"{name} is not known from files", self.label, f"give --param '{self.label}:{name}=VALUE'")
+        return self.account.hole(name.replace("::", "."), why)
 
     def _parameter(self, name: str) -> object:
         declared = self._parameters[name]
@@ -333,12 +338,7 @@ class _Stack:
     def _reference(self, name: str, attribute: str | None) -> object:
         kind = _KINDS.get(self.kind(name))
         if kind is None:
-            given = self.account.given(self.label, name) if attribute is None else None
-            if given is not None:
-                return given
-            what = name if attribute is None else f"{name}.{attribute}"
-            why = Unresolved(f"{what} is known only once the stack exists", f"{self.label}: Resources/{name}")
-            return self.account.hole(f"{what} in {self.label}", why)
+            return self._made(name, attribute)
         if attribute is None:
             return self.physical_name(name) if kind.by_name else self._ref_of(name, kind)
         if attribute in ("Arn", "ServiceArn", "TaskDefinitionArn", "TargetGroupArn", "LoadBalancerArn", "ListenerArn"):
@@ -351,8 +351,20 @@ class _Stack:
             where = f"Resources/{name}/Properties/{attribute}"
             written = self.properties(name)[attribute]
             return self._guard("attribute", f"{name}.{attribute}", lambda: resolve(written, self, where))
-        why = Unresolved(f"{name}.{attribute} is known only once the stack exists", f"{self.label}: Resources/{name}")
-        return self.account.hole(f"{name}.{attribute} in {self.label}", why)
+        return self._made(name, attribute)
+
+    def _made(self, name: str, attribute: str | None) -> str:
+        """Return what only a stack that exists can say: as given, otherwise unknown."""
+        what = name if attribute is None else f"{name}.{attribute}"
+        given = self.account.given(self.label, what)
+        if given is not None:
+            return given
+        why = Unresolved(
+            f"{what} is known only once the stack exists",
+            f"{self.label}: Resources/{name}",
+            f"give --param '{self.label}:{what}=VALUE'",
+        )
+        return self.account.hole(f"{what} in {self.label}", why)
 
     def _ref_of(self, name: str, kind: _Kind) -> str:
         """Return what Ref gives: Cloud Map's own id, otherwise the ARN."""
@@ -511,6 +523,10 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[_Reader, str], object]]]] = {
     "AWS::CloudWatch::Alarm": ("alarms", _Reader.alarm),
     "AWS::ServiceDiscovery::Service": ("cloud_map_services", _Reader.cloud_map_service),
 }
+
+
+def _pseudo_unknown(name: str) -> str:
+    return f"AWS::{name} is not known from files; give --param 'AWS::{name}=VALUE'"
 
 
 def _section(template: Template, name: str) -> dict[str, object]:

@@ -379,6 +379,30 @@ class Found:
             raise BadInput(self.unknown.get(hole, f"{text} is not known from files"))
         return text
 
+    def refuse_duplicates(self) -> None:
+        """
+        Refuse sources that define one thing twice, such as two variants of a template.
+
+        Raises:
+            BadInput: names the thing and both places.
+        """
+        seen: dict[tuple[str, ...], Place] = {}
+        for key, place in self._identities():
+            if key in seen:
+                raise BadInput(f"{' '.join(key)} is defined twice, at {seen[key]} and {place}; give only one of them")
+            seen[key] = place
+
+    def _identities(self) -> Iterator[tuple[tuple[str, ...], Place]]:
+        yield from ((("mesh", each.name), each.place) for each in self.meshes)
+        yield from ((("virtual node", each.mesh, each.name), each.place) for each in self.nodes)
+        yield from ((("virtual router", each.mesh, each.name), each.place) for each in self.routers)
+        yield from ((("route", each.mesh, each.router, each.name), each.place) for each in self.routes)
+        yield from ((("virtual service", each.mesh, each.name), each.place) for each in self.virtual_services)
+        yield from ((("ECS service", each.cluster, each.name), each.place) for each in self.services)
+        yield from ((("task definition", each.family), each.place) for each in self.task_definitions)
+        yield from ((("target group", each.name), each.place) for each in self.target_groups)
+        yield from ((("load balancer", each.name), each.place) for each in self.load_balancers)
+
     def mesh_names(self) -> tuple[str, ...]:
         """Return the names of all meshes the sources define or place resources in, sorted."""
         named = {each.name for each in self.meshes}

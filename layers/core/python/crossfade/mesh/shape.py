@@ -48,7 +48,8 @@ _MILLISECONDS: Final = 0.001
 
 def mesh(name: str, spec: Tree) -> Mesh:
     """Return a mesh; without a spec App Mesh drops whatever no virtual service names."""
-    egress = (spec / "egressFilter" / "type").text_or_none() or "DROP_ALL"
+    said = spec / "egressFilter" / "type"
+    egress = said.word() if said else "DROP_ALL"
     return Mesh(name=name, egress=egress, spec=spec.mapping(), place=spec.place)
 
 
@@ -95,7 +96,7 @@ def _port_mapping(found: Tree) -> tuple[int, Protocol]:
 
 def _protocol(found: Tree) -> Protocol:
     try:
-        return Protocol(found.text())
+        return Protocol(found.word())
     except ValueError as error:
         raise BadInput(f"{found.place}: {found.text()} is no protocol of App Mesh's") from error
 
@@ -109,7 +110,7 @@ def _timeouts(found: Tree) -> Timeouts:
 
 def _seconds(found: Tree) -> float:
     value = (found / "value").number()
-    return value * _MILLISECONDS if (found / "unit").text() == "ms" else float(value)
+    return value * _MILLISECONDS if (found / "unit").word() == "ms" else float(value)
 
 
 def _health_check(found: Tree) -> HealthCheck | None:

@@ -60,6 +60,17 @@ class Tree:
         """Return the value as text, None when absent."""
         return self.text() if self else None
 
+    def word(self) -> str:
+        """
+        Return the value as text that is known whole, for a decision to be made on it.
+
+        Raises:
+            BadInput: it is absent, no text, or not known from files alone.
+        """
+        if isinstance(self.value, Unknown):
+            raise self._wrong("a value")
+        return self.text()
+
     def number(self) -> int:
         """
         Return the value as a whole number; templates often write one as text.

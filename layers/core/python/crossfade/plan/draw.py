@@ -97,6 +97,7 @@ def draw(
         BadInput: the sources are not enough to draw a plan from, or something the plan
             needs is not known from files; the message says what and how to supply it.
     """
+    found.refuse_duplicates()
     mesh = _mesh(found, options)
     migration = _migration(options.migration or mesh)
     if not _SUFFIX.fullmatch(options.suffix):
@@ -126,7 +127,7 @@ def draw(
         drawn_by=drawn_by,
         sources=tuple(sources),
         region=options.region,
-        cluster=_cluster(translation.members),
+        cluster=_cluster(found, translation.members),
         mesh=mesh,
         namespace=NamespacePlan(name=namespace),
         services=services,
@@ -146,8 +147,10 @@ def _mesh(found: Found, options: DrawOptions) -> str:
         if options.mesh not in names:
             raise BadInput(f"the sources hold no mesh named {options.mesh}; they hold {_or_nothing(names)}")
         return options.mesh
+    for name in names:
+        found.known(name)
     if len(names) == 1:
-        return found.known(names[0])
+        return names[0]
     if names:
         raise BadInput(f"the sources hold several meshes ({', '.join(names)}); choose one with --mesh NAME")
     if found.services:
@@ -170,8 +173,8 @@ def _migration(name: str) -> str:
     return legal
 
 
-def _cluster(members: Sequence[Member]) -> str:
-    clusters = sorted({member.service.cluster for member in members})
+def _cluster(found: Found, members: Sequence[Member]) -> str:
+    clusters = sorted({found.known(member.service.cluster) for member in members})
     if len(clusters) > 1:
         raise BadInput(f"the mesh's services run in several clusters ({', '.join(clusters)}); one is moved at a time")
     return clusters[0]
@@ -240,7 +243,7 @@ def _task_gaps(translation: Translation, services: Sequence[ServicePlan]) -> Ite
 
 def _background(members: Sequence[Member]) -> Iterator[Gap]:
     for member in members:
-        if not member.endpoints and not member.service.targets:
+        if not (member.endpoints or member.service.targets or member.is_target):
             yield gap("BACKGROUND_WORK", f"ecsService/{member.service.name}")
 
 
