@@ -16,6 +16,7 @@ def handler(request: CreateRequest) -> Created:
         plans=parts.plans(),
         services=parts.services(),
         namespaces=parts.namespaces(),
+        log_groups=parts.log_groups(),
         edges=parts.edges(),
         executions=parts.executions(),
         now=parts.now(),

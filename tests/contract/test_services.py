@@ -14,8 +14,9 @@ from botocore.stub import Stubber
 
 from crossfade.connect.cloudmap import CloudMapNamespaces
 from crossfade.connect.ecs import EcsServices
-from crossfade.connect.memory import MemoryNamespaces, MemoryServices
-from crossfade.connect.services import MIGRATION_TAG, Namespaces, Rollout, Services, ServiceState
+from crossfade.connect.logs import CloudWatchLogGroups
+from crossfade.connect.memory import MemoryLogGroups, MemoryNamespaces, MemoryServices
+from crossfade.connect.services import MIGRATION_TAG, LogGroups, Namespaces, Rollout, Services, ServiceState
 from crossfade.errors import BlueChanged, EcsBusy, GreenFailed, ServiceExists
 from rehearsal.aws import in_process
 
@@ -52,6 +53,11 @@ class World(Protocol):
     @property
     def namespaces(self) -> Namespaces: ...
 
+    @property
+    def log_groups(self) -> LogGroups: ...
+
+    def log_group_tags(self, name: str) -> dict[str, str]: ...
+
     def complete(self, name: str) -> None: ...
 
 
@@ -61,6 +67,10 @@ class InMemory:
     def __init__(self) -> None:
         self.services = MemoryServices("shop")
         self.namespaces = MemoryNamespaces()
+        self.log_groups = MemoryLogGroups()
+
+    def log_group_tags(self, name: str) -> dict[str, str]:
+        return self.log_groups.tags[name]
 
     def complete(self, name: str) -> None:
         self.services.complete("shop", name)
@@ -72,6 +82,10 @@ class OnEcs:
         self.subnet = str(a_client("ec2").describe_subnets()["Subnets"][0]["SubnetId"])
         self.services = EcsServices(a_client("ecs"))
         self.namespaces = CloudMapNamespaces(a_client("servicediscovery"))
+        self.log_groups = CloudWatchLogGroups(a_client("logs"))
+
+    def log_group_tags(self, name: str) -> dict[str, str]:
+        return dict(a_client("logs").list_tags_log_group(logGroupName=name)["tags"])
 
     def complete(self, name: str) -> None:
         for _ in range(500):
@@ -257,6 +271,26 @@ def test_a_namespace_is_made_once_and_then_found(world: World) -> None:
 
 def test_two_names_are_two_namespaces(world: World) -> None:
     assert world.namespaces.ensure("a", TAGS) != world.namespaces.ensure("b", TAGS)
+
+
+# -- log groups --------------------------------------------------------------------------
+
+
+def test_a_log_group_is_made_once_and_keeps_the_tags_it_was_made_with(world: World) -> None:
+    world.log_groups.ensure("/crossfade/shop", TAGS)
+    world.log_groups.ensure("/crossfade/shop", {MIGRATION_TAG: "another"})
+
+    assert world.log_group_tags("/crossfade/shop") == TAGS
+
+
+@pytest.mark.parametrize(("code", "error"), [("ThrottlingException", EcsBusy), ("LimitExceededException", GreenFailed)])
+def test_log_errors_become_ours(code: str, error: type[Exception]) -> None:
+    client = a_client("logs")
+    with Stubber(client) as stub:
+        stub.add_client_error("create_log_group", code)
+
+        with pytest.raises(error):
+            CloudWatchLogGroups(client).ensure("/crossfade/shop", TAGS)
 
 
 # -- what AWS says, translated -----------------------------------------------------------

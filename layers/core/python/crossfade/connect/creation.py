@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from crossfade.connect.services import MIGRATION_TAG, JsonObject, Namespaces, Services, ServiceState
+from crossfade.connect.services import MIGRATION_TAG, JsonObject, LogGroups, Namespaces, Services, ServiceState
 from crossfade.connect.taskdef import rewrite
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, ServiceExists
 from crossfade.journal.fence import read_fenced
@@ -62,15 +62,16 @@ def create(
     plans: PlanStore,
     services: Services,
     namespaces: Namespaces,
+    log_groups: LogGroups,
     edges: Edges,
     executions: Executions,
     now: datetime,
 ) -> Created:
     """
-    Make the namespace, green's end of the edge, the task definition and the service, in this order.
+    Make the namespace, the proxies' log group, green's end of the edge, the task definition and the service.
 
     Safe to repeat from wherever it was cut short, since every part is looked for before
-    it is made: the namespace by name, the end and the service by name and tag, the task
+    it is made: the namespace and the log group by name, the end and the service by name and tag, the task
     definition by its digest; and ECS takes a repeated CreateService for the first one by
     its client token. The state's task token is kept before the service is created, so
     that no event of ECS can come too early. Blue is only read.
@@ -99,6 +100,7 @@ def create(
     )
     tags = {MIGRATION_TAG: request.migration}
     namespace = plan.namespace.arn or namespaces.ensure(plan.namespace.name, tags)
+    log_groups.ensure(plan.proxy_logs.group, tags)
     target_groups = _make_ends(request, plan, service, tags, journal=journal, edges=edges)
     definition = rewrite(services.task_definition(blue.task_definition), service.green.task_definition)
     registered = services.register(definition, {**tags, DIGEST_TAG: _digest(definition)})

@@ -97,6 +97,10 @@ class MemoryServices:
         """Let the service's deployment fail."""
         self._end(cluster, name, Rollout.FAILED, reason)
 
+    def drain(self, cluster: str, name: str) -> None:
+        """Begin to delete the service."""
+        self._services[(cluster, name)] = replace(self._services[(cluster, name)], status="DRAINING")
+
     def run(self, cluster: str, name: str, tasks: int) -> None:
         """Let so many of the service's tasks run."""
         found = self._services[(cluster, name)]
@@ -124,3 +128,14 @@ class MemoryNamespaces:
         """See `Namespaces`."""
         self.tags.setdefault(name, dict(tags))
         return f"arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-{name}"
+
+
+class MemoryLogGroups:
+    """`LogGroups` that exist as soon as they are asked for."""
+
+    def __init__(self) -> None:
+        self.tags: dict[str, dict[str, str]] = {}
+
+    def ensure(self, name: str, tags: Mapping[str, str]) -> None:
+        """See `LogGroups`."""
+        self.tags.setdefault(name, dict(tags))

@@ -170,3 +170,23 @@ class Namespaces(Protocol):
             GreenFailed: Cloud Map could not make it.
         """
         ...
+
+
+class LogGroups(Protocol):
+    """
+    CloudWatch log groups of the account.
+
+    Every implementation must pass `tests/contract/test_services.py`.
+    """
+
+    def ensure(self, name: str, tags: Mapping[str, str]) -> None:
+        """
+        Make the log group with these tags if there is none; one that exists stays as it is.
+
+        A task whose log group is missing does not start, so this comes before the service.
+
+        Raises:
+            EcsBusy: CloudWatch Logs throttles; ask again.
+            GreenFailed: CloudWatch Logs does not make it.
+        """
+        ...

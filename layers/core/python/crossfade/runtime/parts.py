@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 
 from crossfade.connect.cloudmap import CloudMapNamespaces
 from crossfade.connect.ecs import EcsServices
-from crossfade.connect.services import Namespaces, Services
+from crossfade.connect.logs import CloudWatchLogGroups
+from crossfade.connect.services import LogGroups, Namespaces, Services
 from crossfade.events.outbound import Notices
 from crossfade.events.sns import SnsNotices
 from crossfade.journal.dynamodb import DynamoDbJournal
@@ -58,6 +59,11 @@ def services() -> Services:
 def namespaces() -> Namespaces:
     """Return the account's Cloud Map namespaces."""
     return CloudMapNamespaces(clients.servicediscovery())
+
+
+def log_groups() -> LogGroups:
+    """Return the account's log groups."""
+    return CloudWatchLogGroups(clients.logs())
 
 
 def executions() -> Executions:

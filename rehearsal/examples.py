@@ -1,0 +1,57 @@
+"""The applications under `examples/` that can be rehearsed, and their plans."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from crossfade.errors import BadInput
+from crossfade.mesh.sources import SourceText, read_sources
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.draw import DrawOptions, draw
+from rehearsal.application import Application
+
+_EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+_STACKS = {"shop": ("mesh", "services")}
+"""Each example's templates, in the order in which their stacks are deployed."""
+
+
+def application(example: str, plan_file: Path | None = None) -> Application:
+    """
+    Return an example with its plan: the one in `plan_file`, or one drawn now as `crossfade plan` draws it.
+
+    Raises:
+        BadInput: there is no such example or plan file, or the file holds no plan.
+        BlockedByGap: never; the stack itself refuses such a plan.
+    """
+    if example not in _STACKS:
+        raise BadInput(f"there is no example {example!r} to rehearse; there is {', '.join(sorted(_STACKS))}")
+    templates = [(f"{example}-{name}", _EXAMPLES / example / f"{name}.yaml") for name in _STACKS[example]]
+    plan = _drawn([path for _, path in templates]) if plan_file is None else _read(plan_file)
+    return Application(stacks=tuple(templates), plan=plan)
+
+
+def _drawn(templates: list[Path]) -> MigrationPlan:
+    texts = [SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in templates]
+    now = datetime.now(UTC).replace(microsecond=0)
+    return draw(
+        read_sources(texts, {}),
+        DrawOptions(),
+        now,
+        sources=[text.file() for text in texts],
+        drawn_by=f"crossfade {version('crossfade')}",
+    )
+
+
+def _read(plan_file: Path) -> MigrationPlan:
+    try:
+        return MigrationPlan.from_json(plan_file.read_bytes())
+    except OSError as missing:
+        raise BadInput(f"{plan_file}: {missing.strerror}; give a file that `crossfade plan` wrote") from missing
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{plan_file}: {place}: {first['msg']}; draw it again with `crossfade plan`") from wrong

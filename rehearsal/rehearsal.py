@@ -1,0 +1,389 @@
+"""
+One rehearsal: the real stack and an application in an embedded AWS, real proxies, real requests, one scenario.
+
+The harness deploys, starts the execution, drives load and breaks tasks. Everything else is
+done by the product: a test asserts that weights change only by calls of its handlers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from crossfade.errors import UnknownMigration
+from crossfade.journal.dynamodb import DynamoDbJournal
+from crossfade.journal.model import MigrationRecord
+from crossfade.plan.document import MigrationPlan, digest
+from crossfade.rollout.phases import Phase
+from rehearsal.application import Application
+from rehearsal.aws import EmbeddedAws
+from rehearsal.aws.elbv2 import WeightChange, weight_changes
+from rehearsal.dataplane import DataPlane, Load, Totals
+from rehearsal.deploy import Deployer
+from rehearsal.pace import Pace, quickened
+from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
+
+STACK = "crossfade"
+TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
+_LOOK_SECONDS = 0.25
+_WARM_UP_REQUESTS = 50
+_AFTERMATH_SECONDS = 2.0
+_ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
+
+
+class RehearsalFailed(Exception):
+    """The rehearsal could not be carried out; the message says at which step and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """Which green tasks fail in `sick`: of one service, one task or all, answering with this code."""
+
+    service: str
+    which: Literal["one", "all"] = "one"
+    code: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What an onlooker sees: once a second, and whenever something changes."""
+
+    seconds: float
+    step: str
+    phase: str
+    green_percent: float
+    requests: int
+    failed: int
+    said: str
+
+
+@dataclass
+class _Stage:
+    """What is running while a scenario plays."""
+
+    aws: EmbeddedAws
+    plane: DataPlane
+    load: Load
+    journal: DynamoDbJournal
+    plan: MigrationPlan
+    arns: Mapping[str, str]
+    execution: str
+    started: float
+    broken_at: float | None = None
+    outcome: Literal["completed", "rolled_back", "held", "failed"] = "failed"
+    reason: str = ""
+    seen: list[str] = field(default_factory=list)
+
+
+def rehearse(
+    application: Application,
+    scenario: Scenario,
+    *,
+    pace: Pace,
+    breaking: Breaking,
+    seed: int = 0,
+    limit_seconds: float = 300,
+    tell: Callable[[Progress], None] = lambda _: None,
+    tamper: Callable[[EmbeddedAws, Deployer], None] = lambda _aws, _deployer: None,
+) -> Summary:
+    """
+    Play one scenario to its end and return what it came to.
+
+    Args:
+        application: Its stacks are deployed as blue; its plan is quickened to `pace`.
+        scenario: See `Scenario`.
+        pace: Load, ladder, bake, and the factor by which time is divided.
+        breaking: What fails in `sick`, once green has held a share for one metric period.
+        seed: Of the load's order and of which task is broken.
+        limit_seconds: A scenario that has not ended by then is `held` or `failed`.
+        tell: Called with progress about once a second.
+        tamper: Called between deployment and start, for tests that take a part of the product away.
+
+    Raises:
+        RehearsalFailed: a step before the migration's start failed.
+    """
+    began = time.monotonic()
+    plan = quickened(application.plan, pace)
+    with ExitStack() as stack:
+        say = _Teller(tell, began)
+        say("starting the embedded AWS and the data plane")
+        plane = stack.enter_context(DataPlane(time_scale=pace.time_scale, seed=seed))
+        aws = stack.enter_context(EmbeddedAws(runtime=plane, time_scale=pace.time_scale))
+        plane.attach(aws, _calls(plan))
+        deployer = Deployer(aws, period_scale=pace.time_scale)
+        for name, template in application.stacks:
+            say(f"deploying {template.name} as stack {name}: blue")
+            deployer.deploy(template, name)
+        say("deploying template.yaml as stack crossfade: the product")
+        outputs = deployer.deploy_sam(TEMPLATE, STACK)
+        tamper(aws, deployer)
+        load = plane.drive(_edge_port(plane, plan), pace.requests_per_second)
+        stack.callback(load.stop)
+        say("warming up on blue")
+        _warm_up(load)
+        execution = _start(aws, outputs, plan)
+        stage = _Stage(
+            aws=aws,
+            plane=plane,
+            load=load,
+            journal=DynamoDbJournal(aws.client("dynamodb"), outputs["JournalTable"]),
+            plan=plan,
+            arns=outputs,
+            execution=execution,
+            started=time.time(),
+        )
+        _play(stage, scenario, breaking=breaking, seed=seed, until=began + limit_seconds, say=say)
+        time.sleep(_AFTERMATH_SECONDS)  # what the last clients of the old split still get, counts
+        totals = load.stop()
+        return _summary(stage, scenario, pace=pace, seed=seed, totals=totals, total_seconds=time.monotonic() - began)
+
+
+class _Teller:
+    def __init__(self, tell: Callable[[Progress], None], began: float) -> None:
+        self._tell = tell
+        self._began = began
+
+    def __call__(self, step: str, *, phase: str = "", green: float = 0, totals: Totals | None = None) -> None:
+        self._tell(
+            Progress(
+                seconds=time.monotonic() - self._began,
+                step=step,
+                phase=phase,
+                green_percent=green,
+                requests=totals.total if totals else 0,
+                failed=totals.failed if totals else 0,
+                said=step,
+            )
+        )
+
+
+def _calls(plan: MigrationPlan) -> dict[str, Any]:
+    """Return what every task calls, by the name of its ECS service, blue and green alike."""
+    return {
+        name: service.calls
+        for service in plan.services
+        for name in (service.blue.service_name, service.green.service_name)
+    }
+
+
+def _edge_port(plane: DataPlane, plan: MigrationPlan) -> int:
+    rule = plan.edges[0].rules[0]
+    return plane.edge_port(rule.load_balancer, rule.listener_port)
+
+
+def _warm_up(load: Load) -> None:
+    totals = load.wait_for_requests(_WARM_UP_REQUESTS)
+    if totals.blue == 0:
+        raise RehearsalFailed(f"blue does not answer at its edge: {totals}")
+
+
+def _start(aws: EmbeddedAws, outputs: Mapping[str, str], plan: MigrationPlan) -> str:
+    document = plan.to_json()
+    key = f"{plan.migration}/plan.json"
+    stored = aws.client("s3").put_object(Bucket=outputs["PlanBucket"], Key=key, Body=document.encode())
+    given = {
+        "migration": plan.migration,
+        "plan": {
+            "bucket": outputs["PlanBucket"],
+            "key": key,
+            "version": stored.get("VersionId"),
+            "sha256": digest(document),
+        },
+    }
+    started = aws.client("stepfunctions").start_execution(
+        stateMachineArn=outputs["MigrateArn"], name=f"{plan.migration}-1", input=json.dumps(given)
+    )
+    execution: str = started["executionArn"]
+    return execution
+
+
+def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, seed: int, until: float, say: _Teller) -> None:
+    """Watch until the migration has ended one way or the other, and break green where the scenario says so."""
+    states = stage.aws.client("stepfunctions")
+    told = 0.0
+    last = ""
+    while time.monotonic() < until:
+        status = states.describe_execution(executionArn=stage.execution)
+        record = _record(stage)
+        green = _green_percent(stage)
+        if scenario is Scenario.SICK and stage.broken_at is None and _may_break(stage):
+            stage.plane.break_tasks(breaking.service, which=breaking.which, code=breaking.code, seed=seed)
+            stage.broken_at = time.time()
+            say(f"breaking {breaking.which} of {breaking.service}", phase=_phase(record), green=green)
+        line = f"{_phase(record)} {green}"
+        if line != last or time.monotonic() - told >= 1:
+            totals = stage.load.snapshot().totals
+            said = _said(stage) if record else ""
+            say(said, phase=_phase(record), green=green, totals=totals)
+            told, last = time.monotonic(), line
+        if _has_ended(stage, status, record):
+            return
+        time.sleep(_LOOK_SECONDS)
+    stage.outcome, stage.reason = "held", "the scenario did not end within its limit"
+
+
+def _record(stage: _Stage) -> MigrationRecord | None:
+    try:
+        return stage.journal.read(stage.plan.migration)
+    except UnknownMigration:
+        return None
+
+
+def _phase(record: MigrationRecord | None) -> str:
+    return str(record.phase) if record else str(Phase.PLANNED)
+
+
+def _said(stage: _Stage) -> str:
+    """Return the judge's last reason, or what was last done."""
+    entries = stage.journal.entries(stage.plan.migration)
+    for entry in reversed(entries):
+        if entry.kind == "evidence":
+            reason: str = entry.detail["judgement"]["reason"]
+            return reason
+    return entries[-1].what if entries else ""
+
+
+def _may_break(stage: _Stage) -> bool:
+    """Say whether green has held its first share for one metric period."""
+    held = [share for share in _shares(stage) if share.green_percent > 0]
+    since = time.time() - stage.started - held[0].at if held else 0.0
+    return since > stage.plan.timings.period_seconds
+
+
+def _has_ended(stage: _Stage, status: Mapping[str, Any], record: MigrationRecord | None) -> bool:
+    if record is not None and record.phase is Phase.ROLLED_BACK:
+        stage.outcome, stage.reason = "rolled_back", record.reason or ""
+        return True
+    if status["status"] == "SUCCEEDED":
+        output = json.loads(status["output"])
+        stage.outcome, stage.reason = "completed", output["reason"]
+        return True
+    if status["status"] in _ENDED and (record is None or record.phase is not Phase.ROLLING_BACK):
+        said = f"{status.get('error', status['status'])}: {status.get('cause', '')}"
+        started_back = record is not None and _rollback_started(stage) is not None
+        stage.outcome, stage.reason = "failed", said
+        return not started_back
+    return False
+
+
+def _rollback_started(stage: _Stage) -> datetime | None:
+    """Return when the first `roll_back` was started: that is when it was decided."""
+    listed = stage.aws.client("stepfunctions").list_executions(stateMachineArn=stage.arns["RollBackArn"])
+    return min((execution["startDate"] for execution in listed["executions"]), default=None)
+
+
+def _changes(stage: _Stage) -> list[tuple[float, float]]:
+    """Return when green's share changed, in seconds since the start, and to what percent, in order."""
+    edge = stage.plan.edges[0]
+    found = []
+    for change in weight_changes():
+        percent = _percent_of(change, edge.green.name)
+        if percent is not None and change.at.timestamp() >= stage.started:
+            found.append((change.at.timestamp() - stage.started, percent))
+    return found
+
+
+def _percent_of(change: WeightChange, green: str) -> float | None:
+    weights = {arn.split("/")[1]: weight for arn, weight in change.weights.items()}
+    total = sum(weights.values())
+    return round(100 * weights[green] / total, 2) if green in weights and total else None
+
+
+def _shares(stage: _Stage) -> tuple[ShareHeld, ...]:
+    shares: list[ShareHeld] = []
+    for at, percent in _changes(stage):
+        if not shares or shares[-1].green_percent != percent:
+            shares.append(ShareHeld(at=round(at, 2), green_percent=percent))
+    return tuple(shares)
+
+
+def _green_percent(stage: _Stage) -> float:
+    shares = _shares(stage)
+    return shares[-1].green_percent if shares else 0.0
+
+
+def _summary(
+    stage: _Stage, scenario: Scenario, *, pace: Pace, seed: int, totals: Totals, total_seconds: float
+) -> Summary:
+    edge = stage.plan.edges[0]
+    shares = _shares(stage)
+    final = shares[-1].green_percent if shares else 0.0
+    decided = _rollback_started(stage)
+    at_zero = _back_to_zero(shares)
+    decision = decided.timestamp() - stage.started if decided else None
+    transitions, longest = _histories(stage)
+    wanted = ("completed", 100.0) if scenario is Scenario.HEALTHY else ("rolled_back", 0.0)
+    clean = totals.failed == 0 if scenario is Scenario.HEALTHY else stage.broken_at is not None
+    return Summary(
+        scenario=scenario,
+        passed=(stage.outcome, final) == wanted and clean,
+        outcome=stage.outcome,
+        reason=stage.reason,
+        edges=(EdgeSummary(name=edge.name, kind=edge.kind, shares=shares, final_green_percent=final),),
+        requests=Requests(
+            total=totals.total,
+            failed=totals.failed,
+            blue=totals.blue,
+            green=totals.green,
+            failed_blue=totals.failed_blue,
+            failed_green=totals.failed_green,
+        ),
+        seconds=Seconds(
+            total=round(total_seconds, 1),
+            fault_to_decision=_between(stage.broken_at and stage.broken_at - stage.started, decision),
+            decision_to_zero=_between(decision, at_zero) if stage.broken_at else None,
+        ),
+        state_transitions=transitions,
+        history_events_max=longest,
+        time_scale=pace.time_scale,
+        requests_per_second=pace.requests_per_second,
+        seed=seed,
+        envoy_version=stage.plane.envoy_version,
+        services_created=_services_created(stage),
+        migration=stage.plan.migration,
+    )
+
+
+def _back_to_zero(shares: tuple[ShareHeld, ...]) -> float | None:
+    zeros = [
+        after.at
+        for before, after in itertools.pairwise(shares)
+        if after.green_percent == 0 < before.green_percent
+    ]
+    return zeros[0] if zeros else None
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(end - start, 2)
+
+
+def _histories(stage: _Stage) -> tuple[int, int]:
+    """Return the state transitions of all executions, and the events of the longest history."""
+    states = stage.aws.client("stepfunctions")
+    transitions, longest = 0, 0
+    for machine in ("MigrateArn", "ClimbArn", "RollBackArn"):
+        for page in states.get_paginator("list_executions").paginate(stateMachineArn=stage.arns[machine]):
+            for execution in page["executions"]:
+                events = [
+                    event["type"]
+                    for events in states.get_paginator("get_execution_history").paginate(
+                        executionArn=execution["executionArn"]
+                    )
+                    for event in events["events"]
+                ]
+                transitions += sum(1 for kind in events if kind.endswith("StateEntered"))
+                longest = max(longest, len(events))
+    return transitions, longest
+
+
+def _services_created(stage: _Stage) -> int:
+    names = [service.green.service_name for service in stage.plan.services]
+    found = stage.aws.client("ecs").describe_services(cluster=stage.plan.cluster, services=names)
+    return len(found["services"])

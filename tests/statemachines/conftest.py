@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from crossfade.journal.dynamodb import DynamoDbJournal
+from crossfade.rollout.phases import Phase
+from rehearsal.aws import EmbeddedAws
+from rehearsal.aws.runtime import StillRuntime
+from rehearsal.deploy import Deployer
+from rehearsal.examples import application
+from rehearsal.pace import quickened
+from rehearsal.rehearsal import STACK, TEMPLATE
+
+from .world import PACE, Meter, World
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[World]:
+    """The shop as blue and the product beside it, deployed once; every test opens the same migration anew."""
+    shop = application("shop")
+    plan = quickened(shop.plan, PACE)
+    with EmbeddedAws(runtime=StillRuntime()) as aws:
+        deployer = Deployer(aws, period_scale=PACE.time_scale)
+        for name, template in shop.stacks:
+            deployer.deploy(template, name)
+        outputs = deployer.deploy_sam(TEMPLATE, STACK)
+        meter = Meter(aws, plan)
+        meter.start()
+        journal = DynamoDbJournal(aws.client("dynamodb"), outputs["JournalTable"])
+        yield World(aws, plan, outputs, deployer.describe(STACK), meter, journal)
+        meter.stop()
+
+
+@pytest.fixture
+def world(deployed: World) -> Iterator[World]:
+    """The deployed world, all traffic on blue and nothing running, before the test and after it."""
+    yield deployed
+    deployed.aws.faults.clear()
+    deployed.aws.events.clear()
+    deployed.meter.green_fails = deployed.meter.blue_fails = 0.0
+    deployed.meter.counts = True
+    if deployed.phase() != Phase.ROLLED_BACK:
+        deployed.roll_back_by_hand()
+    deployed.until(deployed.is_quiet, "every execution has ended")
