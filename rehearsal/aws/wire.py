@@ -25,6 +25,7 @@ class Wire:
         self.open_door: Callable[[], str] | None = None  # opens an HTTP endpoint for handlers where there is none
         self.region = "eu-west-1"
         self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._session: Any = None  # one for good: it keeps AWS's service models, which take long to read
         self._lock = threading.Lock()
 
     def connect(self, endpoint: str | None, region: str, *, open_door: Callable[[], str] | None = None) -> None:
@@ -38,9 +39,9 @@ class Wire:
         key = (service, region or self.region, retries)
         with self._lock:
             if key not in self._clients:
-                session: Any = boto3.Session()
+                self._session = self._session or boto3.Session()
                 config: Any = Config
-                self._clients[key] = session.client(
+                self._clients[key] = self._session.client(
                     service,
                     region_name=key[1],
                     endpoint_url=self.endpoint,
