@@ -29,6 +29,7 @@ from rehearsal.aws.registry import clock
 
 LARGEST_PAYLOAD = 262_144  # bytes of input or output
 LONGEST_HISTORY = 25_000  # events
+LONGEST_SECONDS = 99_999_999  # of a Wait, a timeout or a heartbeat
 RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED = "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"
 _UNCATCHABLE = ("States.DataLimitExceeded", "States.Runtime")  # not matched by States.ALL
 _TIMEOUTS = ("States.Timeout", "States.HeartbeatTimeout")
@@ -283,7 +284,7 @@ class Execution:
 
     def _wait(self, visit: Visit) -> tuple[Any, str | None]:
         if "Seconds" in visit.state:
-            seconds = float(self._evaluate(visit, visit.state["Seconds"], "Seconds")) * clock.wait_scale
+            seconds = self._whole(visit, "Seconds", least=0) * clock.wait_scale
         else:
             moment = datetime.fromisoformat(str(self._evaluate(visit, visit.state["Timestamp"], "Timestamp")))
             seconds = (moment - datetime.now(UTC)).total_seconds()
@@ -391,9 +392,9 @@ class Execution:
         about = {"resourceType": found.resource_type, "resource": found.label}
         scheduled: JsonObject = {**about, "region": self.origin.region, "parameters": compact(arguments)}
         if timeout is not None:
-            scheduled["timeoutInSeconds"] = int(timeout)
+            scheduled["timeoutInSeconds"] = timeout
         if heartbeat is not None:
-            scheduled["heartbeatInSeconds"] = int(heartbeat)
+            scheduled["heartbeatInSeconds"] = heartbeat
         self._record(branch, "TaskScheduled", "taskScheduledEventDetails", scheduled)
         self._record(branch, "TaskStarted", "taskStartedEventDetails", dict(about))
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -419,8 +420,14 @@ class Execution:
         self._record(branch, "TaskSucceeded", "taskSucceededEventDetails", said)
         return output
 
-    def _seconds(self, visit: Visit, name: str) -> float | None:
-        return float(self._evaluate(visit, visit.state[name], name)) if name in visit.state else None
+    def _seconds(self, visit: Visit, name: str) -> int | None:
+        return self._whole(visit, name, least=1) if name in visit.state else None
+
+    def _whole(self, visit: Visit, name: str, *, least: int) -> int:
+        seconds = self._evaluate(visit, visit.state[name], name)
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or not least <= seconds <= LONGEST_SECONDS:
+            raise self._not_evaluated(visit, name, f"{name} is {seconds!r}, not an integer of {least} or more.")
+        return seconds
 
     def _call(self, branch: Branch, found: integrations.Resource, arguments: Any, deadline: float | None) -> Any:
         box: list[Any] = []

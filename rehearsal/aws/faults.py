@@ -140,7 +140,8 @@ def _s3(moto: Callable[..., Any]) -> Callable[..., Any]:
             answer = moto(response, request, full_url)
             faults.look_after(call)
         except AwsError as refused:
-            return response.serialized(ActionResult(refused))
+            status, headers, body = response.serialized(ActionResult(refused))
+            return refused.status or status, headers, body
         return answer
 
     return respond

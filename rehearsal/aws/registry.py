@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 from moto.core.base_backend import BackendDict
+from moto.core.errors import COMMON_ERROR_CODES
 from moto.core.exceptions import ServiceException
 from moto.core.request import determine_request_protocol
 from moto.core.responses import PROTOCOL_PARSERS, ActionResult, BaseResponse
@@ -34,12 +35,30 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 from werkzeug.exceptions import HTTPException
 
 ACCOUNT = "123456789012"
+COMMON_ERRORS = {  # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonErrors.html and its likes
+    "AccessDenied": 403,
+    "AccessDeniedException": 400,
+    "InternalError": 500,
+    "InternalFailure": 500,
+    "InternalServerError": 500,
+    "ProvisionedThroughputExceededException": 400,
+    "RequestLimitExceeded": 400,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
+    "Throttling": 400,
+    "ThrottlingException": 400,
+}
 
 logger = logging.getLogger(__name__)
 
 
 class AwsError(ServiceException):  # type: ignore[misc]  # moto is untyped
     """An error answer of AWS; its HTTP status comes from the botocore model of the service that is asked."""
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status of an error that every service may answer and no model lists; None for any other."""
+        return COMMON_ERRORS.get(self.code)
 
 
 class Call:
@@ -330,6 +349,7 @@ def _call_action(response: Any) -> Any:
         wrapped = result if isinstance(result, ActionResult) else ActionResult(result)
         status, headers, body = response.serialized(wrapped)
         if isinstance(wrapped.result, ServiceException):
+            status = getattr(wrapped.result, "status", None) or status
             headers["status"] = status
     headers, body = response._enrich_response(headers, body)  # noqa: SLF001
     return status, headers, body
@@ -348,5 +368,8 @@ def _reset() -> None:
 
 def install() -> None:
     """Patch moto so that registered operations are asked first; doing it twice changes nothing."""
+    for code in COMMON_ERRORS:
+        if code not in COMMON_ERROR_CODES:
+            COMMON_ERROR_CODES.append(code)  # moto warns about any other that no model lists
     BaseResponse.call_action = _call_action
     BackendDict.reset = staticmethod(_reset)

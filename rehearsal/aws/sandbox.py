@@ -125,7 +125,7 @@ class Sandbox:
                     logs = ready["logs"]
                 worker.send({"id": request_id, "event": event, "arn": arn, "timeout": shape.timeout})
                 answer = worker.read(shape.timeout)
-            except (EOFError, OSError):
+            except (EOFError, OSError, ValueError):  # ValueError: its line was closed by `close`
                 if worker is None:
                     raise
                 return self._lost(worker, "Runtime.ExitError", "Runtime exited without providing a reason", request_id)
@@ -150,7 +150,6 @@ class Sandbox:
         if control is not None:
             control.close()
         if nursery is not None:
-            nursery.kill()
             nursery.wait()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -201,7 +200,7 @@ class Sandbox:
             ours, theirs = socket.socketpair()
             with theirs:
                 self._nursery = subprocess.Popen(  # noqa: S603  our own script
-                    [sys.executable, "-P", str(_SCRIPT)],
+                    [sys.executable, "-P", str(_SCRIPT), str(self._home())],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
@@ -210,10 +209,13 @@ class Sandbox:
             self._control = ours
         return self._control
 
-    def _unpacked(self, bundle: Bundle) -> Path:
+    def _home(self) -> Path:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="crossfade-functions-"))
-        folder = self._folder / bundle.digest
+        return self._folder
+
+    def _unpacked(self, bundle: Bundle) -> Path:
+        folder = self._home() / bundle.digest
         if not folder.exists():
             folder.mkdir()
             with zipfile.ZipFile(io.BytesIO(bundle.content)) as archive:

@@ -221,6 +221,8 @@ def _prepare(runtime: TaskRuntime | None, time_scale: float, wait_scale: float) 
 
 
 def _clear() -> None:
+    stepfunctions.forget()
+    functions.forget()  # before the clock, which waits for what runs in the background
     clock.stop()
     BackendDict.reset()
     reset_model_data()

@@ -17,6 +17,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -63,7 +64,11 @@ class Context:
 
 
 def main() -> None:
-    """Fork workers until the embedded AWS closes the socket, or is gone, which closes it too."""
+    """
+    Fork workers until the embedded AWS closes the socket, or is gone, which closes it too.
+
+    The folder of unpacked code, named by the one argument, is removed then.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the embedded AWS, which then closes the socket
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     for name in _WARM:
@@ -71,6 +76,13 @@ def main() -> None:
             importlib.import_module(name)
     gc.freeze()
     control = socket.socket(fileno=0)
+    try:
+        _fork_workers(control)
+    finally:
+        shutil.rmtree(sys.argv[1], ignore_errors=True)
+
+
+def _fork_workers(control: socket.socket) -> None:
     while True:
         message, attached, _, _ = socket.recv_fds(control, 65_536, 1)
         if not message:

@@ -1,0 +1,210 @@
+"""The embedded AWS as a whole: its start, its end, and the seams it hangs on."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from rehearsal.aws import EmbeddedAws, in_process, registry, seams
+from rehearsal.aws.registry import Call, clock, operation
+from rehearsal.aws.seams import SeamMoved
+from tests.rehearsal.aws.lab import MODES, Lab, labs, until
+
+TABLE = {
+    "TableName": "journal",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def port_of(aws: EmbeddedAws) -> int:
+    return int(aws.endpoint.rpartition(":")[2])
+
+
+def test_each_start_begins_with_nothing() -> None:
+    seen = []
+    for _ in range(3):
+        with EmbeddedAws() as aws:
+            seen.append(aws.client("dynamodb").list_tables()["TableNames"])
+            aws.client("dynamodb").create_table(**TABLE)
+
+    assert seen == [[], [], []]
+
+
+def test_both_modes_can_follow_each_other() -> None:
+    seen = []
+    for mode in (*MODES, *MODES):
+        for lab in labs(mode):
+            lab.client("dynamodb").create_table(**TABLE)
+            seen.append(lab.client("dynamodb").list_tables()["TableNames"])
+
+    assert seen == [["journal"]] * 4
+
+
+def test_only_one_runs_at_a_time() -> None:
+    with EmbeddedAws(), pytest.raises(RuntimeError, match="stop it first"):
+        EmbeddedAws().start()
+
+
+def test_stopping_frees_the_port_and_twice_is_once() -> None:
+    aws = EmbeddedAws().start()
+    port = port_of(aws)
+
+    aws.stop()
+    aws.stop()
+
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", port))
+
+
+def test_it_listens_on_loopback_and_on_the_port_it_is_given() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    with EmbeddedAws(port=port) as aws:
+        assert aws.endpoint == f"http://127.0.0.1:{port}"
+
+
+def test_stopping_ends_what_runs_and_leaves_no_thread_of_it() -> None:
+    with EmbeddedAws() as aws:
+        lab = Lab(aws)
+        lab.start(lab.machine({"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}))
+
+    def gone() -> bool:
+        return not [t for t in threading.enumerate() if t.name.startswith(("embedded-aws", "execution-", "task-"))]
+
+    until(gone)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_is_left_of_a_function_when_all_is_stopped(mode: str) -> None:
+    code = "import os\ndef handler(event, context):\n    return [os.getpid(), os.environ['LAMBDA_TASK_ROOT']]\n"
+    left: list[tuple[int, str]] = []
+
+    for lab in labs(mode):
+        (pid, root), _ = lab.invoke(lab.function(code))
+        assert Path(root, "app.py").exists()
+        left.append((pid, root))
+
+    [(pid, root)] = left
+    until(lambda: not Path(f"/proc/{pid}").exists())
+    assert not Path(root).parent.exists()
+
+
+def test_nothing_outlives_a_process_that_is_killed() -> None:
+    code = "import os\\ndef handler(event, context):\\n    return [os.getpid(), os.getcwd()]\\n"
+    script = (
+        "import os, signal\n"
+        "from rehearsal.aws import EmbeddedAws\n"
+        "from tests.rehearsal.aws.lab import Lab\n"
+        "lab = Lab(EmbeddedAws().start())\n"
+        f"print(*lab.invoke(lab.function('{code}'))[0], flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603
+
+    assert killed.returncode < 0, killed.stderr
+    pid, folder = killed.stdout.split()
+    until(lambda: not Path(f"/proc/{pid}").exists() and not Path(folder).parent.exists())
+
+
+def test_a_child_process_reaches_it_by_its_environment_alone() -> None:
+    script = "import boto3, json; print(json.dumps(boto3.client('dynamodb').list_tables()['TableNames']))"
+    with EmbeddedAws() as aws:
+        aws.client("dynamodb").create_table(**TABLE)
+
+        said = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", script], env=aws.environment(), capture_output=True, text=True, check=True
+        )
+
+    assert json.loads(said.stdout) == ["journal"]
+
+
+def test_a_scheduled_rule_fires_at_a_rehearsals_pace() -> None:
+    with EmbeddedAws(time_scale=60) as aws:
+        lab = Lab(aws)
+        url, queue = lab.queue()
+        aws.client("events").put_rule(Name="watch", ScheduleExpression="rate(1 minute)")
+        aws.client("events").put_targets(Rule="watch", Targets=[{"Id": "queue", "Arn": queue}])
+
+        told = [json.loads(body)["detail-type"] for body in lab.messages(url, 2)]
+
+    assert set(told) == {"Scheduled Event"}
+
+
+# -- seams --------------------------------------------------------------------
+
+
+def test_the_seams_are_where_they_were() -> None:
+    seams.check()
+
+
+def test_a_seam_that_moved_is_named() -> None:
+    gone = ("moto.core.responses:BaseResponse.answer", "moto.elsewhere:Thing")
+
+    with pytest.raises(SeamMoved, match=r"BaseResponse.answer; moto no longer has moto.elsewhere:Thing"):
+        seams.check(gone)
+
+
+def test_another_version_of_moto_is_refused() -> None:
+    with pytest.raises(SeamMoved, match=r"is installed and 4.0.0 is needed"):
+        seams.check(expected="4.0.0")
+
+
+# -- the registry -------------------------------------------------------------
+
+
+def test_an_operation_can_decorate_what_moto_answers() -> None:
+    @operation("sts", "GetCallerIdentity")
+    def whoami(call: Call) -> dict[str, object]:
+        return {**call.next(), "Arn": f"arn:{call.region}:{call.account}"}
+
+    try:
+        with in_process() as aws:
+            said = aws.client("sts").get_caller_identity()
+    finally:
+        registry._operations.pop(("sts", "GetCallerIdentity"))
+
+    assert (said["Account"], said["Arn"]) == ("123456789012", "arn:eu-west-1:123456789012")
+
+
+def test_a_misspelt_operation_is_refused_at_once() -> None:
+    with pytest.raises(Exception, match="ModifyRules"):
+        operation("elbv2", "ModifyRules")(lambda _: {})
+
+
+def test_a_planned_function_that_fails_is_a_trouble_and_not_the_end() -> None:
+    ran = threading.Event()
+
+    def fail() -> None:
+        raise ValueError("planned to fail")
+
+    with EmbeddedAws() as aws:
+        clock.later(0, fail)
+        clock.later(0.05, ran.set)
+        until(ran.is_set)
+        until(lambda: aws.troubles)
+
+        assert aws.troubles == ["ValueError: planned to fail"]
+
+
+def test_what_was_planned_before_a_stop_never_runs() -> None:
+    ran = []
+    with EmbeddedAws():
+        clock.later(0.3, lambda: ran.append("before"))
+    with EmbeddedAws():
+        done = threading.Event()
+        clock.later(0.6, done.set)
+        until(done.is_set)
+
+    assert ran == []
