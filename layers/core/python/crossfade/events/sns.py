@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import NoticesBusy
 
@@ -35,7 +36,7 @@ class SnsNotices:
                     "what": {"DataType": "String", "StringValue": notice.what},
                 },
             )
-        except HTTPClientError as cut:
+        except (HTTPClientError, NoConnection) as cut:
             raise NoticesBusy(f"{self._topic_arn} did not answer: {cut}") from cut
         except ClientError as refused:
             code = refused.response["Error"]["Code"]

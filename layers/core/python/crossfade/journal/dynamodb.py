@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBusy, UnknownEdge, UnknownMigration
 from crossfade.journal.model import (
@@ -319,14 +320,13 @@ class DynamoDbJournal:
             return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
 
     def _query(self, pk: str, prefix: str) -> Iterator[_Item]:
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues={":pk": _s(pk), ":prefix": _s(prefix)},
-            ConsistentRead=True,
-        )
         with _busy():
-            for page in pages:
+            for page in self._client.get_paginator("query").paginate(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+                ExpressionAttributeValues={":pk": _s(pk), ":prefix": _s(prefix)},
+                ConsistentRead=True,
+            ):
                 yield from page["Items"]
 
     def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> None:
@@ -379,7 +379,7 @@ def _busy() -> Iterator[None]:
     """Say JournalBusy for what a later attempt may mend, and _ConditionFailed for what it may not."""
     try:
         yield
-    except HTTPClientError as cut:
+    except (HTTPClientError, NoConnection) as cut:
         raise JournalBusy(f"the table did not answer: {cut}") from cut
     except ClientError as refused:
         code = refused.response["Error"]["Code"]

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import ExecutionsBusy
 from crossfade.rollout.executions import ExecutionStatus, RollbackInput
@@ -80,7 +81,7 @@ class StepFunctionsExecutions:
 def _busy() -> Iterator[None]:
     try:
         yield
-    except HTTPClientError as cut:
+    except (HTTPClientError, NoConnection) as cut:
         raise ExecutionsBusy(f"Step Functions did not answer: {cut}") from cut
     except ClientError as refused:
         code = refused.response["Error"]["Code"]

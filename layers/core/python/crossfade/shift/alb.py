@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import (
     BlueUnhealthy,
@@ -343,7 +344,7 @@ def _busy(name: str) -> Iterator[None]:
     """Say EdgeBusy for what a later attempt may mend, and EdgeChanged for a rule gone under our hands."""
     try:
         yield
-    except HTTPClientError as cut:
+    except (HTTPClientError, NoConnection) as cut:
         raise EdgeBusy(f"{name}: no answer: {cut}") from cut
     except ClientError as refused:
         code = refused.response["Error"]["Code"]
