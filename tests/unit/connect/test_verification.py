@@ -1,0 +1,127 @@
+"""Green gets no share before all of it is whole, and what is missing is said by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from crossfade.connect.services import MIGRATION_TAG
+from crossfade.errors import Fenced, GreenFailed, GreenNotReady
+from crossfade.rollout.phases import Phase
+from tests.traffic import NOON
+from tests.unit.connect.green import World, a_service, a_shop
+
+
+def a_world() -> World:
+    world = World()
+    world.make_green()
+    return world
+
+
+def test_a_whole_green_is_ready() -> None:
+    world = a_world()
+
+    verified = world.verify()
+
+    assert [(service.name, service.running, service.healthy_targets) for service in verified.services] == [
+        ("web", 2, 2),
+        ("orders", 2, None),
+    ]
+    assert world.journal.read("shop").phase == Phase.READY
+    assert world.journal.entries("shop")[-2].what == "verify"
+
+
+def test_verifying_again_finds_the_same() -> None:
+    world = a_world()
+
+    assert world.verify() == world.verify()
+
+
+def alter(world: World, name: str, **changes: Any) -> None:
+    found = world.services.describe("shop", name)
+    world.services._services[("shop", name)] = replace(found, **changes)
+
+
+def alter_connect(world: World, **changes: Any) -> None:
+    found = world.services.describe("shop", "web-green")
+    [primary] = found.deployments
+    connect = {**primary.service_connect, **changes}
+    alter(world, "web-green", deployments=(replace(primary, service_connect=connect),))
+
+
+LACKS: dict[str, tuple[Callable[[World], object], type[Exception], str]] = {
+    "a task": (lambda w: w.services.run("shop", "orders-green", 1), GreenNotReady, "orders-green: completed, 1 of 2"),
+    "a healthy target": (
+        lambda w: w.edges.healthy.update({w.green_arn("web"): 1}),
+        GreenNotReady,
+        "1 of 2 targets of web-green are healthy at web",
+    ),
+    "any healthy target": (
+        lambda w: w.edges.healthy.update({w.green_arn("web"): 0}),
+        GreenNotReady,
+        "0 of 2 targets of web-green",
+    ),
+    "a deployment that did not fail": (
+        lambda w: w.services.fail("shop", "orders-green", "no image"),
+        GreenFailed,
+        "orders-green failed: no image",
+    ),
+    "its proxies' log": (
+        lambda w: alter_connect(w, logConfiguration=None),
+        GreenFailed,
+        "web-green has no log configuration",
+    ),
+    "service connect": (
+        lambda w: alter_connect(w, enabled=False),
+        GreenFailed,
+        "web-green runs without Service Connect",
+    ),
+    "our tag": (lambda w: alter(w, "orders-green", tags={MIGRATION_TAG: "other"}), GreenFailed, "orders-green"),
+    "a service": (lambda w: w.services._services.pop(("shop", "orders-green")), GreenFailed, "orders-green is not in"),
+}
+
+
+@pytest.mark.parametrize("name", LACKS)
+def test_a_green_that_lacks_something_is_not_ready(name: str) -> None:
+    break_it, error, reason = LACKS[name]
+    world = a_world()
+    break_it(world)
+
+    with pytest.raises(error, match=reason):
+        world.verify()
+
+    assert world.journal.read("shop").phase == Phase.CREATING
+
+
+def test_an_edge_without_a_green_end_is_no_green() -> None:
+    world = World()
+    for name in ("web", "orders"):
+        world.create(name)
+        world.services.complete("shop", f"{name}-green")
+    edge = world.journal.edge("shop", "web")
+    bare = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": None})})
+    world.journal.put_edge(bare, fence=1)
+
+    with pytest.raises(GreenFailed, match="edge web has no green end"):
+        world.verify()
+
+
+def test_a_service_of_one_task_is_whole_but_remarked_on_since_it_cannot_be_ejected() -> None:
+    world = World(a_shop(services=(a_service("web"), a_service("orders", desired=1))))
+    world.services.run("shop", "orders", 1)
+    world.make_green()
+
+    verified = world.verify()
+
+    assert [bool(service.remark) for service in verified.services] == [False, True]
+
+
+def test_a_stale_executor_does_not_make_green_ready() -> None:
+    world = a_world()
+    world.journal.raise_fence("shop", seen=1, reason="an alarm", at=NOON)
+
+    with pytest.raises(Fenced):
+        world.verify(fence=1)
