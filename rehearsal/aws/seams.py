@@ -48,6 +48,8 @@ SEAMS = (
     "moto.logs.models:LogsBackend.put_log_events",
     "moto.moto_server.werkzeug_app:DomainDispatcherApplication",
     "moto.moto_server.werkzeug_app:create_backend_app",
+    "moto.iam.access_control:IAMPolicy.is_action_permitted",
+    "moto.s3.models:FakeBucket.get_permission",
     "moto.s3.responses:S3Response._bucket_response",
     "moto.s3.responses:S3Response._key_response",
 )

@@ -31,7 +31,7 @@ from rehearsal.aws.runtime import StillRuntime, TaskRuntime
 from rehearsal.aws.wire import wire
 
 THREADS = 64  # a running function holds one, and its own calls need more
-_OVERLAYS = ("appmesh", "cloudwatch", "ecs", "elbv2", "iam", "logs", "servicediscovery")
+_OVERLAYS = ("appmesh", "cloudwatch", "ecs", "elbv2", "iam", "logs", "s3", "servicediscovery")
 _HERE = (dynamodb, stepfunctions)  # imported for what they register
 
 logger = logging.getLogger(__name__)

@@ -36,6 +36,7 @@ def deployed() -> Iterator[World]:
 @pytest.fixture
 def world(deployed: World) -> Iterator[World]:
     """The deployed world, all traffic on blue and nothing running, before the test and after it."""
+    deployed.begin()
     yield deployed
     deployed.aws.faults.clear()
     deployed.aws.events.clear()

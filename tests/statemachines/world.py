@@ -112,6 +112,7 @@ class World:
     journal: DynamoDbJournal
     states: Any = field(init=False)
     attempts: int = 0
+    _before: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.states = self.aws.client("stepfunctions")
@@ -172,8 +173,15 @@ class World:
     def until_phase(self, phase: str) -> None:
         self.until(lambda: self.phase() == phase, f"the migration is {phase}")
 
+    def begin(self) -> None:
+        """Begin a test: what was rolled back before does not count."""
+        self._before = set(self._all_roll_backs())
+
     def roll_backs(self) -> list[str]:
-        """Return the names of the executions of `roll_back`, newest first."""
+        """Return the names of this test's executions of `roll_back`, newest first."""
+        return [name for name in self._all_roll_backs() if name not in self._before]
+
+    def _all_roll_backs(self) -> list[str]:
         listed = self.states.list_executions(stateMachineArn=self.outputs["RollBackArn"])
         return [execution["name"] for execution in listed["executions"]]
 
