@@ -182,9 +182,14 @@ class DataPlane:
             self._tell_calls(task)
 
     def edge_port(self, load_balancer: str, listener_port: int, *, timeout_seconds: float = 10) -> int:
-        """Return the loopback port of a listener, by its load balancer's ARN or name. Waits; raises TimeoutError."""
+        """
+        Return the loopback port of a listener, by its load balancer's ARN or name.
+
+        The edge then follows what the API held when this was called. Raises TimeoutError when it does not in time.
+        """
         edge = self._attached_edge()
         end = time.monotonic() + timeout_seconds
+        edge.catch_up(timeout_seconds)
         while time.monotonic() < end:
             if (port := edge.port(load_balancer, listener_port)) is not None:
                 return port

@@ -75,6 +75,9 @@ class Edge:
         self._endpoints = Endpoints(folder / "targets")
         self._admin: Admin | None = None
         self._looks = 0
+        self._looked = threading.Condition()
+        self._begun = self._done = 0
+        self._asked_for_all = False
         self._version = 0
         self._found: tuple[_Found, ...] = ()
         self._shapes: dict[str, Any] = {}
@@ -144,8 +147,27 @@ class Edge:
                     complaint = str(error)
                     logger.warning("the edge could not follow the load balancers: %s", complaint)
 
+    def catch_up(self, timeout_seconds: float) -> bool:
+        """Wait for a look at everything that began after this was called; False when none ended in time."""
+        with self._looked:
+            wanted = self._begun + 1
+            self._asked_for_all = True
+            return self._looked.wait_for(lambda: self._done >= wanted, timeout_seconds)
+
     def look(self) -> None:
         """Read what is due and let the proxy follow."""
+        with self._looked:
+            self._begun += 1
+            number, everything = self._begun, self._asked_for_all
+            self._asked_for_all = False
+        if everything:
+            self._looks = 0
+        self._follow()
+        with self._looked:
+            self._done = number
+            self._looked.notify_all()
+
+    def _follow(self) -> None:
         if self._looks % SHAPE_EVERY == 0:
             found = self._read_listeners()
             with self._lock:

@@ -66,15 +66,12 @@ def ejections(ground: Ground) -> list[dict[str, Any]]:
     return list(found["events"])
 
 
-def test_a_broken_task_of_a_service_shows_in_metrics_and_logs_and_a_mended_one_serves(
-    plane: DataPlane, ground: Ground
-) -> None:
+def test_what_a_broken_task_does_to_users_is_what_the_metrics_and_the_log_say(plane: DataPlane, ground: Ground) -> None:
     ground.client("logs").create_log_group(logGroupName="/proxies")
     namespace, group, balancer = ground.namespace(), ground.group(), ground.balancer()
     ground.listener(group, balancer=balancer)
-    ground.rolled(
-        ground.service(serviceConnectConfiguration={**connect(namespace, "orders"), "logConfiguration": LOGS})
-    )
+    server = {**connect(namespace, "orders"), "logConfiguration": LOGS}
+    ground.rolled(ground.service(serviceConnectConfiguration=server))
     [orders] = ground.ecs.list_services(cluster="shop")["serviceArns"]
     client = {"enabled": True, "namespace": namespace, "logConfiguration": LOGS}
     behind = [{"targetGroupArn": group, "containerName": "app", "containerPort": 8080}]
