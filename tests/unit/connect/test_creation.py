@@ -467,3 +467,37 @@ def test_a_stale_look_is_refused() -> None:
 
     with pytest.raises(Fenced):
         world.check(fence=1)
+
+
+# -- the client token -----------------------------------------------------------------------------
+
+
+def token_of(world: World, **changes: Any) -> str:
+    world.create(**changes)
+    return str(world.created[-1]["clientToken"])
+
+
+def test_a_service_that_ecs_does_not_show_yet_is_not_made_twice() -> None:
+    world = World()
+
+    class ShowsLate(MemoryServices):
+        def describe(self, cluster: str, name: str) -> ServiceState | None:
+            return None if name == "web-green" else super().describe(cluster, name)
+
+    world.services = ShowsLate("shop")
+    run_blue(world.services, "web")
+
+    first, second = world.create(resume=FIRST), world.create(resume=SECOND)
+
+    assert first.service_arn == second.service_arn
+    assert [request["serviceName"] for request in world.services.created] == ["web", "web-green"]
+
+
+def test_the_client_token_is_another_for_every_attempt_and_service_and_short_enough_for_ecs() -> None:
+    world, later = World(), World()
+    fence = later.journal.raise_fence("shop", seen=1, reason="an alarm", at=NOON).fence
+
+    tokens = [token_of(world), token_of(world, service="orders"), token_of(later, fence=fence)]
+
+    assert len(set(tokens)) == 3
+    assert all(len(token) <= 36 and token.isascii() for token in tokens)
