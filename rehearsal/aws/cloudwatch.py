@@ -33,7 +33,7 @@ from rehearsal.aws.registry import ACCOUNT, Call, every, on_reset, operation, so
 HIGH_RESOLUTION_PERIODS: Final = (1, 5, 10, 20, 30)
 ALARM_PERIODS: Final = (10, 20, 30)
 LOOK_SECONDS: Final = 0.5  # how often it is asked whether an alarm is due
-LAG_SECONDS: Final = 1.0  # data of a period may arrive this long after its end
+LAG_SECONDS: Final = 2.0  # data of a period may arrive this long after its end
 MOST_DATAPOINTS: Final = 100_800
 MOST_QUERIES: Final = 500
 MOST_METRICS: Final = 1000

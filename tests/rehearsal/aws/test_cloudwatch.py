@@ -150,7 +150,7 @@ def test_a_long_answer_comes_in_pages(metrics: Metrics) -> None:
     metrics.put(*({"at": at, "Value": at, "StorageResolution": 1} for at in range(50)))
     found: list[float] = []
     states: list[str] = []
-    token: dict[str, str] = {}
+    token: dict[str, Any] = {}
 
     while True:
         page = metrics.get(metrics.query(period=1), MaxDatapoints=20, **token)
@@ -242,9 +242,10 @@ def an_alarm(lab: Lab, namespace: str, **changes: Any) -> str:
 
 
 def state(lab: Lab, name: str) -> dict[str, Any]:
-    found = lab.client("cloudwatch").describe_alarms(AlarmNames=[name], AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-    [alarm] = [*found["MetricAlarms"], *found["CompositeAlarms"]]
-    return dict(alarm)
+    kinds = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    found = lab.client("cloudwatch").describe_alarms(AlarmNames=[name], **kinds)
+    alarms: list[dict[str, Any]] = found["MetricAlarms"] + found["CompositeAlarms"]
+    return alarms[0]
 
 
 def reaches(lab: Lab, name: str, wanted: str) -> dict[str, Any]:

@@ -289,7 +289,8 @@ def test_without_a_circuit_breaker_a_service_tries_until_it_works(ground: Ground
 
 def test_the_old_tasks_serve_until_the_new_ones_do(ground: Ground) -> None:
     name = ground.service()
-    old = {task["taskArn"] for task in (ground.rolled(name) and ground.tasks(name))}
+    ground.rolled(name)
+    old = {task["taskArn"] for task in ground.tasks(name)}
     ground.runtime.fail(name)
     ground.ecs.update_service(cluster="shop", service=name, forceNewDeployment=True)
     until(lambda: ground.described(name)["deployments"][0]["failedTasks"] >= 2)
