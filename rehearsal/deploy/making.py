@@ -191,6 +191,22 @@ def key_values(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
+def only(value: object, where: str, *names: str) -> Mapping[str, Any]:
+    """
+    Return a mapping that holds these names and no others.
+
+    Raises:
+        PropertyRefused: it is no mapping, lacks one of them, or holds another.
+    """
+    if not isinstance(value, Mapping):
+        raise PropertyRefused(f"{where} must be a mapping, not {value!r}")
+    if missing := [name for name in names if name not in value]:
+        raise PropertyRefused(f"{where}/{missing[0]} is missing")
+    if strange := sorted(value.keys() - set(names)):
+        raise PropertyRefused(f"{where}/{strange[0]} is not a property the deployer knows, and it drops none")
+    return value
+
+
 def listed(value: object) -> Sequence[Any]:
     """Return a list as it is, nothing as an empty list, and anything else as a list of one."""
     if value is None:

@@ -177,6 +177,9 @@ class Stack:
             new.nothing_left()
         except (ClientError, BotoCoreError, PropertyRefused, NeverSteady, Unresolved) as error:
             raise self._failure(resource.logical_id, error) from error
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            reason = PropertyRefused(f"a property is not of the form it should have: {error!r}")
+            raise self._failure(resource.logical_id, reason) from error
         return made
 
     def _steady(self, name: str, until: float) -> bool:

@@ -11,8 +11,12 @@ from rehearsal.deploy.making import Made, Maker, New
 def table(new: New) -> Made:
     """Make a table; time to live and point-in-time recovery are set once it exists."""
     name = new.name("TableName", longest=255)
-    expiry = new.take("TimeToLiveSpecification")
-    recovery = new.take("PointInTimeRecoverySpecification")
+    expiry, recovery = new.take("TimeToLiveSpecification"), new.take("PointInTimeRecoverySpecification")
+    if expiry is not None:
+        expiry = new.shaped("dynamodb", "update_time_to_live", "TimeToLiveSpecification", expiry)
+    if recovery is not None:
+        of = "PointInTimeRecoverySpecification"
+        recovery = new.shaped("dynamodb", "update_continuous_backups", of, recovery)
     fixed: dict[str, Any] = {}
     if (stream := new.take("StreamSpecification")) is not None:
         fixed["StreamSpecification"] = new.shaped(
@@ -21,11 +25,9 @@ def table(new: New) -> Made:
     made = new.call("dynamodb", "create_table", renames={"SSEEnabled": "Enabled"}, TableName=name, **fixed)
     client = new.client("dynamodb")
     if expiry is not None:
-        wanted = new.shaped("dynamodb", "update_time_to_live", "TimeToLiveSpecification", expiry)
-        client.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
     if recovery is not None:
-        wanted = new.shaped("dynamodb", "update_continuous_backups", "PointInTimeRecoverySpecification", recovery)
-        client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=wanted)
+        client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
     attributes = {"Arn": made["TableDescription"]["TableArn"]}
     if "LatestStreamArn" in made["TableDescription"]:
         attributes["StreamArn"] = made["TableDescription"]["LatestStreamArn"]

@@ -100,19 +100,22 @@ def security_group(new: New) -> Made:
     A group whose outward rules are given loses the one AWS adds, which allows everything.
     """
     name = new.name("GroupName", longest=255)
-    inward, outward = listed(new.take("SecurityGroupIngress")), new.take("SecurityGroupEgress")
+    inward = _permissions(new, listed(new.take("SecurityGroupIngress")))
+    outward = new.take("SecurityGroupEgress")
+    if outward is not None:
+        outward = _permissions(new, listed(outward))
     description = new.need("GroupDescription")
     made = new.call("ec2", "create_security_group", tag_as="security-group", GroupName=name, Description=description)[
         "GroupId"
     ]
     client = new.client("ec2")
     if inward:
-        client.authorize_security_group_ingress(GroupId=made, IpPermissions=_permissions(new, inward))
+        client.authorize_security_group_ingress(GroupId=made, IpPermissions=inward)
     if outward is not None:
         client.revoke_security_group_egress(
             GroupId=made, IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
         )
-        client.authorize_security_group_egress(GroupId=made, IpPermissions=_permissions(new, listed(outward)))
+        client.authorize_security_group_egress(GroupId=made, IpPermissions=outward)
     [found] = client.describe_security_groups(GroupIds=[made])["SecurityGroups"]
     return Made(made, {"GroupId": made, "VpcId": found["VpcId"]})
 

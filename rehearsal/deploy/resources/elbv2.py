@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.deploy.making import Made, Maker, New
+from rehearsal.deploy.making import Made, Maker, New, only
+from rehearsal.deploy.request import as_text
 
 _LOAD_BALANCER_NAME = 32
 _TARGET_GROUP_NAME = 32
@@ -14,7 +15,7 @@ _TARGET_GROUP_NAME = 32
 def load_balancer(new: New) -> Made:
     """Make a load balancer."""
     name = new.name("Name", longest=_LOAD_BALANCER_NAME)
-    settings = _attributes(new.take("LoadBalancerAttributes"))
+    settings = _attributes(new, "LoadBalancerAttributes")
     [made] = new.call("elbv2", "create_load_balancer", Name=name)["LoadBalancers"]
     arn = made["LoadBalancerArn"]
     client = new.client("elbv2")
@@ -42,15 +43,14 @@ def load_balancer(new: New) -> Made:
 def target_group(new: New) -> Made:
     """Make a target group, and register the targets it names."""
     name = new.name("Name", longest=_TARGET_GROUP_NAME)
-    settings = _attributes(new.take("TargetGroupAttributes"))
-    targets = new.take("Targets")
+    settings = _attributes(new, "TargetGroupAttributes")
+    targets = new.shaped("elbv2", "register_targets", "Targets", new.take("Targets", []))
     [made] = new.call("elbv2", "create_target_group", Name=name)["TargetGroups"]
     arn, client = made["TargetGroupArn"], new.client("elbv2")
     if settings:
         client.modify_target_group_attributes(TargetGroupArn=arn, Attributes=settings)
     if targets:
-        wanted = new.shaped("elbv2", "register_targets", "Targets", targets)
-        client.register_targets(TargetGroupArn=arn, Targets=wanted)
+        client.register_targets(TargetGroupArn=arn, Targets=targets)
     return Made(
         arn,
         {
@@ -64,7 +64,7 @@ def target_group(new: New) -> Made:
 
 def listener(new: New) -> Made:
     """Make a listener."""
-    settings = _attributes(new.take("ListenerAttributes"))
+    settings = _attributes(new, "ListenerAttributes")
     [made] = new.call("elbv2", "create_listener")["Listeners"]
     if settings:
         new.client("elbv2").modify_listener_attributes(ListenerArn=made["ListenerArn"], Attributes=settings)
@@ -77,8 +77,9 @@ def listener_rule(new: New) -> Made:
     return Made(made["RuleArn"], {"RuleArn": made["RuleArn"], "IsDefault": False})
 
 
-def _attributes(value: Any) -> list[dict[str, Any]]:
-    return [{"Key": item["Key"], "Value": str(item["Value"])} for item in value or []]
+def _attributes(new: New, name: str) -> list[dict[str, Any]]:
+    pairs = [only(each, name, "Key", "Value") for each in new.take(name, [])]
+    return [{"Key": pair["Key"], "Value": as_text(pair["Value"])} for pair in pairs]
 
 
 MAKERS: Mapping[str, Maker] = {

@@ -11,13 +11,12 @@ from rehearsal.deploy.making import Made, Maker, New
 def rule(new: New) -> Made:
     """Make a rule and its targets."""
     name = new.name("Name", longest=64)
-    targets = new.take("Targets")
+    targets = new.shaped("events", "put_targets", "Targets", new.take("Targets", []))
     bus = new.look("EventBusName")
     arn = new.call("events", "put_rule", Name=name)["RuleArn"]
     if targets:
         on = {"EventBusName": bus} if bus else {}
-        wanted = new.shaped("events", "put_targets", "Targets", targets)
-        answer = new.client("events").put_targets(Rule=name, Targets=wanted, **on)
+        answer = new.client("events").put_targets(Rule=name, Targets=targets, **on)
         if answer.get("FailedEntryCount"):
             raise NeverSteady(f"targets were refused: {answer['FailedEntries']}")
     return Made(f"{bus}|{name}" if bus and bus != "default" else name, {"Arn": arn})

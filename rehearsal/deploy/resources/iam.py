@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rehearsal.deploy.making import Made, Maker, New, listed
+from rehearsal.deploy.making import Made, Maker, New, listed, only
 
 
 def role(new: New) -> Made:
     """Make a role with the policies it is born with."""
     name = new.name("RoleName", longest=64)
-    inline, attached = listed(new.take("Policies")), listed(new.take("ManagedPolicyArns"))
+    inline = [only(each, "Policies", "PolicyName", "PolicyDocument") for each in listed(new.take("Policies"))]
+    attached = listed(new.take("ManagedPolicyArns"))
     made = new.call("iam", "create_role", RoleName=name)["Role"]
     client = new.client("iam")
     for policy in inline:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.deploy.errors import PropertyRefused
-from rehearsal.deploy.making import Made, Maker, New, key_values
+from rehearsal.deploy.making import Made, Maker, New, key_values, only
 
 # property → operation that sets it, its argument, and the names that differ by more than case
 _SETTINGS: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
@@ -29,13 +29,13 @@ def bucket(new: New) -> Made:
     """Make a bucket, then set what CreateBucket does not take."""
     name = new.name("BucketName", longest=63, lower=True)
     settings = {prop: new.take(prop) for prop in _SETTINGS if new.look(prop) is not None}
-    lifecycle = new.take("LifecycleConfiguration")
+    lifecycle = only(new.take("LifecycleConfiguration", {"Rules": []}), "LifecycleConfiguration", "Rules")
     tags = new.tags()
     fixed: dict[str, Any] = {}
     if new.place.region != "us-east-1":
         fixed["CreateBucketConfiguration"] = {"LocationConstraint": new.place.region}
     wanted = {prop: _setting(new, prop, value) for prop, value in settings.items()}
-    rules = [_rule(new, rule) for rule in (lifecycle or {}).get("Rules", [])]
+    rules = [_rule(new, rule) for rule in lifecycle["Rules"]]
     new.nothing_left()
     client = new.client("s3")
     client.create_bucket(Bucket=name, **fixed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from rehearsal.deploy.making import Made, Maker, New, listed
+from rehearsal.deploy.making import Made, Maker, New, listed, only
 from rehearsal.deploy.request import as_text
 
 _TOPIC = (
@@ -29,11 +29,11 @@ _SUBSCRIPTION = (
 def topic(new: New) -> Made:
     """Make a topic with the subscriptions it names."""
     name = new.name("TopicName", longest=256)
-    subscriptions = listed(new.take("Subscription"))
+    subscriptions = [only(each, "Subscription", "Protocol", "Endpoint") for each in listed(new.take("Subscription"))]
     attributes = {key: as_text(value) for key in _TOPIC if (value := new.take(key)) is not None}
     arn = new.call("sns", "create_topic", Name=name, Attributes=attributes)["TopicArn"]
     for each in subscriptions:
-        new.client("sns").subscribe(TopicArn=arn, Protocol=each["Protocol"], Endpoint=each["Endpoint"])
+        new.client("sns").subscribe(TopicArn=arn, **each)
     return Made(arn, {"TopicArn": arn, "TopicName": name})
 
 

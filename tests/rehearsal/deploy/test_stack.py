@@ -128,11 +128,32 @@ def test_an_unknown_type_is_refused_before_anything_is_made(aws: Any, deploy: De
         ("{Type: AWS::ECS::Cluster, Properties: {ServiceConnectDefaults: {Namespaec: a}}}", "Namespaec"),
         ("{Type: AWS::S3::Bucket, Properties: {Versioning: {Status: Enabled}}}", "Versioning"),
         ("{Type: AWS::Logs::LogGroup, Properties: {Retention: 3}}", "Retention"),
+        ("{Type: AWS::SNS::Topic, Properties: {Subscription: [{Protocol: a, Endpoint: b, Filter: c}]}}", "Filter"),
+        ("{Type: AWS::S3::Bucket, Properties: {LifecycleConfiguration: {Rules: [], Size: 1}}}", "Size"),
+        ("{Type: AWS::S3::Bucket, Properties: {LifecycleConfiguration: {Rules: [{Colour: 1}]}}}", "Colour"),
+        ("{Type: AWS::Events::Rule, Properties: {Targets: [{Id: a, Arn: b, Retry: 1}]}}", "Retry"),
     ],
 )
 def test_a_property_the_deployer_would_drop_is_refused_by_its_name(deploy: Deploy, resource: str, named: str) -> None:
     with pytest.raises(DeployFailed, match=f"{named}.*not a property the deployer knows"):
         deploy(f"Resources: {{Thing: {resource}}}")
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "{Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: soon}}",
+        "{Type: AWS::Lambda::Function, Properties: {Code: 1}}",
+        "{Type: AWS::EC2::SecurityGroupIngress, Properties: {GroupId: sg-1, FromPort: low}}",
+        "{Type: AWS::StepFunctions::StateMachine, Properties: {DefinitionS3Location: here}}",
+        "{Type: AWS::S3::BucketPolicy, Properties: {Bucket: a, PolicyDocument: all}}",
+    ],
+)
+def test_a_property_of_another_form_fails_under_its_resources_name(deploy: Deploy, resource: str) -> None:
+    with pytest.raises(DeployFailed) as failed:
+        deploy(f"Resources: {{Thing: {resource}}}")
+
+    assert failed.value.logical_id == "Thing"
 
 
 def test_a_property_that_must_be_there_is_missed_by_its_name(deploy: Deploy) -> None:
