@@ -36,6 +36,7 @@ class Sick(StrEnum):
 
 
 def rehearse_command(
+    *,
     example: Annotated[str, typer.Option(help="An application under examples/.")] = "shop",
     plan: Annotated[
         Path | None, typer.Option(help="A plan that `crossfade plan` wrote for the example, instead of a fresh one.")
@@ -89,10 +90,11 @@ def _which(sick: Sick) -> Literal["one", "all"]:
 def _introduction(pace: Pace) -> str:
     shares = ", ".join(f"{share / 100:g} %" for share in pace.climb_shares_bp)
     return (
-        f"Time is divided by {pace.time_scale}: plan durations, metric periods (60 s become {60 // pace.time_scale} s) and "
-        f"Envoy's intervals. Load {pace.requests_per_second} requests/s; green climbs {shares}, bakes at "
+        f"Time is divided by {pace.time_scale}: plan durations, metric periods (60 s become {60 // pace.time_scale} s) "
+        f"and Envoy's intervals. Load {pace.requests_per_second} requests/s; green climbs {shares}, bakes at "
         f"{pace.control_share_bp / 100:g} % for {pace.bake_soak_seconds} s of plan time, then holds 100 % for "
-        f"{pace.watch_soak_seconds} s. Tolerance {pace.tolerance:.0%}, at least {pace.minimum_requests} requests a rung."
+        f"{pace.watch_soak_seconds} s. Tolerance {pace.tolerance:.0%}, "
+        f"at least {pace.minimum_requests} requests a rung."
     )
 
 

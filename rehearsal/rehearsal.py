@@ -25,7 +25,7 @@ from crossfade.rollout.phases import Phase
 from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.elbv2 import WeightChange, weight_changes
-from rehearsal.dataplane import DataPlane, Load, Totals
+from rehearsal.dataplane import DataPlane, Load, Totals, version
 from rehearsal.deploy import Deployer
 from rehearsal.pace import Pace, quickened
 from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
@@ -116,6 +116,7 @@ def rehearse(
         say("starting the embedded AWS and the data plane")
         plane = stack.enter_context(DataPlane(time_scale=pace.time_scale, seed=seed))
         aws = stack.enter_context(EmbeddedAws(runtime=plane, time_scale=pace.time_scale))
+        stack.callback(plane.close)  # before the AWS it reports to
         plane.attach(aws, _calls(plan))
         deployer = Deployer(aws, period_scale=pace.time_scale)
         for name, template in application.stacks:
@@ -139,7 +140,7 @@ def rehearse(
             execution=execution,
             started=time.time(),
         )
-        _play(stage, scenario, breaking=breaking, seed=seed, until=began + limit_seconds, say=say)
+        _play(stage, scenario, breaking=breaking, until=began + limit_seconds, say=say)
         time.sleep(_AFTERMATH_SECONDS)  # what the last clients of the old split still get, counts
         totals = load.stop()
         return _summary(stage, scenario, pace=pace, seed=seed, totals=totals, total_seconds=time.monotonic() - began)
@@ -204,7 +205,7 @@ def _start(aws: EmbeddedAws, outputs: Mapping[str, str], plan: MigrationPlan) ->
     return execution
 
 
-def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, seed: int, until: float, say: _Teller) -> None:
+def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float, say: _Teller) -> None:
     """Watch until the migration has ended one way or the other, and break green where the scenario says so."""
     states = stage.aws.client("stepfunctions")
     told = 0.0
@@ -214,7 +215,7 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, seed: int, u
         record = _record(stage)
         green = _green_percent(stage)
         if scenario is Scenario.SICK and stage.broken_at is None and _may_break(stage):
-            stage.plane.break_tasks(breaking.service, which=breaking.which, code=breaking.code, seed=seed)
+            stage.plane.break_tasks(breaking.service, which=breaking.which, code=breaking.code)
             stage.broken_at = time.time()
             say(f"breaking {breaking.which} of {breaking.service}", phase=_phase(record), green=green)
         line = f"{_phase(record)} {green}"
@@ -345,7 +346,7 @@ def _summary(
         time_scale=pace.time_scale,
         requests_per_second=pace.requests_per_second,
         seed=seed,
-        envoy_version=stage.plane.envoy_version,
+        envoy_version=version(),
         services_created=_services_created(stage),
         migration=stage.plan.migration,
     )
@@ -353,9 +354,7 @@ def _summary(
 
 def _back_to_zero(shares: tuple[ShareHeld, ...]) -> float | None:
     zeros = [
-        after.at
-        for before, after in itertools.pairwise(shares)
-        if after.green_percent == 0 < before.green_percent
+        after.at for before, after in itertools.pairwise(shares) if after.green_percent == 0 < before.green_percent
     ]
     return zeros[0] if zeros else None
 
