@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossfade.mesh.intrinsics import NO_VALUE, Unknown, Unresolved, concatenate, holds, resolve
@@ -164,6 +164,7 @@ _plain = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(_plain)
 def test_what_holds_no_function_is_left_as_it_is(value: object) -> None:
     assert resolve(value, Stack()) == value
