@@ -126,6 +126,8 @@ def _show(plan: MigrationPlan, found: Found, output: Path, console: Console) -> 
     if plan.alarms:
         console.print(f"Alarms of your own that stop it: {escape(', '.join(plan.alarms))}")
     _show_gaps(plan.gaps, console)
+    if "PassRoleArns" not in parameters(plan):
+        console.print("Add PassRoleArns to the parameters: the task and execution roles that blue's tasks run with.")
     console.print(f"Written to {escape(str(output))} and {escape(str(output.parent / 'parameters.json'))}")
 
 
