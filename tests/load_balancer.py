@@ -1,13 +1,13 @@
-"""A load balancer with one edge of two rules, on an emulated account."""
+"""A load balancer with one edge of two rules, in the embedded AWS."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import boto3
-
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.share import Share
+from rehearsal.aws.elbv2 import check_targets
+from tests.aws import a_client
 
 PORT = 8080
 
@@ -20,9 +20,8 @@ class LoadBalancer:
     """
 
     def __init__(self) -> None:
-        keys = {"region_name": "eu-west-1", "aws_access_key_id": "a", "aws_secret_access_key": "a"}
-        ec2 = boto3.client("ec2", **keys)  # type: ignore[call-overload]
-        self.client = boto3.client("elbv2", **keys)  # type: ignore[call-overload]
+        ec2 = a_client("ec2")
+        self.client = a_client("elbv2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = [
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{place}.0/24", AvailabilityZone=f"eu-west-1{zone}")["Subnet"]
@@ -72,6 +71,7 @@ class LoadBalancer:
         if count:
             targets = [{"Id": f"10.0.0.{place + 10}", "Port": PORT} for place in range(count)]
             self.client.register_targets(TargetGroupArn=target_group, Targets=targets)
+            check_targets()
 
     def actions(self, rule: str) -> list[dict[str, Any]]:
         rules = self.client.describe_rules(ListenerArn=self.listener)["Rules"]

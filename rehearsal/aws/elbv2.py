@@ -331,7 +331,7 @@ def delete_target_group(call: Call) -> Any:
     answer = call.next()
     with _state.lock:
         _state.targets.pop(call.params["TargetGroupArn"], None)
-    return answer
+    return answer or {}  # as delete_rule
 
 
 def _group(call: Call, arn: str) -> Any:
@@ -407,7 +407,7 @@ def describe_rules(call: Call) -> Any:
 def delete_rule(call: Call) -> Any:
     """Delete a rule; the default rule goes with its listener only."""
     _check_not_default(call, "deleted")
-    return call.next()
+    return call.next() or {}  # moto's empty answer is None; AWS's has a body
 
 
 def _check_port(call: Call) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
-from moto import mock_aws
 
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, NotConfirmed, PreflightRefused, UnreachableGoal
 from crossfade.journal.model import EdgeRecord
 from crossfade.plan.document import RuleRef, TargetGroupRef
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.share import ALL, NONE, Share
+from rehearsal.aws import in_process
 from tests.load_balancer import LoadBalancer, forward
 from tests.traffic import an_edge_plan
 
@@ -24,7 +24,7 @@ TAGS = {"crossfade:migration": "shop"}
 
 @pytest.fixture
 def front() -> Iterator[LoadBalancer]:
-    with mock_aws():
+    with in_process():
         yield LoadBalancer()
 
 

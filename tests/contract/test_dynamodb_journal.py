@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto import mock_aws
@@ -16,6 +15,7 @@ from crossfade.errors import BadInput, EdgeOwned, Fenced, JournalBusy
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import Entry, StoredRequest, Token
 from crossfade.rollout.phases import Phase
+from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 
 TABLE = "journal"
@@ -24,7 +24,7 @@ TABLE = "journal"
 @pytest.fixture
 def client() -> Iterator[Any]:
     with mock_aws():
-        made = boto3.client("dynamodb", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")  # noqa: S106
+        made = a_client("dynamodb")
         made.create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],

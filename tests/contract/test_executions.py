@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from time import sleep
 from typing import Any, Protocol
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
@@ -17,6 +16,7 @@ from crossfade.rollout.executions import Executions, ExecutionStatus, RollbackIn
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from rehearsal.aws import in_process
+from tests.aws import a_client
 
 GIVEN = RollbackInput(migration="shop", fence=2)
 ROLE = "arn:aws:iam::123456789012:role/roll-back"
@@ -68,7 +68,7 @@ class MemoryWorld:
 
 class StepFunctionsWorld:
     def __init__(self) -> None:
-        self.client = a_client()
+        self.client = a_client("stepfunctions")
         made = self.client.create_state_machine(name="roll-back", definition=json.dumps(WAITS), roleArn=ROLE)
         self._machine = made["stateMachineArn"]
         self.executions: Executions = StepFunctionsExecutions(self.client, self._machine)
@@ -78,10 +78,6 @@ class StepFunctionsWorld:
 
     def arn(self, name: str) -> str:
         return f"{self._machine.replace('stateMachine', 'execution')}:{name}"
-
-
-def a_client(service: str = "stepfunctions") -> Any:
-    return boto3.client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")  # type: ignore[call-overload]  # noqa: S106
 
 
 WORLDS: dict[str, tuple[Callable[[], AbstractContextManager[object]], Callable[[], World]]] = {
@@ -151,7 +147,7 @@ def test_a_rollback_is_told_its_migration_and_fence_and_no_more() -> None:
 
 
 def a_waiting_task() -> tuple[Any, str, str]:
-    table, client = a_client("dynamodb"), a_client()
+    table, client = a_client("dynamodb"), a_client("stepfunctions")
     table.create_table(
         TableName="tokens",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -191,7 +187,7 @@ class Refusing:
 
     def __init__(self, failure: Exception) -> None:
         self._failure = failure
-        self.exceptions = a_client().exceptions
+        self.exceptions = a_client("stepfunctions").exceptions
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(**_: object) -> Any:

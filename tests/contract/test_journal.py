@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -22,11 +21,12 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry, Token
 from crossfade.rollout.phases import BEYOND_RETURN, Phase
+from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 
 
 def a_table() -> DynamoDbJournal:
-    client = boto3.client("dynamodb", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")  # noqa: S106
+    client = a_client("dynamodb")
     client.create_table(
         TableName="journal",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -16,6 +15,7 @@ from crossfade.events.memory import MemoryNotices
 from crossfade.events.outbound import Notice, Notices
 from crossfade.events.sns import SnsNotices
 from crossfade.rollout.phases import Phase
+from tests.aws import a_client
 from tests.traffic import NOON
 
 NOTICE = Notice(migration="shop", what="stuck", phase=Phase.ROLLING_BACK, reason="web is not restored", at=NOON)
@@ -36,10 +36,6 @@ class MemoryWorld:
 
     def heard(self) -> list[str]:
         return [notice.text for notice in self.account.told]
-
-
-def a_client(service: str) -> Any:
-    return boto3.client(service, region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")  # type: ignore[call-overload]  # noqa: S106
 
 
 class SnsWorld:

@@ -8,7 +8,6 @@ from typing import Protocol
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from crossfade.errors import (
     BlueUnhealthy,
@@ -24,6 +23,7 @@ from crossfade.plan.document import RuleRef, TargetGroupRef
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
+from rehearsal.aws import in_process
 from tests.load_balancer import LoadBalancer
 from tests.traffic import an_edge_plan
 
@@ -93,7 +93,7 @@ WORLDS: dict[str, Callable[[], World]] = {"memory": MemoryWorld, "alb": AlbWorld
 
 @pytest.fixture(params=WORLDS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with mock_aws():
+    with in_process():
         yield WORLDS[request.param]()
 
 
@@ -355,35 +355,41 @@ STEPS = st.lists(
 )
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(steps=STEPS)
+def test_no_sequence_of_steps_gives_a_share_to_an_end_without_a_healthy_target(steps: list[tuple[str, int]]) -> None:
+    _walk(MemoryWorld(), steps)
+
+
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(steps=STEPS)
-def test_no_sequence_of_steps_gives_a_share_to_an_end_without_a_healthy_target(
-    name: str, steps: list[tuple[str, int]]
-) -> None:
-    with mock_aws():
-        world = WORLDS[name]()
-        edge = world.edges.make_green_end(world.edges.find(PLAN).owned_by("shop"), "web-green", TAGS)
-        shifter = world.edges.shifter(edge)
-        healthy = {"blue": 2, "green": 0}
-        for what, number in steps:
-            before = shifter.shares()
-            try:
-                if what == "set":
-                    after = shifter.set_green(Share(number))
-                    assert set(shifter.shares()) == {after}
-                    assert abs(after.bp - number) <= 40
-                elif what == "withdraw":
-                    assert shifter.withdraw() == NONE
-                    assert set(shifter.shares()) == {NONE}
-                elif what == "drift":
-                    world.drift(edge, 1, Share(number // 20 * 20))
-                    continue
-                else:
-                    healthy[what] = number
-                    world.set_healthy(edge, what, number)
-            except CrossfadeError:
-                assert shifter.shares() == before
-            for old, new in zip(before, shifter.shares(), strict=True):
-                assert new <= old or healthy["green"] > 0
-                assert new >= old or healthy["blue"] > 0
+def test_no_sequence_of_steps_does_so_on_a_load_balancer_either(steps: list[tuple[str, int]]) -> None:
+    with in_process():
+        _walk(AlbWorld(), steps)
+
+
+def _walk(world: World, steps: list[tuple[str, int]]) -> None:
+    edge = world.edges.make_green_end(world.edges.find(PLAN).owned_by("shop"), "web-green", TAGS)
+    shifter = world.edges.shifter(edge)
+    healthy = {"blue": 2, "green": 0}
+    for what, number in steps:
+        before = shifter.shares()
+        try:
+            if what == "set":
+                after = shifter.set_green(Share(number))
+                assert set(shifter.shares()) == {after}
+                assert abs(after.bp - number) <= 40
+            elif what == "withdraw":
+                assert shifter.withdraw() == NONE
+                assert set(shifter.shares()) == {NONE}
+            elif what == "drift":
+                world.drift(edge, 1, Share(number // 20 * 20))
+                continue
+            else:
+                healthy[what] = number
+                world.set_healthy(edge, what, number)
+        except CrossfadeError:
+            assert shifter.shares() == before
+        for old, new in zip(before, shifter.shares(), strict=True):
+            assert new <= old or healthy["green"] > 0
+            assert new >= old or healthy["blue"] > 0

@@ -56,7 +56,6 @@ _BUSY = frozenset(
     {
         "InternalFailure",
         "RequestLimitExceeded",
-        "ResourceInUse",
         "ServiceUnavailable",
         "Throttling",
         "ThrottlingException",
