@@ -91,6 +91,7 @@ class _Draft:
     suffix: str
     taken_names: set[str]
     aliases: dict[tuple[str, int], str] = field(default_factory=dict)
+    ports_of: dict[str, list[int]] = field(default_factory=dict)
     endpoints: dict[str, list[Endpoint]] = field(default_factory=dict)
     ports: dict[str, dict[int, PortName]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
@@ -122,10 +123,11 @@ def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group
             by_node.setdefault(seat.node.name, seat)
     provided = providers(found_here)
     evidence = _evidence(seats, found_here)
+    spellings = _spellings(evidence)
     draft = _Draft(suffix=suffix, taken_names={each.name.lower() for each in found.cloud_map_services})
     for provider in provided.values():
-        _serve(provider, by_node, evidence, draft)
-    _serve_hosts(seats, evidence, draft)
+        _serve(provider, by_node, spellings, draft)
+    _serve_hosts(seats, spellings, draft)
     calls = {seat.service.name: _calls(seat, provided, by_node, draft, evidence) for seat in seats}
     targets = _targets(provided.values())
     members = tuple(_member(seat, draft, calls[seat.service.name], targets) for seat in seats)
@@ -207,11 +209,20 @@ def _evidence(seats: Sequence[_Seat], found: Found) -> Mapping[str, tuple[Dialle
     return {seat.service.name: dialled(seat.task, names) for seat in seats}
 
 
-def _names_of(provider: Provider, host: str | None, evidence: Mapping[str, tuple[Dialled, ...]]) -> list[str]:
+def _spellings(evidence: Mapping[str, tuple[Dialled, ...]]) -> Mapping[str, tuple[str, ...]]:
+    """Return the ways in which each name, in lower case, is spelled by those who dial it."""
+    found: dict[str, dict[str, None]] = {}
+    for every in evidence.values():
+        for each in every:
+            found.setdefault(each.name.lower(), {})[each.name] = None
+    return {name: tuple(spelled) for name, spelled in found.items()}
+
+
+def _names_of(provider: Provider, host: str | None, spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Return the names by which callers reach a virtual service: its own, and its node's host where it is dialled."""
-    wanted = {provider.service.name.lower(), (host or "").lower()}
-    seen = [each.name for every in evidence.values() for each in every if each.name.lower() in wanted]
-    return list(dict.fromkeys([provider.service.name, *seen]))
+    name = provider.service.name
+    seen = [*spellings.get(name.lower(), ()), *spellings.get((host or "").lower(), ())]
+    return list(dict.fromkeys([name, *seen]))
 
 
 # ---------------------------------------------------------------------------- endpoints
@@ -220,7 +231,7 @@ def _names_of(provider: Provider, host: str | None, evidence: Mapping[str, tuple
 def _serve(
     provider: Provider,
     by_node: Mapping[str, _Seat],
-    evidence: Mapping[str, tuple[Dialled, ...]],
+    spellings: Mapping[str, tuple[str, ...]],
     draft: _Draft,
 ) -> None:
     """Give a virtual service's names to the ECS service behind it."""
@@ -234,7 +245,7 @@ def _serve(
             request, idle = found.timeout.per_request_seconds, found.timeout.idle_seconds
             said = f"{15 if request is None else request} s per request, {300 if idle is None else idle} s idle"
             draft.gaps.append(gap("LISTENER_TIMEOUT", f"virtualNode/{seat.node.name}", why=found.differs, timeout=said))
-        for name in _names_of(provider, seat.node.host, evidence):
+        for name in _names_of(provider, seat.node.host, spellings):
             _endpoint(_Alias(name, port, listener, found.timeout), seat, draft)
 
 
@@ -250,17 +261,16 @@ def _doors(provider: Provider, node: VirtualNode) -> Iterator[tuple[int, Listene
             yield port, listener
 
 
-def _serve_hosts(seats: Sequence[_Seat], evidence: Mapping[str, tuple[Dialled, ...]], draft: _Draft) -> None:
+def _serve_hosts(seats: Sequence[_Seat], spellings: Mapping[str, tuple[str, ...]], draft: _Draft) -> None:
     """Give an endpoint to what is dialled by its Cloud Map name alone, past every virtual service."""
-    seen = {each.name.lower(): each.name for every in evidence.values() for each in every}
     for seat in seats:
         host = (seat.node.host or "").lower() if seat.node else ""
-        if seat.node is None or host not in seen:
+        if seat.node is None or host not in spellings:
             continue
         for listener in seat.node.listeners:
             if (host, listener.port) not in draft.aliases:
                 found = effective(listener.protocol, listener.timeouts, [])
-                _endpoint(_Alias(seen[host], listener.port, listener, found.timeout), seat, draft)
+                _endpoint(_Alias(spellings[host][0], listener.port, listener, found.timeout), seat, draft)
 
 
 def _endpoint(alias: _Alias, seat: _Seat, draft: _Draft) -> None:
@@ -277,6 +287,7 @@ def _endpoint(alias: _Alias, seat: _Seat, draft: _Draft) -> None:
             draft.gaps.append(gap("NAME_TAKEN", resource, name=dns_name, port=alias.port, other=owner))
         return
     draft.aliases[dns_name, alias.port] = service
+    draft.ports_of.setdefault(dns_name, []).append(alias.port)
     named = _named_port(alias.listener, seat, draft)
     draft.endpoints.setdefault(service, []).append(
         Endpoint(
@@ -358,9 +369,10 @@ def _calls(
     calls: dict[tuple[str, int], Call] = {}
     for each in evidence[me]:
         name = each.name.lower()
-        for (alias, port), service in draft.aliases.items():
-            if alias == name and each.port in (None, port) and service != me:
-                calls.setdefault((alias, port), Call(dns_name=alias, port=port, service=service))
+        for port in draft.ports_of.get(name, ()):
+            service = draft.aliases[name, port]
+            if each.port in (None, port) and service != me:
+                calls.setdefault((name, port), Call(dns_name=name, port=port, service=service))
     reached = {call.service for call in calls.values()}
     for backend in seat.node.backends if seat.node else ():
         provider = provided.get(backend)
@@ -372,9 +384,11 @@ def _calls(
             for port, _protocol in provider.ports or ():
                 calls.setdefault((backend, port), Call(dns_name=backend, port=port, service=None))
         elif callee.service.name not in reached:
-            for (alias, port), service in draft.aliases.items():
-                if alias == backend.lower() and service == callee.service.name != me:
-                    calls.setdefault((alias, port), Call(dns_name=alias, port=port, service=service))
+            name = backend.lower()
+            for port in draft.ports_of.get(name, ()):
+                service = draft.aliases[name, port]
+                if service == callee.service.name != me:
+                    calls.setdefault((name, port), Call(dns_name=name, port=port, service=service))
     return tuple(calls.values())
 
 
