@@ -1,8 +1,9 @@
 """
-DynamoDB: moto's conditions, transactions and consistent reads are right; its idempotency token is not.
+DynamoDB: moto's conditions and consistent reads are right; its transactions need company.
 
-TransactWriteItems with a ClientRequestToken seen before, and the same request, answers as it did and
-changes nothing; with another request it is refused.
+A transaction that fails puts back whole tables as they were, and with them whatever others wrote meanwhile;
+so reads and writes take turns here. And TransactWriteItems with a ClientRequestToken seen before, and the
+same request, answers as it did and changes nothing; with another request it is refused.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
@@ -19,23 +20,28 @@ from rehearsal.aws.registry import Call, on_reset, operation
 _REMEMBERED_SECONDS = 600.0  # AWS: ten minutes after the first request
 
 _seen: dict[tuple[str, str], tuple[float, str]] = {}
-_lock = threading.Lock()
+_lock = threading.RLock()
 on_reset(_seen.clear)
+
+
+@operation("dynamodb", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
+@operation("dynamodb", "GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems")
+def _in_turn(call: Call) -> Any:
+    with _lock:
+        return call.pass_on()
 
 
 @operation("dynamodb", "TransactWriteItems")
 def _transact_write(call: Call) -> Any:
-    token = call.params.get("ClientRequestToken")
-    if token is None:
-        with _lock:
-            return call.next()
+    token = str(call.params.get("ClientRequestToken", ""))
     asked = json.dumps(call.params["TransactItems"], sort_keys=True, default=str)
     with _lock:
         at, before = _seen.get((call.region, token), (0.0, ""))
-        if before and time.monotonic() - at < _REMEMBERED_SECONDS:
+        if token and before and time.monotonic() - at < _REMEMBERED_SECONDS:
             if before != asked:
                 raise call.error("IdempotentParameterMismatchException", "The token was used with another request.")
             return {}
-        answer = call.next()
-        _seen[call.region, token] = (time.monotonic(), asked)
+        answer = call.pass_on()
+        if token:
+            _seen[call.region, token] = (time.monotonic(), asked)
         return answer

@@ -105,10 +105,7 @@ class Call:
             ServiceException: moto refused the call; let it pass, it is an AWS error.
             NotImplementedError: moto has no such operation.
         """
-        method = getattr(self._response, camelcase_to_underscores(self.action), None)
-        if method is None:
-            raise NotImplementedError(f"moto answers no {self.service}:{self.action}")
-        answer = method()
+        answer = self.pass_on()
         if isinstance(answer, ActionResult):
             return answer.result
         text = answer
@@ -120,6 +117,13 @@ class Call:
         if isinstance(text, (str, bytes)) and text[:1] in ("{", "[", b"{", b"["):
             return json.loads(text)
         return answer
+
+    def pass_on(self) -> Any:
+        """Let moto answer, and return its answer untouched, to be returned likewise. Raises as `next` does."""
+        method = getattr(self._response, camelcase_to_underscores(self.action), None)
+        if method is None:
+            raise NotImplementedError(f"moto answers no {self.service}:{self.action}")
+        return method()
 
     def error(self, code: str, message: str) -> AwsError:
         """Make the AWS error of this code, to be raised."""

@@ -127,6 +127,34 @@ def test_of_many_who_raise_a_fence_at_once_one_succeeds(lab: Lab, table: str) ->
     assert sorted(raised) == [False] * 7 + [True]
 
 
+def test_a_transaction_that_fails_takes_nothing_of_others_with_it(lab: Lab, table: str) -> None:
+    client = lab.client("dynamodb")
+    never = {"TableName": table, "Key": item("nothing"), "ConditionExpression": "attribute_exists(pk)"}
+    stop = threading.Event()
+
+    def fail_again_and_again() -> None:
+        while not stop.is_set():
+            with pytest.raises(client.exceptions.TransactionCanceledException):
+                client.transact_write_items(TransactItems=[{"ConditionCheck": never}])
+
+    failing = threading.Thread(target=fail_again_and_again)
+    failing.start()
+    for number in range(60):
+        client.put_item(TableName=table, Item=item(f"entry#{number}"))
+    stop.set()
+    failing.join()
+
+    assert client.scan(TableName=table, ConsistentRead=True)["Count"] == 60
+
+
+def test_binary_attributes_come_back_as_they_went(lab: Lab, table: str) -> None:
+    client, blob = lab.client("dynamodb"), bytes(range(256))
+
+    client.put_item(TableName=table, Item={**item("record"), "blob": {"B": blob}})
+
+    assert client.get_item(TableName=table, Key=item("record"))["Item"]["blob"] == {"B": blob}
+
+
 def test_entries_are_queried_in_order_page_by_page(lab: Lab, table: str) -> None:
     client = lab.client("dynamodb")
     for number in (3, 1, 2):
