@@ -164,6 +164,20 @@ def test_the_default_rule_changes_through_its_listener_only(ground: Ground, edge
     assert (modified, deleted) == ("OperationNotPermitted", "OperationNotPermitted")
 
 
+def test_what_is_deleted_is_gone(ground: Ground, edge: tuple[str, str, str]) -> None:
+    listener, _, green = edge
+    path = [{"Field": "path-pattern", "Values": ["/api/*"]}]
+    other = ground.group()
+    actions = forward((other, 1), (green, 1))
+    made = ground.elbv2.create_rule(ListenerArn=listener, Conditions=path, Priority=7, Actions=actions)["Rules"][0]
+
+    ground.elbv2.delete_rule(RuleArn=made["RuleArn"])
+    ground.elbv2.delete_target_group(TargetGroupArn=other)
+
+    assert code_of(ground.elbv2.describe_rules, RuleArns=[made["RuleArn"]]) == "RuleNotFound"
+    assert code_of(ground.elbv2.describe_target_health, TargetGroupArn=other) == "TargetGroupNotFound"
+
+
 def test_every_change_of_weights_is_written_down_with_its_caller(ground: Ground, edge: tuple[str, str, str]) -> None:
     listener, blue, green = edge
 
