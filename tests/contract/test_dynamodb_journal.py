@@ -170,6 +170,21 @@ def test_an_owner_that_opens_again_while_its_edge_is_taken_keeps_it(client: Any)
         journal.open(a_record(), [an_edge()])
 
 
+def test_of_two_executions_that_open_again_at_once_one_does(client: Any) -> None:
+    plain = DynamoDbJournal(client, TABLE)
+    plain.open(a_record(phase=Phase.ROLLED_BACK), [an_edge()])
+
+    def second() -> None:
+        plain.open(a_record(execution="second"), [an_edge()])
+
+    journal = DynamoDbJournal(Meddling(client, "transact_write_items", second), TABLE)  # type: ignore[arg-type]
+
+    with pytest.raises(EdgeOwned, match="opened by second"):
+        journal.open(a_record(execution="third"), [an_edge()])
+
+    assert (plain.read("shop").execution, plain.read("shop").fence) == ("second", 2)
+
+
 def test_a_phase_that_moves_in_between_is_read_again(client: Any) -> None:
     plain = DynamoDbJournal(client, TABLE)
     plain.open(a_record(phase=Phase.READY), [an_edge()])
