@@ -35,7 +35,9 @@ def application(example: str, plan_file: Path | None = None) -> Application:
 
 
 def _drawn(templates: list[Path]) -> MigrationPlan:
-    texts = [SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in templates]
+    texts = [
+        SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in templates
+    ]
     now = datetime.now(UTC).replace(microsecond=0)
     return draw(
         read_sources(texts, {}),

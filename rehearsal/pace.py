@@ -94,9 +94,7 @@ def _paced(edge: EdgePlan, pace: Pace) -> EdgePlan:
         Rung(share_bp=share, soak_seconds=_divided(pace.climb_soak_seconds, pace), kind=RungKind.CLIMB)
         for share in pace.climb_shares_bp
     ]
-    bake = Rung(
-        share_bp=pace.control_share_bp, soak_seconds=_divided(pace.bake_soak_seconds, pace), kind=RungKind.BAKE
-    )
+    bake = Rung(share_bp=pace.control_share_bp, soak_seconds=_divided(pace.bake_soak_seconds, pace), kind=RungKind.BAKE)
     watch = Rung(share_bp=10_000, soak_seconds=_divided(pace.watch_soak_seconds, pace), kind=RungKind.WATCH)
     return edge.model_copy(
         update={

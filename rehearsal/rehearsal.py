@@ -20,6 +20,7 @@ from typing import Any, Literal
 from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import MigrationRecord
+from crossfade.judge.action import EVIDENCE
 from crossfade.plan.document import MigrationPlan, digest
 from crossfade.rollout.phases import Phase
 from rehearsal.application import Application
@@ -245,7 +246,7 @@ def _said(stage: _Stage) -> str:
     """Return the judge's last reason, or what was last done."""
     entries = stage.journal.entries(stage.plan.migration)
     for entry in reversed(entries):
-        if entry.kind == "evidence":
+        if entry.what == EVIDENCE and "judgement" in entry.detail:
             reason: str = entry.detail["judgement"]["reason"]
             return reason
     return entries[-1].what if entries else ""
