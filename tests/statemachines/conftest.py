@@ -42,6 +42,10 @@ def world(deployed: World) -> Iterator[World]:
     deployed.aws.events.clear()
     deployed.meter.green_fails = deployed.meter.blue_fails = 0.0
     deployed.meter.counts = True
+    for alarm in deployed.plan.alarms:
+        deployed.aws.client("cloudwatch").set_alarm_state(
+            AlarmName=alarm, StateValue="OK", StateReason="the test is over"
+        )
     if deployed.phase() != Phase.ROLLED_BACK:
         deployed.roll_back_by_hand()
     deployed.until(deployed.is_quiet, "every execution has ended")

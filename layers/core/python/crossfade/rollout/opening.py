@@ -8,6 +8,7 @@ from datetime import datetime
 from crossfade.errors import BadInput, BlockedByGap, UnknownMigration
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_resource, service_resource
+from crossfade.journal.opening import opening
 from crossfade.plan.document import EdgePlan, Frozen, MigrationPlan, Timings
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.phases import Phase
@@ -74,7 +75,7 @@ def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, 
         confirm_seconds=plan.timings.confirm_seconds,
         restore_retry_seconds=plan.timings.restore_retry_seconds,
     )
-    opened = journal.open(record, _find(plan, request.execution, journal=journal, edges=edges))
+    opened = journal.open(record, _find(plan, record, journal=journal, edges=edges))
     for resource in _resources(plan, request.execution):
         journal.index(resource, plan.migration)
     return Opened(
@@ -87,13 +88,14 @@ def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, 
     )
 
 
-def _find(plan: MigrationPlan, execution: str, *, journal: Journal, edges: Edges) -> tuple[EdgeRecord, ...]:
+def _find(plan: MigrationPlan, wanted: MigrationRecord, *, journal: Journal, edges: Edges) -> tuple[EdgeRecord, ...]:
     """Return the plan's edges as they are now, or as this execution found them the first time."""
     try:
         before = journal.read(plan.migration)
     except UnknownMigration:
         before = None
-    if before is not None and before.execution == execution:
+    opening(wanted, before)  # who may not open it is told so, and not that the edge has moved since
+    if before is not None and before.execution == wanted.execution:
         return journal.edges(plan.migration)
     return tuple(edges.find(edge).owned_by(plan.migration) for edge in plan.edges)
 
