@@ -16,7 +16,7 @@ READY := $(VENV)/.ready
 SAM_READY := .venv-sam/.ready
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WITH_SAM := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/$(VENV)/bin:$$PATH"
-CODE := checks cli functions layers rehearsal tests
+CODE := checks crossfade_cli functions layers rehearsal tests
 
 .PHONY: help rehearse test check build clean golden docs lock venv
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.files import read_files
+from crossfade_cli.files import read_files
 from crossfade.connect.gaps import TABLE, Row
 from crossfade.mesh.sources import read_sources
 from crossfade.plan.document import MigrationPlan

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.app import main
+from crossfade_cli.app import main
 from crossfade.plan.document import MigrationPlan
 from tests.meshes import a_mesh, a_service, text_of, two_services
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from cli.files import read_files, write_file
+from crossfade_cli.files import read_files, write_file
 from crossfade.errors import BadInput, CrossfadeError, MeshNotFound
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SourceText, read_parameters, read_sources

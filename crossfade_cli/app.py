@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own click and exports only its leaves
 
-from cli.plan import plan_command
+from crossfade_cli.plan import plan_command
 
 _BAD_INPUT = {"rehearse": 2}
 """Exit codes for a command that cannot be understood; 1 unless said here."""
@@ -43,7 +43,7 @@ def app(*, rehearsal: bool) -> typer.Typer:
     made.callback()(_crossfade)
     made.command("plan")(plan_command)
     if rehearsal:
-        from cli.rehearse import rehearse_command  # noqa: PLC0415 — see above
+        from crossfade_cli.rehearse import rehearse_command  # noqa: PLC0415 — see above
 
         made.command("rehearse")(rehearse_command)
     return made
