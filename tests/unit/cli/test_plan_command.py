@@ -89,7 +89,7 @@ def test_parameters_come_from_a_file_and_the_command_line_rules(folder: Path) ->
     run(["plan", source, "--params", "p.yaml", "--param", "Name=from-line", "-o", "line.json"])
 
     plans = [MigrationPlan.from_json((folder / name).read_text()) for name in ("file.json", "line.json")]
-    assert [plan.services[1].name for plan in plans] == ["from-file", "from-line"]
+    assert [plan.services[0].name for plan in plans] == ["from-file", "from-line"]
 
 
 def test_the_time_of_the_drawing_can_be_fixed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ def aliases(plan: MigrationPlan, service: str) -> list[str]:
 def test_a_plain_mesh_has_roles_endpoints_calls_and_no_gap() -> None:
     plan = drawn(two_services())
 
-    assert [(each.name, each.role) for each in plan.services] == [("web", Role.CLIENT), ("api", Role.SERVER)]
+    assert [(each.name, each.role) for each in plan.services] == [("api", Role.SERVER), ("web", Role.CLIENT)]
     assert aliases(plan, "api") == ["api.m.local:8080>8080"]
     assert plan.service("web").calls == (Call(dns_name="api.m.local", port=8080, service="api"),)
     assert ids(plan) == []

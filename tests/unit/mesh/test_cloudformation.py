@@ -154,7 +154,8 @@ def test_a_rule_knows_its_listeners_port_and_every_group_it_forwards_to() -> Non
 
     read = found(an_edge(), {"Rule": rule})
 
-    assert (read.rules[1].listener_port, read.rules[1].priority, read.rules[1].target_groups) == (80, "5", ("web",))
+    [chosen] = [each for each in read.rules if each.priority != "default"]
+    assert (chosen.listener_port, chosen.priority, chosen.target_groups) == (80, "5", ("web",))
 
 
 def test_a_route_is_read_with_its_targets_and_milliseconds_as_seconds() -> None:

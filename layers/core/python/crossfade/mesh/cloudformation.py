@@ -20,7 +20,7 @@ from typing import Final
 from crossfade.errors import BadInput
 from crossfade.mesh import shape
 from crossfade.mesh.intrinsics import NO_VALUE, Unknown, Unresolved, holds, resolve
-from crossfade.mesh.model import CloudMapService, Found, Place, merge
+from crossfade.mesh.model import CloudMapService, Found, Namespace, Place, merge
 from crossfade.mesh.template import load_template
 from crossfade.mesh.tree import Tree, lower_camel
 
@@ -76,6 +76,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "AWS::ElasticLoadBalancingV2::ListenerRule": _Kind(None, _ELB + ":listener-rule/{id}", fixed=True),
     "AWS::ServiceDiscovery::Service": _Kind("Name", _MAP + ":service/srv-{id}"),
     "AWS::ServiceDiscovery::PrivateDnsNamespace": _Kind("Name", _MAP + ":namespace/ns-{id}"),
+    "AWS::ServiceDiscovery::PublicDnsNamespace": _Kind("Name", _MAP + ":namespace/ns-{id}"),
     "AWS::ServiceDiscovery::HttpNamespace": _Kind("Name", _MAP + ":namespace/ns-{id}"),
     "AWS::Route53::RecordSet": _Kind("Name", "{name}", by_name=True),
     "AWS::CloudWatch::Alarm": _Kind("AlarmName", "{name}", by_name=True),
@@ -476,7 +477,8 @@ class _Reader:
 
     def load_balancer(self, name: str) -> object:
         full_name = str(self._stack.get_att(name, "LoadBalancerFullName"))
-        return shape.load_balancer(self._name(name), full_name, self._tree(name))
+        dns_name = str(self._stack.get_att(name, "DNSName"))
+        return shape.load_balancer(self._name(name), full_name, self._tree(name), dns_name)
 
     def listener(self, name: str) -> object:
         found = self._tree(name)
@@ -486,7 +488,7 @@ class _Reader:
     def listener_rule(self, name: str) -> object:
         found = self._tree(name)
         owner, port = self._account_listener(found / "listenerArn")
-        return shape.listener_rule(owner, port, (found / "priority").text(), found / "actions")
+        return shape.listener_rule(owner, port, (found / "priority").text(), found / "actions", found / "conditions")
 
     def _account_listener(self, arn: Tree) -> tuple[str, int]:
         """Return the load balancer and port of the listener a rule belongs to."""
@@ -503,7 +505,14 @@ class _Reader:
     def cloud_map_service(self, name: str) -> object:
         found = self._tree(name)
         namespace = (found / "namespaceId").text_or_none() or (found / "dnsConfig" / "namespaceId").text_or_none()
-        return CloudMapService(self._name(name), namespace, found.place)
+        return CloudMapService(self._name(name), namespace, found.place, self._stack.arn(name))
+
+    def namespace(self, name: str) -> object:
+        reference = self._stack.arn(name).rpartition("/")[2]
+        return Namespace(self._name(name), reference, self._tree(name).place)
+
+    def record(self, name: str) -> object:
+        return shape.dns_record(self._name(name), self._tree(name))
 
 
 _READERS: Final[Mapping[str, tuple[str, Callable[[_Reader, str], object]]]] = {
@@ -522,6 +531,10 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[_Reader, str], object]]]] = {
     "AWS::ElasticLoadBalancingV2::ListenerRule": ("rules", _Reader.listener_rule),
     "AWS::CloudWatch::Alarm": ("alarms", _Reader.alarm),
     "AWS::ServiceDiscovery::Service": ("cloud_map_services", _Reader.cloud_map_service),
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": ("namespaces", _Reader.namespace),
+    "AWS::ServiceDiscovery::PublicDnsNamespace": ("namespaces", _Reader.namespace),
+    "AWS::ServiceDiscovery::HttpNamespace": ("namespaces", _Reader.namespace),
+    "AWS::Route53::RecordSet": ("records", _Reader.record),
 }
 
 

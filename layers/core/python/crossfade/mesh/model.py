@@ -13,10 +13,10 @@ says why, and a plan that would need it is refused with that sentence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from crossfade.errors import BadInput
 
@@ -188,6 +188,19 @@ class GatewayRoute:
     place: Place
 
 
+class Origin(StrEnum):
+    """
+    Where the knowledge of a mesh comes from.
+
+    DEFINED is App Mesh's own definition. REBUILT is what ECS task definitions and Cloud Map say of one that can no
+    longer be described. NONE is no App Mesh mesh at all, but plain ECS services that call each other.
+    """
+
+    DEFINED = "defined"
+    REBUILT = "rebuilt"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Mesh:
     """One App Mesh mesh. `egress` is ALLOW_ALL or DROP_ALL, the latter when nothing is said."""
@@ -196,6 +209,7 @@ class Mesh:
     egress: str
     spec: Spec
     place: Place
+    origin: Origin = Origin.DEFINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +275,11 @@ class TargetAttachment:
 
 @dataclass(frozen=True, slots=True)
 class EcsService:
-    """An ECS service. `task_definition` is a family; `registries` are Cloud Map service ARNs."""
+    """
+    An ECS service. `task_definition` is a family; `registries` are Cloud Map service ARNs.
+
+    `plays` is the virtual node its tasks stand for where no Envoy of theirs says so.
+    """
 
     name: str
     cluster: str
@@ -275,11 +293,12 @@ class EcsService:
     launch_type: str | None
     has_service_connect: bool
     place: Place
+    plays: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """A load balancer's target group. `health_port` is a number or `traffic-port`."""
+    """A load balancer's target group. `health_port` is a number or `traffic-port`; `speaks` is HTTP1, HTTP2 or GRPC."""
 
     name: str
     arn: str | None
@@ -288,6 +307,8 @@ class TargetGroup:
     health_port: str | None
     sticky: bool
     place: Place
+    protocol: str | None = None
+    speaks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,17 +319,27 @@ class LoadBalancer:
     kind: str
     full_name: str
     place: Place
+    dns_name: str | None = None
+    is_internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerRule:
-    """A listener's default action (`priority` "default") or one of its rules, and where it forwards to."""
+    """
+    A listener's default action (`priority` "default") or one of its rules, and where it forwards to.
+
+    `hosts` and `paths` are the patterns it asks for, `asks` whatever else it looks at; `weights` are by target group.
+    """
 
     load_balancer: str
     listener_port: int
     priority: str
     target_groups: tuple[str, ...]
     place: Place
+    weights: tuple[tuple[str, int], ...] = ()
+    hosts: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,10 +353,39 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class CloudMapService:
-    """A Cloud Map service of blue's: names that green must not take."""
+    """A Cloud Map service of blue's: names that green must not take. `namespace` is an id, `reference` an id or ARN."""
 
     name: str
     namespace: str | None
+    place: Place
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """A Cloud Map namespace and the id its services name it by."""
+
+    name: str
+    reference: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRecord:
+    """A DNS name that stands for another: an alias or CNAME record; names in lower case, without a dot at the end."""
+
+    name: str
+    target: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A call an operator writes down because no environment shows it: with a port where one is known."""
+
+    caller: str
+    name: str
+    port: int | None
     place: Place
 
 
@@ -352,8 +412,33 @@ class Found:
     rules: tuple[ListenerRule, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     cloud_map_services: tuple[CloudMapService, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    records: tuple[DnsRecord, ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def in_order(self) -> Found:
+        """Return this sorted by what each thing is called, so that no plan depends on where it was written."""
+        return replace(
+            self,
+            meshes=_sorted(self.meshes, lambda each: (each.name,)),
+            nodes=_sorted(self.nodes, lambda each: (each.mesh, each.name)),
+            routers=_sorted(self.routers, lambda each: (each.mesh, each.name)),
+            routes=_sorted(self.routes, lambda each: (each.mesh, each.router, each.name)),
+            virtual_services=_sorted(self.virtual_services, lambda each: (each.mesh, each.name)),
+            gateways=_sorted(self.gateways, lambda each: (each.mesh, each.name)),
+            gateway_routes=_sorted(self.gateway_routes, lambda each: (each.mesh, each.gateway, each.name)),
+            services=_sorted(self.services, lambda each: (each.cluster, each.name)),
+            task_definitions=_sorted(self.task_definitions, lambda each: (each.family,)),
+            target_groups=_sorted(self.target_groups, lambda each: (each.name,)),
+            load_balancers=_sorted(self.load_balancers, lambda each: (each.name,)),
+            rules=_sorted(self.rules, lambda each: (each.load_balancer, f"{each.listener_port:>5}", each.priority)),
+            alarms=_sorted(self.alarms, lambda each: (each.name,)),
+            cloud_map_services=_sorted(self.cloud_map_services, lambda each: (each.namespace or "", each.name)),
+            namespaces=_sorted(self.namespaces, lambda each: (each.name, each.reference)),
+            records=_sorted(self.records, lambda each: (each.name, each.target)),
+        )
 
     def in_mesh(self, mesh: str) -> Found:
         """Return this with the App Mesh resources of one mesh only."""
@@ -415,6 +500,13 @@ def _meshes_of(
     group: Iterable[VirtualNode | VirtualRouter | Route | VirtualService | VirtualGateway],
 ) -> Iterator[str]:
     return (each.mesh for each in group)
+
+
+_Thing = TypeVar("_Thing")
+
+
+def _sorted(group: tuple[_Thing, ...], key: Callable[[_Thing], tuple[str, ...]]) -> tuple[_Thing, ...]:
+    return tuple(sorted(group, key=key))
 
 
 def merge(parts: Iterable[Found]) -> Found:

@@ -9,13 +9,14 @@ AWS App Mesh, Amazon ECS, Elastic Load Balancing and CloudWatch.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from crossfade.errors import BadInput
 from crossfade.mesh.model import (
     Alarm,
     Container,
+    DnsRecord,
     EcsService,
     GatewayRoute,
     HealthCheck,
@@ -304,30 +305,74 @@ def target_group(name: str, found: Tree) -> TargetGroup:
         health_port=(found / "healthCheckPort").text_or_none(),
         sticky=attributes.get("stickiness.enabled") == "true",
         place=found.place,
+        protocol=(found / "protocol").text_or_none(),
+        speaks=(found / "protocolVersion").text_or_none(),
     )
 
 
-def load_balancer(name: str, full_name: str, found: Tree) -> LoadBalancer:
+def load_balancer(name: str, full_name: str, found: Tree, dns_name: str | None = None) -> LoadBalancer:
     """Return a load balancer."""
-    kind = (found / "type").text_or_none() or "application"
-    return LoadBalancer(name=name, kind=kind, full_name=full_name, place=found.place)
+    return LoadBalancer(
+        name=name,
+        kind=(found / "type").text_or_none() or "application",
+        full_name=full_name,
+        place=found.place,
+        dns_name=dns_name,
+        is_internal=(found / "scheme").text_or_none() == "internal",
+    )
 
 
-def listener_rule(load_balancer_name: str, port: int, priority: str, actions: Tree) -> ListenerRule:
-    """Return what a listener's default action or one of its rules forwards to."""
-    groups: list[str] = []
+def listener_rule(
+    load_balancer_name: str, port: int, priority: str, actions: Tree, conditions: Tree | None = None
+) -> ListenerRule:
+    """Return what a listener's default action or one of its rules forwards to, and what it asks of a request."""
+    weights: dict[str, int] = {}
     for action in actions:
-        if action / "targetGroupArn":
-            groups.append(target_group_name((action / "targetGroupArn").text()))
-        weighted = action / "forwardConfig" / "targetGroups"
-        groups.extend(target_group_name((each / "targetGroupArn").text()) for each in weighted)
+        weighted = list(action / "forwardConfig" / "targetGroups")
+        for each in weighted:
+            name = target_group_name((each / "targetGroupArn").text())
+            weights[name] = _or((each / "weight").number_or_none(), 1)
+        if not weighted and action / "targetGroupArn":
+            weights[target_group_name((action / "targetGroupArn").text())] = 1
+    asked: dict[str, list[str]] = {"host-header": [], "path-pattern": []}
+    others = []
+    for condition in conditions if conditions is not None else ():
+        field = (condition / "field").text()
+        if field in asked:
+            asked[field] += [each.text() for each in _values(condition, field)]
+        else:
+            others.append(field)
     return ListenerRule(
         load_balancer=load_balancer_name,
         listener_port=port,
         priority=priority,
-        target_groups=tuple(dict.fromkeys(groups)),
+        target_groups=tuple(weights),
         place=actions.place,
+        weights=tuple(weights.items()),
+        hosts=tuple(asked["host-header"]),
+        paths=tuple(asked["path-pattern"]),
+        asks=tuple(others),
     )
+
+
+def _values(condition: Tree, field: str) -> Iterator[Tree]:
+    """Yield the values of a condition, in its old form or its new."""
+    config = "hostHeaderConfig" if field == "host-header" else "pathPatternConfig"
+    yield from condition / "values" or condition / config / "values"
+
+
+def dns_record(name: str, found: Tree) -> DnsRecord:
+    """Return a record; one that stands for no single name has the empty target."""
+    target = (found / "aliasTarget" / "dnsName").text_or_none()
+    said = [each / "value" if isinstance(each.value, Mapping) else each for each in found / "resourceRecords"]
+    if target is None and (found / "type").text_or_none() == "CNAME" and len(said) == 1:
+        target = said[0].text()
+    return DnsRecord(name=plain_host(name), target=plain_host(target or ""), place=found.place)
+
+
+def plain_host(name: str) -> str:
+    """Return a DNS name as callers write it; what Route 53 puts before a load balancer's own name is left out."""
+    return name.rstrip(".").removeprefix("dualstack.")
 
 
 def alarm(name: str, found: Tree) -> Alarm:

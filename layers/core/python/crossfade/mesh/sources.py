@@ -57,7 +57,7 @@ def read_sources(sources: Sequence[SourceText], parameters: Mapping[str, str]) -
     """
     if not sources:
         raise BadInput("no source given")
-    return read_templates([_template(source) for source in sources], parameters)
+    return read_templates([_template(source) for source in sources], parameters).in_order()
 
 
 def _template(source: SourceText) -> Template:
