@@ -11,6 +11,7 @@ from crossfade.connect.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
 from crossfade.plan.document import (
     BlueService,
+    ClientAlias,
     Endpoint,
     GreenService,
     MigrationPlan,
@@ -55,8 +56,7 @@ def a_service(name: str, *, desired: int = 2, **green: Any) -> ServicePlan:
                 port_name="http",
                 container_port=8080,
                 discovery_name=name,
-                dns_name=f"{name}.shop.local",
-                port=80,
+                client_alias=ClientAlias(dns_name=f"{name}.shop.local", port=80),
                 app_protocol="http",
                 timeout=Timeout(per_request_seconds=15),
             ),

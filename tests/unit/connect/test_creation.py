@@ -12,7 +12,7 @@ from crossfade.connect.memory import MemoryNamespaces, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, ServiceState
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, Fenced, GreenFailed, ServiceExists
 from crossfade.journal.model import service_resource
-from crossfade.plan.document import Endpoint, NamespacePlan, TargetGroupRef
+from crossfade.plan.document import ClientAlias, Endpoint, NamespacePlan, TargetGroupRef
 from tests.traffic import NOON, an_edge_plan
 from tests.unit.connect.green import BLUE_NETWORK, FIRST, SECOND, Cut, Killed, World, a_service, a_shop, run_blue
 
@@ -197,7 +197,11 @@ def test_a_target_group_needs_the_container_behind_it() -> None:
 
 def test_an_endpoint_without_timeouts_leaves_awss_own() -> None:
     endpoint = Endpoint(
-        port_name="http", container_port=1, discovery_name="a", dns_name="a", port=1, app_protocol="http"
+        port_name="http",
+        container_port=1,
+        discovery_name="a",
+        client_alias=ClientAlias(dns_name="a", port=1),
+        app_protocol="http",
     )
     service = a_service("web").model_copy(update={"endpoints": (endpoint,)})
 

@@ -14,7 +14,7 @@ from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, Servic
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry, Token, service_resource
-from crossfade.plan.document import Endpoint, Frozen, LogPlan, MigrationPlan, ServicePlan, Timeout
+from crossfade.plan.document import Endpoint, Frozen, LogPlan, MigrationPlan, ServicePlan, Timeout, Tls
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.request import Request
@@ -234,8 +234,18 @@ def _connect_service(endpoint: Endpoint) -> dict[str, Any]:
         "discoveryName": endpoint.discovery_name,
         "clientAliases": [{"port": endpoint.port, "dnsName": endpoint.dns_name}],
     }
-    timeout = _timeout(endpoint.timeout)
-    return {**answer, "timeout": timeout} if timeout else answer
+    timeout = _timeout(endpoint.timeout) if endpoint.timeout is not None else {}
+    if timeout:
+        answer["timeout"] = timeout
+    if endpoint.tls is not None:
+        answer["tls"] = _tls(endpoint.tls)
+    return answer
+
+
+def _tls(tls: Tls) -> dict[str, Any]:
+    said = {"roleArn": tls.role_arn, "kmsKey": tls.kms_key}
+    members = {name: value for name, value in said.items() if value is not None}
+    return {"issuerCertificateAuthority": {"awsPcaAuthorityArn": tls.authority_arn}, **members}
 
 
 def _timeout(timeout: Timeout) -> dict[str, int]:

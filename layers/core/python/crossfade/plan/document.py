@@ -15,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=0)]
@@ -25,6 +25,16 @@ class Frozen(BaseModel):
     """Ours: immutable, and an unknown field is an error rather than a loss."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _once(data: Any, **said: object) -> Any:
+    """Drop from `data` what a plan says a second time for its readers; one that differs from `said` is refused."""
+    if not isinstance(data, dict):
+        return data
+    for name, value in said.items():
+        if name in data and value is not None and data[name] != value:
+            raise ValueError(f"{name} is {data[name]!r} and elsewhere in the same object {value!r}")
+    return {key: value for key, value in data.items() if key not in said}
 
 
 class Role(StrEnum):
@@ -80,21 +90,61 @@ class Timeout(Frozen):
     per_request_seconds: Seconds | None = None
 
 
+class ClientAlias(Frozen):
+    """A name and port that callers dial."""
+
+    dns_name: str
+    port: int
+
+
+class Tls(Frozen):
+    """
+    Encryption between Service Connect's proxies, with certificates of an AWS Private CA.
+
+    `role_arn` is the infrastructure role ECS issues them with, `kms_key` a symmetric key
+    for their private keys; None leaves AWS's own.
+    """
+
+    authority_arn: str
+    role_arn: str | None = None
+    kms_key: str | None = None
+
+
 class Endpoint(Frozen):
     """
     One entry of `serviceConnectConfiguration.services`.
 
-    `dns_name` and `port` are what callers dial today, to the letter, so that no
-    application changes; `container_port` is where the task listens.
+    `client_alias` is what callers dial today, to the letter, so that no application
+    changes; `container_port` is where the task listens.
     """
 
     port_name: str
+    container: str | None = Field(default=None, description="Container behind the port")
     container_port: int
     discovery_name: str
-    dns_name: str
-    port: int
+    client_alias: ClientAlias
     app_protocol: Literal["http", "http2", "grpc"] | None = Field(description="None is plain TCP")
-    timeout: Timeout = Timeout()
+    timeout: Timeout | None = Field(default=None, description="None leaves both of AWS's defaults")
+    tls: Tls | None = Field(default=None, description="None is plain text between the proxies")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_drawn_before(cls, data: Any) -> Any:
+        """Take a plan whose endpoints say `dns_name` and `port` themselves."""
+        if not isinstance(data, dict) or "client_alias" in data or "dns_name" not in data:
+            return data
+        rest = {key: value for key, value in data.items() if key not in ("dns_name", "port")}
+        return {**rest, "client_alias": {"dns_name": data["dns_name"], "port": data.get("port")}}
+
+    @property
+    def dns_name(self) -> str:
+        """The name callers dial."""
+        return self.client_alias.dns_name
+
+    @property
+    def port(self) -> int:
+        """The port callers dial."""
+        return self.client_alias.port
 
 
 class Call(Frozen):
@@ -134,11 +184,18 @@ class TaskDefinitionChange(Frozen):
     memory: str | None = Field(default=None, description="Task memory in MiB; None keeps blue's")
 
 
+class TargetHealthCheck(Frozen):
+    """What green's target group asks instead of blue's question: a path, on the port that takes traffic."""
+
+    path: str
+
+
 class TargetGroupRef(Frozen):
-    """A target group by name; the ARN where the source knows it."""
+    """A target group by name; the ARN where the source knows it. `health_check` only where green's must differ."""
 
     name: str
     arn: str | None = None
+    health_check: TargetHealthCheck | None = None
 
 
 class GreenService(Frozen):
@@ -163,6 +220,24 @@ class BlueService(Frozen):
     virtual_node: str | None = None
 
 
+class BackgroundAnswer(StrEnum):
+    """What green does with work that no request brings: share it with blue, or wait at zero tasks."""
+
+    SHARE = "share"
+    CREATE_AT_ZERO = "create_at_zero"
+
+
+class BackgroundWork(Frozen):
+    """
+    Work that no request brings, why it is believed to be there, and what green does about it.
+
+    Green works as soon as it runs, beside blue. `answer` is None until a person has given one.
+    """
+
+    why: str
+    answer: BackgroundAnswer | None = None
+
+
 class ServicePlan(Frozen):
     """One ECS service and its green twin."""
 
@@ -172,6 +247,31 @@ class ServicePlan(Frozen):
     green: GreenService
     endpoints: tuple[Endpoint, ...] = ()
     calls: tuple[Call, ...] = ()
+    background: BackgroundWork | None = Field(default=None, description="None where requests bring all the work")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_twice(cls, data: Any) -> Any:
+        blue = data.get("blue") if isinstance(data, dict) else None
+        said = blue if isinstance(blue, dict) else {}
+        return _once(data, ecs_service=said.get("service_name"), virtual_node=said.get("virtual_node"))
+
+    @computed_field(description="Blue's, as `blue.service_name` has it")  # type: ignore[prop-decorator]
+    @property
+    def ecs_service(self) -> str:
+        """Blue's name in ECS."""
+        return self.blue.service_name
+
+    @computed_field(description="As `blue.virtual_node` has it")  # type: ignore[prop-decorator]
+    @property
+    def virtual_node(self) -> str | None:
+        """The part blue plays in the mesh."""
+        return self.blue.virtual_node
+
+
+EdgeKind = Literal["alb", "nlb", "route53"]
+
+_DIVIDED_BY: dict[EdgeKind, str] = {"alb": "rules", "nlb": "rules", "route53": "dns"}
 
 
 class RuleRef(Frozen):
@@ -180,6 +280,33 @@ class RuleRef(Frozen):
     load_balancer: str
     listener_port: int
     priority: str
+
+
+class RecordRef(Frozen):
+    """
+    A record set that leads users to blue.
+
+    `green_values` is what green's record answers where blue's holds addresses; an alias
+    and a CNAME lead to green's load balancer. `set_identifier` names blue's record where
+    it is one of several weighted ones that do not name a load balancer.
+    """
+
+    name: str
+    type: Literal["A", "AAAA", "CNAME"]
+    set_identifier: str | None = None
+    green_values: tuple[str, ...] = ()
+
+
+class DnsRef(Frozen):
+    """
+    The records of one hosted zone that lead to blue, and the load balancer before green.
+
+    A public and a private zone are two edges.
+    """
+
+    zone_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$")
+    records: tuple[RecordRef, ...] = Field(min_length=1)
+    green_load_balancer: str
 
 
 class RungKind(StrEnum):
@@ -199,18 +326,49 @@ class Rung(Frozen):
 
 
 class EdgePlan(Frozen):
-    """Every listener or rule that leads users to blue, shifted as one."""
+    """
+    Every listener, rule or record that leads users to blue, shifted as one.
+
+    Blue and green are target groups in every kind, since it is they whose health and
+    answers count; `rules` (alb, nlb) or `dns` (route53) say where users are divided.
+    """
 
     name: str
-    kind: Literal["alb"]
+    kind: EdgeKind
     service: str
     blue: TargetGroupRef
     green: TargetGroupRef
-    rules: tuple[RuleRef, ...]
+    rules: tuple[RuleRef, ...] = ()
     ladder: tuple[Rung, ...]
     control_share_bp: BasisPoints = 9_500
     ceiling_bp: BasisPoints = 10_000
     settle_seconds: Seconds = 30
+    dns: DnsRef | None = None
+
+    @model_validator(mode="after")
+    def _names_where_users_are_divided(self) -> EdgePlan:
+        named = {"rules": bool(self.rules), "dns": self.dns is not None}
+        needed = _DIVIDED_BY[self.kind]
+        if named != {each: each == needed for each in named}:
+            raise ValueError(f"edge {self.name}: a {self.kind} edge is described by {needed}, and by nothing else")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _said_twice(cls, data: Any) -> Any:
+        return _once(data, entry=data.get("service") if isinstance(data, dict) else None, load_balancer=None)
+
+    @computed_field(description="The plan's name of the service users reach first, as `service` has it")  # type: ignore[prop-decorator]
+    @property
+    def entry(self) -> str:
+        """The service users reach first."""
+        return self.service
+
+    @computed_field(description="The load balancer at the door, where there is one")  # type: ignore[prop-decorator]
+    @property
+    def load_balancer(self) -> str | None:
+        """The load balancer of the edge's rules."""
+        return next((rule.load_balancer for rule in self.rules), None)
 
     @model_validator(mode="after")
     def _climbs(self) -> EdgePlan:
@@ -227,6 +385,8 @@ class Bounds(Frozen):
     `minimum_requests` is per colour and rung; below it the verdict is unknown.
     `tolerance` is the difference of error rates (green minus blue) still called equal.
     `alpha` bounds the chance that a green no worse than blue is ever rolled back.
+    A request is slow when green or blue needs longer for it than blue's own 99th
+    percentile of the hour before the climb, or never answers.
     """
 
     minimum_requests: int = Field(default=200, ge=1)
@@ -234,6 +394,18 @@ class Bounds(Frozen):
     alpha: float = Field(default=0.001, gt=0, lt=1)
     slo_error_rate: float = Field(default=0.02, gt=0, lt=1, description="Errors allowed where blue is no live control")
     lost_data_seconds: Seconds = Field(default=900, description="Hold this long without data, then roll back")
+    slow_ratio: float | None = Field(
+        default=3.0,
+        ge=1,
+        description="Slow requests of green for each of blue's still called equal; None judges no speed",
+    )
+    slow_tolerance: float = Field(default=0.05, gt=0, lt=1, description="As `tolerance`, for slow requests")
+    slow_floor_seconds: float = Field(default=0.1, ge=0, description="An answer faster than this is never slow")
+    exposure_requests: int = Field(
+        default=0,
+        ge=0,
+        description="Requests that a rung may put at risk to gather evidence faster, when it is thin; 0 climbs as planned",
+    )
 
 
 class Timings(Frozen):
@@ -262,6 +434,38 @@ class NamespacePlan(Frozen):
     arn: str | None = None
 
 
+class NotMigrated(Frozen):
+    """Something of the sources that stays behind, and why."""
+
+    what: str
+    why: str
+
+
+class OutsideName(Frozen):
+    """A name that others outside the plan may dial; it keeps leading to blue, and to nobody once blue is retired."""
+
+    name: str
+    service: str
+
+
+class WithoutEffect(Frozen):
+    """A field of the sources that changes nothing in Service Connect, why, and how often it is set."""
+
+    field: str
+    reason: str
+    source: str = Field(description="URL of the page that says so")
+    count: int = Field(ge=1)
+
+
+class Ledger(Frozen):
+    """Every field the sources set on the mesh, counted once: used, named in a gap, or without effect."""
+
+    used: int = Field(default=0, ge=0)
+    named_in_a_gap: int = Field(default=0, ge=0)
+    without_effect: int = Field(default=0, ge=0)
+    reasons: tuple[WithoutEffect, ...] = ()
+
+
 class MigrationPlan(Frozen):
     """One application's move, complete. See the module docstring."""
 
@@ -278,11 +482,20 @@ class MigrationPlan(Frozen):
     namespace: NamespacePlan
     services: tuple[ServicePlan, ...]
     waves: tuple[tuple[str, ...], ...]
+    redeploy: tuple[str, ...] = Field(
+        default=(), description="Services that call each other in a circle: their first tasks knew too few names"
+    )
     edges: tuple[EdgePlan, ...]
     gaps: tuple[Gap, ...] = ()
+    not_migrated: tuple[NotMigrated, ...] = ()
+    outside_names: tuple[OutsideName, ...] = ()
+    ledger: Ledger = Ledger()
     alarms: tuple[str, ...] = Field(default=(), description="The operator's own alarms, by name")
     proxy_logs: LogPlan
     bounds: Bounds = Bounds()
+    judging: Literal["acts", "shadow"] = Field(
+        default="acts", description="In shadow the judge only records; rungs are left when their soak is over"
+    )
     timings: Timings = Timings()
 
     def open_blocking_gaps(self) -> tuple[Gap, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from crossfade.plan.document import EdgePlan, Endpoint, Gap, MigrationPlan, ServicePlan, Severity
+from crossfade.plan.document import EdgePlan, Endpoint, Gap, MigrationPlan, ServicePlan, Severity, Timeout
 
 _MEANING = {
     Severity.BLOCKING: "needs an answer before the stack takes the plan",
@@ -94,10 +94,13 @@ def _service(wave: int, service: ServicePlan) -> str:
 def endpoint_in_words(endpoint: Endpoint) -> str:
     """Return an endpoint in a few words: `orders.shop.local:8080 (http, 8 s per request)`."""
     said: list[str] = [endpoint.app_protocol or "tcp"]
-    if endpoint.timeout.per_request_seconds is not None:
-        said.append(f"{_limit(endpoint.timeout.per_request_seconds)} per request")
-    if endpoint.timeout.idle_seconds is not None:
-        said.append(f"{_limit(endpoint.timeout.idle_seconds)} idle")
+    timeout = endpoint.timeout or Timeout()
+    if timeout.per_request_seconds is not None:
+        said.append(f"{_limit(timeout.per_request_seconds)} per request")
+    if timeout.idle_seconds is not None:
+        said.append(f"{_limit(timeout.idle_seconds)} idle")
+    if endpoint.tls is not None:
+        said.append("TLS")
     return f"{endpoint.dns_name}:{endpoint.port} ({', '.join(said)})"
 
 
