@@ -73,7 +73,7 @@ def test_an_edge_carries_its_way_back_as_the_calls_to_send(client: Any) -> None:
     assert edge["name"] == {"S": "web"}
     [request] = json.loads(edge["way_back"]["S"])
     assert StoredRequest.model_validate(request) == an_edge().way_back[0]
-    assert set(request) == {"action", "arguments"}
+    assert set(request) == {"service", "action", "arguments"}
 
 
 def test_a_fence_that_a_state_machine_raised_shuts_executors_out(client: Any) -> None:

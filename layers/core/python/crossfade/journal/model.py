@@ -8,11 +8,11 @@ the fields are an interface: see `journal/dynamodb.py` for keys and attributes.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Discriminator, Field, Tag, model_validator
 
-from crossfade.plan.document import BasisPoints, Frozen, Seconds
+from crossfade.plan.document import BasisPoints, EdgeKind, Frozen, Seconds
 from crossfade.rollout.phases import Phase
 
 
@@ -49,13 +49,14 @@ class MigrationRecord(Frozen):
 
 class StoredRequest(Frozen):
     """
-    A call that puts one rule back, exactly as `aws-sdk:elasticloadbalancingv2` takes it.
+    A call that puts one rule or one zone's records back, exactly as `aws-sdk:<service>:<action>` takes it.
 
     Kept so that a state machine can send it when Lambda is throttled.
     """
 
-    action: Literal["modifyRule", "modifyListener"]
-    arguments: dict[str, Any] = Field(description="PascalCase, whole action list included")
+    service: Literal["elasticloadbalancingv2", "route53"] = "elasticloadbalancingv2"
+    action: Literal["modifyRule", "modifyListener", "changeResourceRecordSets"]
+    arguments: dict[str, Any] = Field(description="Members in Step Functions' case: PascalCase, acronyms as words")
 
 
 class AlbRule(Frozen):
@@ -66,13 +67,78 @@ class AlbRule(Frozen):
     found_actions: tuple[dict[str, Any], ...] = Field(description="The whole list, as AWS answered it")
 
 
-class AlbEdge(Frozen):
-    """An edge's names resolved to ARNs; green's is unknown until its target group is made."""
+class _Ends(Frozen):
+    """An edge's two ends: target groups, and the load balancers before them; green's is unknown until it is made."""
 
     load_balancer_arn: str
     blue_arn: str
     green_arn: str | None = None
+
+    @property
+    def green_balancer_arn(self) -> str:
+        """Return the load balancer before green: blue's own, unless the kind of edge says otherwise."""
+        return self.load_balancer_arn
+
+
+class AlbEdge(_Ends):
+    """Listeners and rules of one Application Load Balancer, by ARN."""
+
+    kind: Literal["alb"] = "alb"
     rules: tuple[AlbRule, ...]
+
+
+class NlbEdge(_Ends):
+    """Listeners of one Network Load Balancer, by ARN."""
+
+    kind: Literal["nlb"] = "nlb"
+    rules: tuple[AlbRule, ...]
+
+
+class Route53Record(Frozen):
+    """
+    A record set of one name and type that led to blue when the migration opened.
+
+    `found` is blue's record as Route 53 answered it, simple or weighted; `green` is what
+    green's will be, but for its weight. Both in the API's own spelling.
+    """
+
+    zone_id: str
+    name: str
+    type: str
+    found: dict[str, Any]
+    blue_identifier: str
+    green: dict[str, Any]
+
+    @property
+    def arn(self) -> str:
+        """Return what stands for the record where ownership is kept; AWS gives records no ARN."""
+        return f"arn:aws:route53:::hostedzone/{self.zone_id}/{self.type}/{self.name}"
+
+
+class Route53Edge(_Ends):
+    """Records of one hosted zone, that lead to blue's load balancer or to green's."""
+
+    kind: Literal["route53"] = "route53"
+    zone_id: str
+    green_load_balancer_arn: str
+    rules: tuple[Route53Record, ...]
+
+    @property
+    def green_balancer_arn(self) -> str:
+        """Return green's own load balancer."""
+        return self.green_load_balancer_arn
+
+
+def _kind(resolved: Any) -> str:
+    found = resolved.get("kind", "alb") if isinstance(resolved, dict) else resolved.kind  # once there was one kind
+    return str(found)
+
+
+ResolvedEdge = Annotated[
+    Annotated[AlbEdge, Tag("alb")] | Annotated[NlbEdge, Tag("nlb")] | Annotated[Route53Edge, Tag("route53")],
+    Discriminator(_kind),
+]
+"""An edge's names resolved to what a live account knows."""
 
 
 class FoundEdge(Frozen):
@@ -84,13 +150,19 @@ class FoundEdge(Frozen):
     """
 
     name: str
-    kind: Literal["alb"] = "alb"
-    resolved: AlbEdge
+    kind: EdgeKind = "alb"
+    resolved: ResolvedEdge
     way_back: tuple[StoredRequest, ...]
     ceiling_bp: BasisPoints = 10_000
     settle_seconds: Seconds = 30
     asked_bp: BasisPoints = 0
     held_bp: BasisPoints = 0
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if self.kind != self.resolved.kind:
+            raise ValueError(f"edge {self.name}: {self.kind} is said and {self.resolved.kind} was found")
+        return self
 
     def owned_by(self, migration: str) -> EdgeRecord:
         """Return the edge as this migration's journal keeps it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from crossfade.journal.model import AlbEdge
+from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.proxylog import LogLine
 from crossfade.judge.reading import Window
 
@@ -31,7 +31,9 @@ class EdgeMetrics(Protocol):
     Every implementation must pass `tests/contract/test_readings.py`.
     """
 
-    def read(self, edge: AlbEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
+    def read(
+        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
+    ) -> EdgeRead:
         """
         Return the counts of `periods` metric periods from `start`, which is a multiple of their length.
 
@@ -39,6 +41,17 @@ class EdgeMetrics(Protocol):
 
         Raises:
             MetricsBusy: CloudWatch throttles.
+        """
+        ...
+
+    def blue_p99(
+        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
+    ) -> Mapping[datetime, float]:
+        """
+        Return blue's 99th percentile of response times, in seconds, for each metric period that has one.
+
+        Raises:
+            MetricsBusy: CloudWatch throttles, or answers in part.
         """
         ...
 

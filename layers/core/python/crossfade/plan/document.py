@@ -343,7 +343,7 @@ class EdgePlan(Frozen):
     control_share_bp: BasisPoints = 9_500
     ceiling_bp: BasisPoints = 10_000
     settle_seconds: Seconds = 30
-    dns: DnsRef | None = None
+    dns: DnsRef | None = Field(default=None, exclude_if=lambda dns: dns is None)
 
     @model_validator(mode="after")
     def _names_where_users_are_divided(self) -> EdgePlan:

@@ -12,18 +12,15 @@ balancer, and traffic does not fail over from a target group without healthy tar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.errors import (
     BlueUnhealthy,
-    EdgeBusy,
     EdgeChanged,
     EdgeOwned,
     GreenNotReady,
@@ -32,8 +29,9 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
+from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
 from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.shift.elbv2 import busy, healthy_targets, target_group
 from crossfade.shift.rule import (
     ROUNDING_BP,
     Actions,
@@ -49,19 +47,7 @@ from crossfade.shift.share import ALL, NONE, Share
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
-    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
 
-
-_BUSY = frozenset(
-    {
-        "InternalFailure",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
 
 _COPIED = (  # what CreateTargetGroup takes of what DescribeTargetGroups answers
     "Protocol",
@@ -109,11 +95,11 @@ class AlbEdges:
         self._client = client
 
     def find(self, plan: EdgePlan) -> FoundEdge:
-        with _busy(plan.name):
-            blue = self._target_group(plan.blue)
+        with busy(plan.name):
+            blue = target_group(self._client, plan.blue)
             if blue is None or not blue.get("LoadBalancerArns"):
                 raise UnknownEdge(f"edge {plan.name}: no load balancer forwards to a target group {plan.blue.name}")
-            green = self._target_group(plan.green)
+            green = target_group(self._client, plan.green)
             load_balancer, blue_arn = blue["LoadBalancerArns"][0], blue["TargetGroupArn"]
             green_arn = None if green is None else green["TargetGroupArn"]
             leading = [
@@ -148,9 +134,9 @@ class AlbEdges:
         )
 
     def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
-        with _busy(edge.name):
+        with busy(edge.name):
             green_arn = self._copy_of_blue(edge, name, tags)
-            resolved = edge.resolved.model_copy(update={"green_arn": green_arn})
+            resolved = _resolved(edge).model_copy(update={"green_arn": green_arn})
             rules = _known(edge, _scan(self._client, resolved.load_balancer_arn))
             for kept, rule in zip(resolved.rules, rules, strict=True):
                 self._add_green(resolved, kept, rule)
@@ -163,7 +149,7 @@ class AlbEdges:
 
     def _copy_of_blue(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> str:
         blue = self._client.describe_target_groups(TargetGroupArns=[edge.resolved.blue_arn])["TargetGroups"][0]
-        made = self._target_group(TargetGroupRef(name=name))
+        made = target_group(self._client, TargetGroupRef(name=name))
         if made is None:
             arguments: Any = {field: blue[field] for field in _COPIED if field in blue}  # type: ignore[literal-required]
             listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
@@ -183,7 +169,7 @@ class AlbEdges:
         answer = self._client.describe_target_group_attributes(TargetGroupArn=arn)
         return {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
 
-    def _add_green(self, resolved: AlbEdge, kept: AlbRule, rule: _Rule) -> None:
+    def _add_green(self, resolved: AlbEdge | NlbEdge, kept: AlbRule, rule: _Rule) -> None:
         blue, green = resolved.blue_arn, resolved.green_arn
         before = split(kept.found_actions, blue=blue, green=green)
         now = split(rule.actions, blue=blue, green=green)
@@ -197,16 +183,8 @@ class AlbEdges:
         return AlbShifter(self._client, edge)
 
     def healthy_targets(self, target_group_arn: str) -> int:
-        with _busy(target_group_arn):
-            return _healthy(self._client, target_group_arn)
-
-    def _target_group(self, wanted: TargetGroupRef) -> TargetGroupTypeDef | None:
-        asked: Any = {"TargetGroupArns": [wanted.arn]} if wanted.arn else {"Names": [wanted.name]}
-        try:
-            answer = self._client.describe_target_groups(**asked)
-        except self._client.exceptions.TargetGroupNotFoundException:
-            return None
-        return answer["TargetGroups"][0]
+        with busy(target_group_arn):
+            return healthy_targets(self._client, target_group_arn)
 
 
 class AlbShifter:
@@ -227,11 +205,11 @@ class AlbShifter:
         return timedelta(seconds=self._edge.settle_seconds)
 
     def shares(self) -> tuple[Share, ...]:
-        with _busy(self._edge.name):
+        with busy(self._edge.name):
             return tuple(found.share for _, found in self._present())
 
     def green(self) -> Share:
-        with _busy(self._edge.name):
+        with busy(self._edge.name):
             shares = [found.share for _, found in self._intact()]
         if not _agree(shares):
             raise EdgeChanged(f"edge {self._edge.name}: its rules give green {_told(shares)}")
@@ -240,7 +218,7 @@ class AlbShifter:
     def set_green(self, share: Share) -> Share:
         if share > self.ceiling:
             raise UnreachableGoal(f"{share} is above edge {self._edge.name}'s ceiling of {self.ceiling}")
-        with _busy(self._edge.name):
+        with busy(self._edge.name):
             found = self._intact()
             wanted = [(rule, now, divide(now, share)) for rule, now in found]
             left = [(rule, now, then) for rule, now, then in wanted if now.share != then.share]
@@ -258,11 +236,11 @@ class AlbShifter:
         raise EdgeChanged(f"edge {self._edge.name}: {share} was written, its rules give green {_told(held)}")
 
     def withdraw(self) -> Share:
-        with _busy(self._edge.name):
+        with busy(self._edge.name):
             left = [(rule, now, without_green(now)) for rule, now in self._present()]
             left = [(rule, now, then) for rule, now, then in left if now != then and (now.green or not now.total)]
             if left:
-                if _healthy(self._client, self._blue) == 0:
+                if healthy_targets(self._client, self._blue) == 0:
                     raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target to take green's share")
                 self._write_all([(rule, then) for rule, _, then in left])
             held = [now for _, now in self._present()] if left else []
@@ -271,8 +249,8 @@ class AlbShifter:
         return NONE
 
     def way_back(self) -> tuple[StoredRequest, ...]:
-        with _busy(self._edge.name):
-            return _way_back(self._edge.resolved, _known(self._edge, _scan(self._client, self._load_balancer)))
+        with busy(self._edge.name):
+            return _way_back(_resolved(self._edge), _known(self._edge, _scan(self._client, self._load_balancer)))
 
     @property
     def _load_balancer(self) -> str:
@@ -316,9 +294,9 @@ class AlbShifter:
 
     def _refuse_unhealthy(self, share: Share) -> None:
         assert self._green is not None
-        if share > NONE and _healthy(self._client, self._green) == 0:
+        if share > NONE and healthy_targets(self._client, self._green) == 0:
             raise GreenNotReady(f"edge {self._edge.name}: green has no healthy target")
-        if share < ALL and _healthy(self._client, self._blue) == 0:
+        if share < ALL and healthy_targets(self._client, self._blue) == 0:
             raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target")
 
     def _write_all(self, wanted: Sequence[tuple[_Rule, Split]]) -> None:
@@ -336,22 +314,6 @@ class AlbShifter:
 
     def _write(self, rule: _Rule, wanted: Split) -> None:
         _write(self._client, rule, with_weights(rule.actions, wanted, blue=self._blue, green=self._green))
-
-
-@contextmanager
-def _busy(name: str) -> Iterator[None]:
-    """Say EdgeBusy for what a later attempt may mend, and EdgeChanged for a rule gone under our hands."""
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise EdgeBusy(f"{name}: no answer: {cut}") from cut
-    except ClientError as refused:
-        code = refused.response["Error"]["Code"]
-        if code in _BUSY:
-            raise EdgeBusy(f"{name}: {code}") from refused
-        if code in {"RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound", "TargetGroupNotFound"}:
-            raise EdgeChanged(f"{name}: {code}") from refused
-        raise
 
 
 def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rule]:
@@ -375,6 +337,12 @@ def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rul
     ]
 
 
+def _resolved(edge: FoundEdge) -> AlbEdge | NlbEdge:
+    if isinstance(edge.resolved, AlbEdge | NlbEdge):
+        return edge.resolved
+    raise TypeError(f"edge {edge.name} is no load balancer's: {edge.kind}")
+
+
 def _known(edge: FoundEdge, scanned: Sequence[_Rule]) -> list[_Rule]:
     """Return the edge's rules in the edge's order."""
     by_arn = {rule.arn: rule for rule in scanned}
@@ -384,7 +352,7 @@ def _known(edge: FoundEdge, scanned: Sequence[_Rule]) -> list[_Rule]:
     return [by_arn[rule.arn] for rule in edge.resolved.rules]
 
 
-def _way_back(resolved: AlbEdge, rules: Sequence[_Rule]) -> tuple[StoredRequest, ...]:
+def _way_back(resolved: AlbEdge | NlbEdge, rules: Sequence[_Rule]) -> tuple[StoredRequest, ...]:
     """Return the calls that give each rule what it has now, with green's weight moved to blue."""
     requests = []
     for rule in rules:
@@ -404,15 +372,6 @@ def _write(client: ElasticLoadBalancingv2Client, rule: _Rule, actions: Actions) 
         client.modify_listener(ListenerArn=rule.arn, DefaultActions=listed)
     else:
         client.modify_rule(RuleArn=rule.arn, Actions=listed)
-
-
-def _healthy(client: ElasticLoadBalancingv2Client, target_group: str) -> int:
-    try:
-        answer = client.describe_target_health(TargetGroupArn=target_group)
-    except client.exceptions.TargetGroupNotFoundException:
-        return 0
-    states = [described.get("TargetHealth", {}).get("State") for described in answer["TargetHealthDescriptions"]]
-    return states.count("healthy")
 
 
 def _agree(shares: Sequence[Share]) -> bool:

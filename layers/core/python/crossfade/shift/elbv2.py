@@ -1,0 +1,56 @@
+"""What every edge asks of Elastic Load Balancing: its ends are target groups, whatever divides users before them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from crossfade.errors import EdgeBusy, EdgeChanged
+from crossfade.plan.document import TargetGroupRef
+from crossfade.throttles import is_busy
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
+
+_GONE = frozenset({"RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound", "TargetGroupNotFound"})
+
+
+@contextmanager
+def busy(name: str) -> Iterator[None]:
+    """Say EdgeBusy for what a later attempt may mend, and EdgeChanged for a rule gone under our hands."""
+    try:
+        yield
+    except (HTTPClientError, NoConnection) as cut:
+        raise EdgeBusy(f"{name}: no answer: {cut}") from cut
+    except ClientError as refused:
+        code = refused.response["Error"]["Code"]
+        if is_busy(refused.response):
+            raise EdgeBusy(f"{name}: {code}") from refused
+        if code in _GONE:
+            raise EdgeChanged(f"{name}: {code}") from refused
+        raise
+
+
+def target_group(client: ElasticLoadBalancingv2Client, wanted: TargetGroupRef) -> TargetGroupTypeDef | None:
+    """Return a target group by ARN, or by name where the plan knows no ARN; None when there is none."""
+    asked: Any = {"TargetGroupArns": [wanted.arn]} if wanted.arn else {"Names": [wanted.name]}
+    try:
+        answer = client.describe_target_groups(**asked)
+    except client.exceptions.TargetGroupNotFoundException:
+        return None
+    return answer["TargetGroups"][0]
+
+
+def healthy_targets(client: ElasticLoadBalancingv2Client, target_group_arn: str) -> int:
+    """Return how many targets of a target group answer their health checks; 0 where there is no such group."""
+    try:
+        answer = client.describe_target_health(TargetGroupArn=target_group_arn)
+    except client.exceptions.TargetGroupNotFoundException:
+        return 0
+    states = [described.get("TargetHealth", {}).get("State") for described in answer["TargetHealthDescriptions"]]
+    return states.count("healthy")
