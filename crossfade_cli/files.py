@@ -20,8 +20,12 @@ def read_files(named: Sequence[str]) -> list[SourceText]:
     Raises:
         BadInput: a file is missing, unreadable, too large, no text, or leads out of its folder.
     """
-    paths = dict.fromkeys(path for name in named for path in _files(name))
-    return [SourceText(path=str(path), text=_text(path)) for path in paths]
+    by_chance: dict[Path, bool] = {}
+    for name in named:
+        is_folder = Path(name).is_dir()
+        for path in _files(name):
+            by_chance[path] = is_folder and by_chance.get(path, True)
+    return [SourceText(path=str(path), text=_text(path), by_chance=chance) for path, chance in by_chance.items()]
 
 
 def _files(name: str) -> Iterator[Path]:

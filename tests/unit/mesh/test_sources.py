@@ -13,9 +13,9 @@ from crossfade.mesh.sources import SourceText, read_parameters, read_sources
         ("s.json", '{"terraform_version": "1.9", "resources": []}', "Terraform's state"),
         ("m.yaml", "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n---\nkind: x\n", "mesh on Kubernetes has no way"),
         ("d.yaml", "apiVersion: apps/v1\nkind: Deployment\n", "a Kubernetes resource"),
-        ("vn.json", '{"virtualNode": {"meshName": "m"}}', "answer or input of the AWS CLI"),
+        ("vn.json", '{"virtualNode": {"meshName": "m"}}', "a text is needed here, found nothing"),
         ("x.yaml", "a: 1", "has no Resources"),
-        ("x.yaml", "just text", "not a CloudFormation template"),
+        ("x.yaml", "just text", "neither a CloudFormation template"),
         ("x.yaml", "Resources: []", "has no Resources"),
     ],
 )

@@ -12,7 +12,7 @@ values"; Service-to-physical names as in the resource types' Name properties.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -87,7 +87,9 @@ _NAMES: Final = {"TargetGroupName": "Name", "LoadBalancerName": "Name", "Service
 """GetAtt attributes that hold a resource's name under another word than its property."""
 
 
-def read_templates(templates: Sequence[Template], parameters: Mapping[str, str]) -> Found:
+def read_templates(
+    templates: Sequence[Template], parameters: Mapping[str, str], elsewhere: Collection[str] = ()
+) -> Found:
     """
     Return what the templates hold, as one account would hold it.
 
@@ -97,6 +99,7 @@ def read_templates(templates: Sequence[Template], parameters: Mapping[str, str])
             NAME is a parameter, a pseudo parameter such as AWS::Region, or a logical id
             (then the value is the resource's physical name); `Import:EXPORT` stands for
             an export of a stack that is not given.
+        elsewhere: The keys of `parameters` that other sources have used.
 
     Raises:
         BadInput: something is not as CloudFormation has it, or a parameter is given that
@@ -104,7 +107,7 @@ def read_templates(templates: Sequence[Template], parameters: Mapping[str, str])
     """
     account = _Account(templates, parameters)
     parts = [_Reader(stack, account).read() for stack in account.stacks]
-    account.refuse_unused()
+    account.refuse_unused(elsewhere)
     return account.gather(parts)
 
 
@@ -165,16 +168,16 @@ class _Account:
             }
         return self._listeners.get(arn)
 
-    def refuse_unused(self) -> None:
+    def refuse_unused(self, elsewhere: Collection[str]) -> None:
         """Refuse parameters that no template asked for: they are mistyped."""
         known = {name for stack in self.stacks for name in stack.names()}
         unused = sorted(
             key
             for key in self._given
-            if key not in self._used and key.rpartition(":")[2].partition(".")[0] not in known
+            if key not in self._used and key not in elsewhere and key.rpartition(":")[2].partition(".")[0] not in known
         )
         if unused:
-            raise BadInput(f"--param {unused[0]}: no template given has a parameter or resource of this name")
+            raise BadInput(f"--param {unused[0]}: no template given, nor any other source, has a name like this")
 
     def gather(self, parts: Iterable[Found]) -> Found:
         """Return the stacks' parts as one, with what stayed unknown."""

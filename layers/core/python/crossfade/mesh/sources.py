@@ -2,7 +2,7 @@
 Tells what a source is by looking at it, and has the right reader read it.
 
 Pure: texts in, the mesh model out. What cannot be read is refused by name, with what to
-give instead.
+give instead; a file that merely lies in a folder and is plainly something else is left aside.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Final
 
 from crossfade.errors import BadInput
+from crossfade.mesh.answers import is_answer, read_answers
 from crossfade.mesh.cloudformation import Template, read_templates
-from crossfade.mesh.model import Found
+from crossfade.mesh.dependencies import is_dependencies, read_dependencies
+from crossfade.mesh.items import found_of
+from crossfade.mesh.model import Found, merge
 from crossfade.mesh.template import load_yaml
 from crossfade.plan.document import SourceFile
 
@@ -26,41 +29,74 @@ SUFFIXES: Final = (".yaml", ".yml", ".json", ".template")
 
 _MESH_ON_KUBERNETES: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?appmesh\.k8s\.aws", re.MULTILINE)
 _TERRAFORM: Final = (".tf", ".tfvars", ".tfstate", ".hcl")
-_DESCRIBED: Final = frozenset(
-    {"mesh", "virtualNode", "virtualRouter", "virtualService", "route", "virtualGateway", "gatewayRoute", "meshName"}
-    | {"meshes", "virtualNodes", "virtualRouters", "virtualServices", "routes", "taskDefinition", "services"}
+_TELLING: Final = re.compile(
+    r"AWS::|appmesh|virtualNode|virtual_node|containerDefinitions|taskDefinition", re.IGNORECASE
 )
+"""Words of a file that may hold what a plan needs; one without any is left aside in a folder when it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """One source: its path as the operator gave it, and its text."""
+    """One source: its path as the operator gave it, its text, and whether it was merely found in a folder."""
 
     path: str
     text: str
+    by_chance: bool = False
 
     def file(self) -> SourceFile:
         """Return the source as a plan records it."""
         return SourceFile(path=self.path, sha256=hashlib.sha256(self.text.encode()).hexdigest())
 
 
+@dataclass(slots=True)
+class _Sorted:
+    """The sources by what they are."""
+
+    templates: list[Template] = field(default_factory=list)
+    answers: list[tuple[str, object]] = field(default_factory=list)
+    dependencies: list[tuple[str, object]] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+
+
 def read_sources(sources: Sequence[SourceText], parameters: Mapping[str, str]) -> Found:
     """
-    Return what the sources hold together.
+    Return what the sources hold together, sorted by name.
 
     Args:
         sources: The texts, in any order.
-        parameters: See `crossfade.mesh.cloudformation.read_templates`.
+        parameters: See `crossfade.mesh.cloudformation.read_templates` and `crossfade.mesh.answers.read_answers`.
 
     Raises:
-        BadInput: a source is no CloudFormation template, or is not as it should be.
+        BadInput: a source is none that can be read, or is not as it should be.
     """
     if not sources:
         raise BadInput("no source given")
-    return read_templates([_template(source) for source in sources], parameters).in_order()
+    by_form = _Sorted()
+    for source in sources:
+        _sort(source, by_form)
+    if not (by_form.templates or by_form.answers):
+        raise BadInput(by_form.aside[0] if by_form.aside else "the sources hold neither a mesh nor an ECS service")
+    answers = read_answers(by_form.answers, parameters)
+    answers.refuse_undescribed()
+    parts = [
+        read_templates(by_form.templates, parameters, answers.used),
+        found_of(answers.items),
+        Found(unknown=answers.unknown, dependencies=read_dependencies(by_form.dependencies)),
+        Found(notes=tuple(f"left aside: {each}" for each in by_form.aside)),
+    ]
+    return merge(parts).in_order()
 
 
-def _template(source: SourceText) -> Template:
+def _sort(source: SourceText, by_form: _Sorted) -> None:
+    try:
+        _put(source, by_form)
+    except BadInput as refused:
+        if not source.by_chance or _TELLING.search(source.text):
+            raise
+        by_form.aside.append(str(refused))
+
+
+def _put(source: SourceText, by_form: _Sorted) -> None:
     path = source.path
     if PurePath(path).suffix in _TERRAFORM or path.endswith(".tf.json"):
         raise BadInput(f"{path}: Terraform cannot be read yet; give the mesh as a CloudFormation template")
@@ -71,20 +107,23 @@ def _template(source: SourceText) -> Template:
         )
     body = load_yaml(source.text, path)
     if isinstance(body, Mapping) and isinstance(body.get("Resources"), Mapping):
-        return Template(path=path, body={str(key): value for key, value in body.items()})
-    raise BadInput(f"{path}: {_what(body)}")
+        by_form.templates.append(Template(path=path, body={str(key): value for key, value in body.items()}))
+    elif is_dependencies(body):
+        by_form.dependencies.append((path, body))
+    elif is_answer(body):
+        by_form.answers.append((path, body))
+    else:
+        raise BadInput(f"{path}: {_what(body)}")
 
 
 def _what(body: object) -> str:
-    """Return what a text is that is no template."""
+    """Return what a text is that cannot be read."""
     if isinstance(body, Mapping):
         if "apiVersion" in body and "kind" in body:
             return "a Kubernetes resource; Service Connect is a feature of Amazon ECS"
         if "terraform_version" in body or "format_version" in body:
             return "Terraform's state or plan, which cannot be read yet; give a CloudFormation template"
-        if _DESCRIBED & set(body):
-            return "an answer or input of the AWS CLI, which cannot be read yet; give a CloudFormation template"
-    return "not a CloudFormation template; it has no Resources"
+    return "neither a CloudFormation template (it has no Resources) nor an answer of the AWS CLI"
 
 
 def read_parameters(text: str, path: str) -> dict[str, str]:
