@@ -13,17 +13,8 @@ from botocore.exceptions import ConnectionError as NoConnection
 from crossfade.errors import MetricsBusy
 from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead
-from crossfade.judge.reading import (
-    AlarmState,
-    Bucket,
-    Colour,
-    Count,
-    Window,
-    counted,
-    slow_counted,
-    states_of,
-)
-from crossfade.judge.signal import EDGE_5XX, EDGE_ERRORS, SLOW_REQUEST, Metric
+from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Window, counted, states_of
+from crossfade.judge.signal import EDGE_5XX, Metric
 from crossfade.throttles import is_busy
 
 if TYPE_CHECKING:
@@ -41,43 +32,20 @@ class CloudWatchMetrics:
     def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
 
-    def read(
-        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
-    ) -> EdgeRead:
+    def read(self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
         """See `EdgeMetrics`."""
         starts = [start + timedelta(seconds=period_seconds * at) for at in range(periods)]
         if not starts:
-            return EdgeRead(Window(start=start, period_seconds=period_seconds, slow_over=slow_over))
+            return EdgeRead(Window(start=start, period_seconds=period_seconds))
         end = start + timedelta(seconds=period_seconds * periods)
-        series, faults = self._series(_queries(edge, period_seconds, slow_over), start, end)
+        series, faults = self._series(_queries(edge, period_seconds), start, end)
         if faults:
             series = {}
-        asked = slow_over is not None
         buckets = [
-            Bucket(
-                start=at,
-                blue=_count(series, Colour.BLUE, at),
-                green=_count(series, Colour.GREEN, at),
-                blue_slow=_slow(series, Colour.BLUE, at) if asked else None,
-                green_slow=_slow(series, Colour.GREEN, at) if asked else None,
-            )
+            Bucket(start=at, blue=_count(series, Colour.BLUE, at), green=_count(series, Colour.GREEN, at))
             for at in starts
         ]
-        window = Window.of(buckets, start=start, period_seconds=period_seconds, slow_over=slow_over)
-        return EdgeRead(window, faults)
-
-    def blue_p99(
-        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
-    ) -> Mapping[datetime, float]:
-        """See `EdgeMetrics`."""
-        assert SLOW_REQUEST.in_time is not None
-        query = _query(
-            _BLUE_P99, SLOW_REQUEST.in_time, edge.load_balancer_arn, edge.blue_arn, period_seconds, statistic="p99"
-        )
-        series, faults = self._series([query], start, end)
-        if faults:
-            raise MetricsBusy("; ".join(faults))
-        return series[_BLUE_P99]
+        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), faults)
 
     def _series(
         self, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
@@ -125,19 +93,16 @@ class CloudWatchAlarms:
         return found
 
 
-def _queries(edge: ResolvedEdge, period_seconds: int, slow_over: float | None) -> list[MetricDataQueryTypeDef]:
+def _queries(edge: ResolvedEdge, period_seconds: int) -> list[MetricDataQueryTypeDef]:
     ends = {
         Colour.BLUE: (edge.load_balancer_arn, edge.blue_arn),
         Colour.GREEN: (edge.green_balancer_arn, edge.green_arn),
     }
-    asked = [("requests", EDGE_5XX.requests, "Sum"), *((each.name, each.errors, "Sum") for each in EDGE_ERRORS)]
-    if slow_over is not None:
-        asked.append(("in_time", SLOW_REQUEST.in_time, f"TC(:{slow_over:g})"))
     return [
-        _query(f"{colour}_{what}", metric, balancer, group, period_seconds, statistic=statistic)
+        _query(f"{colour}_{what}", metric, balancer, group, period_seconds)
         for colour, (balancer, group) in ends.items()
         if group is not None
-        for what, metric, statistic in asked
+        for what, metric in (("requests", EDGE_5XX.requests), ("errors", EDGE_5XX.errors))
         if metric is not None
     ]
 

@@ -31,9 +31,7 @@ class EdgeMetrics(Protocol):
     Every implementation must pass `tests/contract/test_readings.py`.
     """
 
-    def read(
-        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
-    ) -> EdgeRead:
+    def read(self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
         """
         Return the counts of `periods` metric periods from `start`, which is a multiple of their length.
 
@@ -41,17 +39,6 @@ class EdgeMetrics(Protocol):
 
         Raises:
             MetricsBusy: CloudWatch throttles.
-        """
-        ...
-
-    def blue_p99(
-        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
-    ) -> Mapping[datetime, float]:
-        """
-        Return blue's 99th percentile of response times, in seconds, for each metric period that has one.
-
-        Raises:
-            MetricsBusy: CloudWatch throttles, or answers in part.
         """
         ...
 

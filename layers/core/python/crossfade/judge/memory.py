@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from math import ceil
 
 from crossfade.errors import LogsBusy, MetricsBusy
 from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead, LogRead
 from crossfade.judge.proxylog import LogLine
-from crossfade.judge.reading import AlarmState, Bucket, Window, counted, slow_counted, states_of
+from crossfade.judge.reading import AlarmState, Bucket, Window, counted, states_of
 
 
 class MemoryMetrics:
@@ -28,9 +27,7 @@ class MemoryMetrics:
                 series = self._sums.setdefault((group, name), {})
                 series[at] = series.get(at, 0.0) + value
 
-    def read(
-        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
-    ) -> EdgeRead:
+    def read(self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
         """See `EdgeMetrics`."""
         if self.busy:
             raise MetricsBusy(self.busy)
@@ -51,30 +48,8 @@ class MemoryMetrics:
             counted(*both)
             for both in zip(sums(edge.green_arn, "requests"), sums(edge.green_arn, "errors"), strict=True)
         ]
-        buckets = [
-            Bucket(
-                at,
-                *both,
-                blue_slow=None if slow_over is None else slow_counted(both[0], in_time(edge.blue_arn, at)),
-                green_slow=None if slow_over is None else slow_counted(both[1], in_time(edge.green_arn, at)),
-            )
-            for at, both in zip((start + period * n for n in range(periods)), zip(blue, green, strict=True), strict=True)
-        ]
-        window = Window.of(buckets, start=start, period_seconds=period_seconds, slow_over=slow_over)
-        return EdgeRead(window, self.faults)
-
-    def blue_p99(
-        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
-    ) -> Mapping[datetime, float]:
-        """See `EdgeMetrics`."""
-        if self.busy:
-            raise MetricsBusy(self.busy)
-        periods: dict[datetime, list[float]] = {}
-        for at, seconds in self._answers.get(edge.blue_arn, ()):
-            if start <= at < end:
-                period = start + (at - start) // timedelta(seconds=period_seconds) * timedelta(seconds=period_seconds)
-                periods.setdefault(period, []).append(seconds)
-        return {at: sorted(found)[ceil(0.99 * len(found)) - 1] for at, found in periods.items()}
+        buckets = [Bucket(start + period * at, *both) for at, both in enumerate(zip(blue, green, strict=True))]
+        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), self.faults)
 
 
 class MemoryAlarms:
