@@ -36,6 +36,7 @@ TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
 _LOOK_SECONDS = 0.25
 _WARM_UP_REQUESTS = 50
 _AFTERMATH_SECONDS = 2.0
+_BREAK_AFTER_SECONDS = 2.0
 _ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
@@ -101,7 +102,7 @@ def rehearse(
         application: Its stacks are deployed as blue; its plan is quickened to `pace`.
         scenario: See `Scenario`.
         pace: Load, ladder, bake, and the factor by which time is divided.
-        breaking: What fails in `sick`, once green has held a share for one metric period.
+        breaking: What fails in `sick`, two seconds after green got its first share.
         seed: Of the load's order and of which task is broken.
         limit_seconds: A scenario that has not ended by then is `held` or `failed`.
         tell: Called with progress about once a second.
@@ -253,10 +254,10 @@ def _said(stage: _Stage) -> str:
 
 
 def _may_break(stage: _Stage) -> bool:
-    """Say whether green has held its first share for one metric period."""
+    """Say whether green has held its first share long enough to have answered some users."""
     held = [share for share in _shares(stage) if share.green_percent > 0]
     since = time.time() - stage.started - held[0].at if held else 0.0
-    return since > stage.plan.timings.period_seconds
+    return since > _BREAK_AFTER_SECONDS
 
 
 def _has_ended(stage: _Stage, status: Mapping[str, Any], record: MigrationRecord | None) -> bool:

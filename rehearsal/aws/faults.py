@@ -3,6 +3,7 @@ Faults a test can order: what AWS does on a bad day, at a chosen call.
 
     aws.faults.throttle("shift-traffic", times=2)                 # Lambda answers TooManyRequestsException
     aws.faults.fail("judge-green", "Boom", times=1)               # the handler is not run, its error is made up
+    aws.faults.answer("judge-green", {"answer": "advance"})       # the handler is not run, its answer is made up
     aws.faults.before_call("elbv2", "ModifyRule", throttling)     # the call is not made
     aws.faults.after_call("elbv2", "ModifyRule", lost_answer)     # the call is made, its answer is an error
 
@@ -50,6 +51,7 @@ class Faults:
         self._before: dict[tuple[str, str], list[_Order]] = {}
         self._after: dict[tuple[str, str], list[_Order]] = {}
         self._functions: dict[str, list[_Refusal]] = {}
+        self._answers: dict[str, str] = {}
 
     def throttle(self, function: str, *, times: int = 1) -> None:
         """Let Lambda refuse the next invocations of a function with TooManyRequestsException."""
@@ -60,6 +62,11 @@ class Faults:
     def fail(self, function: str, error: str, message: str = "ordered by a test", *, times: int = 1) -> None:
         """Let the next invocations of a function end with an error of this class name, without running it."""
         self._refuse(function, _Refusal(times, throttled=False, error=error, message=message))
+
+    def answer(self, function: str, answer: object) -> None:
+        """Let every invocation of a function be answered with this, without running it."""
+        with self._lock:
+            self._answers[function] = json.dumps(answer)
 
     def before_call(self, service: str, action: str, fault: Fault, *, times: int | None = 1) -> None:
         """Let `fault` look at the next calls of an operation before they are made; if it raises, they are not."""
@@ -77,6 +84,7 @@ class Faults:
             self._before.clear()
             self._after.clear()
             self._functions.clear()
+            self._answers.clear()
 
     # -- having them ------------------------------------------------------
 
@@ -91,6 +99,11 @@ class Faults:
                     return order.throttled, order.error, order.message
                 orders.pop(0)
         return None
+
+    def made_up(self, function: str) -> str | None:
+        """Return the payload a function shall be answered with instead of being run."""
+        with self._lock:
+            return self._answers.get(function)
 
     def look_before(self, call: Call) -> None:
         """Have what was ordered before this call."""
