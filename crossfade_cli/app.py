@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typer._click.exceptions import ClickException  # typer carries its own click and exports only its leaves
 
+from crossfade_cli.export import export_command
 from crossfade_cli.plan import plan_command
 
 _BAD_INPUT = {"rehearse": 2}
@@ -42,6 +43,7 @@ def app(*, rehearsal: bool) -> typer.Typer:
     made = typer.Typer(name="crossfade", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     made.callback()(_crossfade)
     made.command("plan")(plan_command)
+    made.command("export")(export_command)
     if rehearsal:
         from crossfade_cli.rehearse import rehearse_command  # noqa: PLC0415 — see above
 
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else ""
     try:
-        answer = app(rehearsal=command not in ("plan", "--version"))(
+        answer = app(rehearsal=command not in ("plan", "export", "--version"))(
             given, prog_name="crossfade", standalone_mode=False
         )
     except ClickException as error:

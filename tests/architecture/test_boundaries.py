@@ -14,6 +14,7 @@ PRODUCT = sorted((PACKAGE / "crossfade").rglob("*.py"))
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
 AWS_SERVICES = {
     "alb",
+    "appmesh",
     "cloudformation",
     "cloudfront",
     "cloudmap",
@@ -79,7 +80,9 @@ def test_boto3_itself_is_imported_in_one_place(path: Path) -> None:
 @pytest.mark.parametrize("path", PRODUCT, ids=dotted)
 def test_the_product_imports_neither_its_command_nor_its_rehearsal_nor_its_checks(path: Path) -> None:
     outer = {
-        name for name in imports(path) if name.split(".")[0] in {"crossfade_cli", "rehearsal", "checks", "tests", "functions"}
+        name
+        for name in imports(path)
+        if name.split(".")[0] in {"crossfade_cli", "rehearsal", "checks", "tests", "functions"}
     }
 
     assert outer == set()

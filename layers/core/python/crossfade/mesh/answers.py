@@ -60,7 +60,16 @@ _WITHOUT_EFFECT: Final = frozenset(
     {"serviceArns", "taskDefinitionArns", "clusterArns", "clusters", "taskArns", "tasks", "taskDefinitionFamilies"}
     | {"attributes", "targetHealthDescriptions", "tags", "tagDescriptions", "resourceTagMappingList", "failures"}
     | {"hostedZones", "compositeAlarms", "nextToken", "nextMarker", "responseMetadata", "isTruncated", "maxItems"}
-    | {"instances", "certificates", "tagList", "marker", "paginationToken", "serviceRevisions", "serviceDeployments"}
+    | {
+        "instances",
+        "certificates",
+        "tagList",
+        "marker",
+        "paginationToken",
+        "serviceRevisions",
+        "serviceDeployments",
+        "distributionSummaries",
+    }
 )
 """Keys of answers that say nothing a plan needs."""
 
