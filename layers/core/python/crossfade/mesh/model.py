@@ -214,7 +214,12 @@ class Mesh:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One container of a task definition, as far as a plan needs it."""
+    """
+    One container of a task definition, as far as a plan needs it.
+
+    `memory_mib` is its limit or what it reserves, `memory_limit_mib` the limit alone; `tied_to` are the containers it
+    depends on or links to.
+    """
 
     name: str
     image: str
@@ -224,6 +229,9 @@ class Container:
     environment: Mapping[str, str]
     has_health_check: bool
     memory_mib: int | None
+    cpu: int = 0
+    memory_limit_mib: int | None = None
+    tied_to: tuple[str, ...] = ()
 
     @property
     def mesh_resource(self) -> str | None:
@@ -236,7 +244,12 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """A task definition. `app_ports` are the ones App Mesh's proxyConfiguration says the application serves."""
+    """
+    A task definition.
+
+    `app_ports` are the ones App Mesh's proxyConfiguration says the application serves, `proxy_properties` all it says;
+    `launch_types` are what it requires compatibility with.
+    """
 
     family: str
     containers: tuple[Container, ...]
@@ -245,6 +258,10 @@ class TaskDefinition:
     network_mode: str | None
     memory: str | None
     place: Place
+    cpu: str | None = None
+    os_family: str | None = None
+    launch_types: tuple[str, ...] = ()
+    proxy_properties: Mapping[str, str] = field(default_factory=dict)
 
     def container(self, name: str) -> Container | None:
         """Return the container of this name."""

@@ -249,11 +249,11 @@ def task_definition(name: str, found: Tree) -> TaskDefinition:
     """Return a task definition of the family `name`."""
     proxy = found / "proxyConfiguration"
     mesh_proxy = proxy if proxy and (proxy / "type").text_or_none() in (None, "APPMESH") else None
-    ports: tuple[int, ...] = ()
+    said: dict[str, str] = {}
     if mesh_proxy is not None:
         properties = mesh_proxy / ("properties" if mesh_proxy / "properties" else "proxyConfigurationProperties")
-        said = [(each / "value").text() for each in properties if (each / "name").text() == "AppPorts"]
-        ports = tuple(int(port) for port in ",".join(said).split(",") if port.strip().isdigit())
+        said = {(each / "name").text(): (each / "value").text() if each / "value" else "" for each in properties}
+    ports = tuple(int(port) for port in said.get("AppPorts", "").split(",") if port.strip().isdigit())
     return TaskDefinition(
         family=name,
         containers=tuple(_container(each) for each in found / "containerDefinitions"),
@@ -262,6 +262,10 @@ def task_definition(name: str, found: Tree) -> TaskDefinition:
         network_mode=(found / "networkMode").text_or_none(),
         memory=(found / "memory").text_or_none(),
         place=found.place,
+        cpu=(found / "cpu").text_or_none(),
+        os_family=(found / "runtimePlatform" / "operatingSystemFamily").text_or_none(),
+        launch_types=tuple(each.text() for each in found / "requiresCompatibilities"),
+        proxy_properties=said,
     )
 
 
@@ -281,6 +285,12 @@ def _container(found: Tree) -> Container:
         },
         has_health_check=bool(found / "healthCheck"),
         memory_mib=_known_number(found / "memory") or _known_number(found / "memoryReservation"),
+        cpu=_known_number(found / "cpu") or 0,
+        memory_limit_mib=_known_number(found / "memory"),
+        tied_to=(
+            *((each / "containerName").text() for each in found / "dependsOn"),
+            *(each.text().partition(":")[0] for each in found / "links"),
+        ),
     )
 
 
