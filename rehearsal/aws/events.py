@@ -55,34 +55,39 @@ class EventOrders:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._orders: dict[str, list[tuple[str, float]]] = {}
+        self._orders: dict[str, list[tuple[str, float, str]]] = {}
 
-    def lose(self, detail_type: str, *, times: int = 1) -> None:
-        """Let the next events of this type reach nobody."""
-        self._order(detail_type, "lose", 0, times)
+    def lose(self, detail_type: str, *, times: int = 1, about: str = "") -> None:
+        """Let the next events of this type reach nobody; `about` picks those whose JSON matches this expression."""
+        self._order(detail_type, ("lose", 0, about), times)
 
-    def duplicate(self, detail_type: str, *, times: int = 1, copies: int = 2) -> None:
-        """Let the next events of this type arrive so many times."""
-        self._order(detail_type, "duplicate", copies, times)
+    def duplicate(self, detail_type: str, *, times: int = 1, copies: int = 2, about: str = "") -> None:
+        """Let the next events of this type arrive so many times; `about` as in `lose`."""
+        self._order(detail_type, ("duplicate", copies, about), times)
 
-    def delay(self, detail_type: str, seconds: float, *, times: int = 1) -> None:
-        """Let the next events of this type arrive so many seconds late, behind those that come after them."""
-        self._order(detail_type, "delay", seconds, times)
+    def delay(self, detail_type: str, seconds: float, *, times: int = 1, about: str = "") -> None:
+        """Let the next events of this type arrive so many seconds late, behind later ones; `about` as in `lose`."""
+        self._order(detail_type, ("delay", seconds, about), times)
 
     def clear(self) -> None:
         """Forget every order."""
         with self._lock:
             self._orders.clear()
 
-    def next(self, detail_type: str) -> tuple[str, float] | None:
-        """Take the next order for an event of this type."""
+    def next(self, event: JsonObject) -> tuple[str, float] | None:
+        """Take the next order for this event."""
         with self._lock:
-            orders = self._orders.get(detail_type)
-            return orders.pop(0) if orders else None
+            orders = self._orders.get(str(event.get("DetailType")), [])
+            text = json.dumps(event, default=str) if any(about for _, _, about in orders) else ""
+            for number, (what, amount, about) in enumerate(orders):
+                if not about or re.search(about, text):
+                    orders.pop(number)
+                    return what, amount
+        return None
 
-    def _order(self, detail_type: str, what: str, amount: float, times: int) -> None:
+    def _order(self, detail_type: str, order: tuple[str, float, str], times: int) -> None:
         with self._lock:
-            self._orders.setdefault(detail_type, []).extend([(what, amount)] * times)
+            self._orders.setdefault(detail_type, []).extend([order] * times)
 
 
 orders = EventOrders()
@@ -94,7 +99,7 @@ _moto_put_events = EventsBackend.put_events
 def _put_events(backend: Any, events: list[JsonObject]) -> Any:
     now, spared = [], [dict(event) for event in events]
     for event in spared:
-        what, amount = orders.next(str(event.get("DetailType"))) or ("", 0.0)
+        what, amount = orders.next(event) or ("", 0.0)
         if what == "delay":
             later(amount, partial(_moto_put_events, backend, [event]))
         elif what != "lose":

@@ -38,6 +38,14 @@ _MAP_CONCURRENCY = 40  # of an inline Map without MaxConcurrency
 JsonObject = dict[str, Any]
 
 
+_watchers: list[Callable[[Execution, str], None]] = []
+
+
+def watch_states(watcher: Callable[[Execution, str], None]) -> None:
+    """Show this function every state that any execution enters, before the state does anything."""
+    _watchers.append(watcher)
+
+
 class Ended(Exception):
     """The branch that asks was cancelled, or its execution has ended; unwinds without a trace in the history."""
 
@@ -112,6 +120,7 @@ class Branch:
         self._parent = parent
         self._variables: JsonObject = {}
         self._cancelled = False
+        self.state = ""
         self.previous_event: int = parent.previous_event if parent else 0
         self.item: JsonObject | None = item if item is not None else (parent.item if parent else None)
 
@@ -259,6 +268,9 @@ class Execution:
         visit = Visit(branch, name, state, given, _now())
         details: JsonObject = {"name": name, "input": compact(given), "inputDetails": {"truncated": False}}
         self._record(branch, f"{kind}StateEntered", "stateEnteredEventDetails", details)
+        branch.state = name
+        for watcher in _watchers:
+            watcher(self, name)
         output, following = getattr(self, f"_{kind.lower()}")(visit)
         text = compact(output)
         if len(text.encode()) > LARGEST_PAYLOAD:
@@ -435,7 +447,8 @@ class Execution:
 
         def work() -> None:
             try:
-                outcome: Any = integrations.call(found, arguments, self.origin.region)
+                caller = f"{self.origin.arn} {branch.state}"
+                outcome: Any = integrations.call(found, arguments, self.origin.region, caller=caller)
             except TaskError as failed:
                 outcome = failed
             except Exception as broken:  # noqa: BLE001  whatever a client raises is the task's failure

@@ -24,7 +24,7 @@ from moto.core.responses import ActionResult
 from moto.core.routing import get_service_router
 from moto.s3.responses import S3Response
 
-from rehearsal.aws.registry import AwsError, Call, intercept, on_reset
+from rehearsal.aws.registry import AwsError, Call, intercept, look_after, look_before, on_reset
 
 Fault: TypeAlias = Callable[[Call], None]
 
@@ -149,9 +149,9 @@ def _s3(moto: Callable[..., Any]) -> Callable[..., Any]:
         found, _ = get_service_router("s3").match(request)
         call = Call(response, "s3", found.name)
         try:
-            faults.look_before(call)
+            look_before(call)
             answer = moto(response, request, full_url)
-            faults.look_after(call)
+            look_after(call)
         except AwsError as refused:
             status, headers, body = response.serialized(ActionResult(refused))
             return refused.status or status, headers, body

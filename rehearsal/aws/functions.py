@@ -14,6 +14,8 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,7 +35,22 @@ _RETRY_SECONDS = (1, 2)  # between attempts of an Event invocation; AWS waits on
 _THROTTLE_SECONDS = 1.0  # before a throttled Event invocation is tried again; AWS backs off for up to six hours
 _THROTTLE_ATTEMPTS = 60
 
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A function at work: who, on what, and the request's id."""
+
+    function: str
+    event: Any
+    request_id: str
+
+    def kill(self) -> bool:
+        """Kill its process; False when it has ended already."""
+        return sandbox.kill(self.request_id)
+
+
 _running: Counter[str] = Counter()
+_invocations: dict[str, Invocation] = {}
 _lock = threading.Lock()
 
 
@@ -47,6 +64,20 @@ def forget() -> None:
     sandbox.close()
     with _lock:
         _running.clear()
+        _invocations.clear()
+
+
+def invocation_of(headers: Mapping[str, str]) -> Invocation | None:
+    """Return the invocation that a call with these headers came from; None when no function made it."""
+    root = headers.get("X-Amzn-Trace-Id", "").partition("Root=1-")[2].partition(";")[0].replace("-", "")
+    with _lock:
+        return _invocations.get(root)
+
+
+def invocations() -> tuple[Invocation, ...]:
+    """Return every invocation that runs now."""
+    with _lock:
+        return tuple(_invocations.values())
 
 
 # -- running ------------------------------------------------------------------
@@ -80,12 +111,14 @@ def run(function: Any, event: Any, *, arn: str) -> Outcome:
         if reserved is not None and _running[name] >= reserved:
             raise Throttled("Rate Exceeded.")
         _running[name] += 1
+        _invocations[request_id.replace("-", "")] = Invocation(name, event, request_id)
     begun = time.monotonic()
     try:
         outcome = sandbox.invoke(_shape(function), event, arn=arn, request_id=request_id)
     finally:
         with _lock:
             _running[name] -= 1
+            _invocations.pop(request_id.replace("-", ""), None)
     _write_log(function, outcome, request_id, seconds=time.monotonic() - begun)
     return outcome
 

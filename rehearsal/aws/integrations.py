@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from rehearsal.aws.jsonata import is_expression
-from rehearsal.aws.wire import wire
+from rehearsal.aws.wire import saying, wire
 
 PLAIN, TOKEN, SYNC, SYNC2 = "", "waitForTaskToken", "sync", "sync:2"
 
@@ -165,9 +165,9 @@ def problems(text: str, arguments: Any) -> Iterator[str]:
             yield f"{found.name}:{found.action} needs the member {missing!r}"
 
 
-def call(found: Resource, arguments: Any, region: str) -> Any:
+def call(found: Resource, arguments: Any, region: str, *, caller: str = "") -> Any:
     """
-    Make the call and return its result as Step Functions shows it.
+    Make the call and return its result as Step Functions shows it; `caller` goes along in a header of ours.
 
     Raises:
         TaskError: AWS refused, a function raised, or the connection failed.
@@ -176,6 +176,7 @@ def call(found: Resource, arguments: Any, region: str) -> Any:
     try:
         request = {"Payload": arguments, "FunctionName": found.function} if found.function else arguments or {}
         asked = _asked(found, request)
+        saying.caller = caller
         answer = getattr(client, xform_name(found.action))(**asked)
     except ParamValidationError as wrong:
         raise TaskError("States.Runtime", str(wrong)) from wrong

@@ -186,6 +186,18 @@ def intercept(*, before: Interceptor | None = None, after: Interceptor | None = 
         _after.append(after)
 
 
+def look_before(call: Call) -> None:
+    """Let every interceptor see a call before it is answered. Raises what they raise."""
+    for look in _before:
+        look(call)
+
+
+def look_after(call: Call) -> None:
+    """Let every interceptor see a call that was answered. Raises what they raise."""
+    for look in _after:
+        look(call)
+
+
 def add_paths(service: str, *patterns: str) -> None:
     """
     Make moto's URL matcher know paths it has none for (REST services only).
@@ -330,11 +342,9 @@ def _call_action(response: Any) -> Any:
         return _moto_call_action(response)
     call = Call(response, service, action)
     try:
-        for look in _before:
-            look(call)
+        look_before(call)
         result = answer(call) if answer is not None else _moto_call_action(response)
-        for look in _after:
-            look(call)
+        look_after(call)
     except ServiceException as refused:
         result = ActionResult(refused)
     except HTTPException as refused:

@@ -107,6 +107,7 @@ class Sandbox:
         self._turns = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._idle: dict[Shape, list[Worker]] = {}
         self._all: set[Worker] = set()
+        self._serving: dict[str, Worker] = {}
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._folder: Path | None = None
@@ -123,12 +124,17 @@ class Sandbox:
                     if ready is None:
                         return self._lost(worker, "Sandbox.Timedout", "the handler did not import in time", request_id)
                     logs = ready["logs"]
+                with self._lock:
+                    self._serving[request_id] = worker
                 worker.send({"id": request_id, "event": event, "arn": arn, "timeout": shape.timeout})
                 answer = worker.read(shape.timeout)
             except (EOFError, OSError, ValueError):  # ValueError: its line was closed by `close`
                 if worker is None:
                     raise
                 return self._lost(worker, "Runtime.ExitError", "Runtime exited without providing a reason", request_id)
+            finally:
+                with self._lock:
+                    self._serving.pop(request_id, None)
             if answer is None:
                 message = f"Task timed out after {shape.timeout:.2f} seconds"
                 return self._lost(worker, "Sandbox.Timedout", message, request_id)
@@ -136,6 +142,16 @@ class Sandbox:
             payload = answer["payload"] if error is None else json.dumps(error)
             self._give_back(shape, worker)
             return Outcome(payload, error is not None, logs + answer["logs"], worker.stream, cold)
+
+    def kill(self, request_id: str) -> bool:
+        """Kill the process that serves this request, as a crash would; False when none does."""
+        with self._lock:
+            worker = self._serving.get(request_id)
+        if worker is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker.pid, signal.SIGKILL)
+        return True
 
     def close(self) -> None:
         """Kill every worker and remove the unpacked code; the sandbox can be used again afterwards."""

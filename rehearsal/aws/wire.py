@@ -12,6 +12,24 @@ from botocore.config import Config
 ACCESS = {"AWS_ACCESS_KEY_ID": "embedded", "AWS_SECRET_ACCESS_KEY": "embedded"}
 
 
+CALLER_HEADER = "X-Embedded-Caller"
+"""On a call that a state of an execution makes: the execution's ARN, a blank, the state's name."""
+
+
+class _Saying(threading.local):
+    """What the calls of this thread say of who makes them."""
+
+    caller = ""
+
+
+saying = _Saying()
+
+
+def _say_caller(params: dict[str, Any], **_: Any) -> None:
+    if saying.caller:
+        params["headers"][CALLER_HEADER] = saying.caller
+
+
 class Wire:
     """
     Makes clients of the embedded AWS.
@@ -56,6 +74,8 @@ class Wire:
                         ignore_configured_endpoint_urls=True,
                     ),
                 )
+                if not retries:  # Step Functions' own
+                    self._clients[key].meta.events.register("before-call", _say_caller)
             return self._clients[key]
 
     def environment(self) -> dict[str, str]:
