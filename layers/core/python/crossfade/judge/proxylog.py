@@ -1,24 +1,44 @@
 """
-Reads what Service Connect's proxies write: Envoy's outlier events among all else.
+Reads what Service Connect's proxies write: Envoy's outlier events and access lines among all else.
 
 One proxy's standard output holds its access log, its application log and one JSON line
 per ejection. Only ejections that Envoy carried out count (`enforced`); it also writes
-those it merely considered. Lines of any other kind are skipped.
+those it merely considered. Lines of any other kind, and broken ones, are skipped.
 
 Source:
-    Envoy, data.cluster.v3.OutlierDetectionEvent.
+    Envoy, data.cluster.v3.OutlierDetectionEvent. Amazon ECS developer guide, "Service
+    Connect access logs": its HTTP block spells `duration_ms` what its HTTP/2 and gRPC
+    blocks, and the proxies themselves, spell `duration`; both are read.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from datetime import datetime
-from typing import NamedTuple
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from crossfade.judge.reading import Ejection
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+_GRPC_AS_HTTP: Final = {
+    "unknown": 500, "2": 500,
+    "deadlineexceeded": 504, "4": 504,
+    "unimplemented": 501, "12": 501,
+    "internal": 500, "13": 500,
+    "unavailable": 503, "14": 503,
+    "dataloss": 500, "15": 500,
+}  # fmt: skip
+"""gRPC statuses that Envoy's outlier detection takes for a 5xx: `Grpc::Utility::grpcToHttpStatus`."""
+
+_SORTED: Final = re.compile(
+    r'\{"authority":"?([^",]*)"?,.*?"duration(?:_ms)?":(\d+),.*?"request_id":"([^"]+)","response_code":(\d+),'
+    r'"start_time":"([^"]+)","upstream_host":(?:"([^"]+)"|null),.*\}\s*'
+)
+"""An access line with its fields as Envoy sorts them. A quote in a value is escaped, so none looks like a key."""
 
 
 class LogLine(NamedTuple):
@@ -28,17 +48,53 @@ class LogLine(NamedTuple):
     text: str
 
 
-class _OutlierEvent(BaseModel):
-    """An OutlierDetectionEvent as Envoy prints it; protobuf's JSON may leave out what is zero or false."""
+class AccessLine(NamedTuple):
+    """
+    One request as one proxy saw it, as client or as server; times in milliseconds since 1970.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    `code` is 0 where the caller went away before an answer, `host` empty where the proxy
+    found none to send it to.
+    """
 
-    type: str = "CONSECUTIVE_5XX"
-    cluster_name: str
-    upstream_url: str
-    action: str = "EJECT"
-    enforced: bool = False
-    timestamp: AwareDatetime | None = None
+    start: int
+    end: int
+    code: int
+    host: str
+    request_id: str
+    authority: str
+
+
+class OutlierLine(NamedTuple):
+    """One outlier event, enforced or not; `at` in milliseconds since 1970, None where the line does not say."""
+
+    at: int | None
+    cluster: str
+    host: str
+    kind: str
+    action: str
+    enforced: bool
+
+
+ProxyLine: TypeAlias = AccessLine | OutlierLine
+
+
+def read_line(text: str) -> ProxyLine | None:
+    """Return what a line says; None for any other line than an HTTP access line or an outlier event."""
+    found = _SORTED.fullmatch(text)
+    if found is not None and '"grpc_status":' not in text:
+        authority, duration, request_id, code, at, host = found.groups()
+        start = _milliseconds(at)
+        if start is not None:
+            return AccessLine(start, start + int(duration), int(code), host or "", request_id, authority)
+    if "upstream_" not in text:  # spares parsing what others write
+        return None
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(line, dict):
+        return None
+    return _outlier(line) if "upstream_url" in line else _access(line)
 
 
 def ejections(lines: Iterable[LogLine]) -> tuple[Ejection, ...]:
@@ -54,10 +110,74 @@ def ejections(lines: Iterable[LogLine]) -> tuple[Ejection, ...]:
 def _ejection(line: LogLine) -> Ejection | None:
     if "upstream_url" not in line.text:  # spares parsing the access log
         return None
+    event = read_line(line.text)
+    if not isinstance(event, OutlierLine) or event.action != "EJECT" or not event.enforced:
+        return None
+    return Ejection(at=_said(line), cluster=event.cluster, host=event.host, kind=event.kind)
+
+
+def _said(line: LogLine) -> datetime:
+    """Return an event's own time, to the microsecond; its line's where it has none."""
+    said = json.loads(line.text).get("timestamp")
+    return _moment(said) or line.at
+
+
+def _outlier(line: dict[str, Any]) -> OutlierLine | None:
+    """Read an outlier event; protobuf's JSON may leave out what is zero or false."""
+    cluster, host, said = line.get("cluster_name"), line.get("upstream_url"), line.get("timestamp")
+    kind, action, enforced = (
+        line.get("type", "CONSECUTIVE_5XX"),
+        line.get("action", "EJECT"),
+        line.get("enforced", False),
+    )
+    if not all(isinstance(text, str) for text in (cluster, host, kind, action)) or not isinstance(enforced, bool):
+        return None
+    at = None if said is None else _milliseconds(said)
+    if said is not None and at is None:
+        return None
+    return OutlierLine(at, str(cluster), str(host), kind, action, enforced)
+
+
+def _access(line: dict[str, Any]) -> AccessLine | None:
+    start = _milliseconds(line.get("start_time"))
+    duration = line.get("duration", line.get("duration_ms"))
+    code, host, request_id = line.get("response_code"), line.get("upstream_host"), line.get("request_id")
+    if start is None or not isinstance(request_id, str) or not isinstance(code, int):
+        return None
+    if not isinstance(duration, int) or not (host is None or isinstance(host, str)):
+        return None
+    status = str(line.get("grpc_status", "")).lower()
+    authority = str(line.get("authority") or "")
+    return AccessLine(start, start + duration, _GRPC_AS_HTTP.get(status, code), host or "", request_id, authority)
+
+
+_seconds: dict[str, int] = {}
+"""Milliseconds since 1970 by the text of a second: neighbouring lines share it."""
+
+
+def _milliseconds(text: object) -> int | None:
+    """Return a time of Envoy's, cut to milliseconds."""
+    if not isinstance(text, str):
+        return None
+    second = text[:19]
+    known = _seconds.get(second)
+    if known is not None and len(text) == 24 and text[19] == "." and text[23] == "Z" and text[20:23].isdecimal():  # noqa: PLR2004  # 2026-11-22T12:00:00.123Z
+        return known + int(text[20:23])
+    moment = _moment(text)
+    if moment is None:
+        return None
+    if len(text) == 24 and text[23] == "Z":  # noqa: PLR2004
+        if len(_seconds) > 100_000:  # noqa: PLR2004  # a day of seconds
+            _seconds.clear()
+        _seconds[second] = (moment.replace(microsecond=0) - _EPOCH) // _MILLISECOND
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
     try:
-        event = _OutlierEvent.model_validate(json.loads(line.text))
-    except (json.JSONDecodeError, ValidationError):
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         return None
-    if event.action != "EJECT" or not event.enforced:
-        return None
-    return Ejection(at=event.timestamp or line.at, cluster=event.cluster_name, host=event.upstream_url, kind=event.type)
+    return moment if moment.tzinfo is not None else None

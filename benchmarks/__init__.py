@@ -1,0 +1,1 @@
+"""What Crossfade decides and reads, measured and compared."""
