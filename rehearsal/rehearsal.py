@@ -229,7 +229,7 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
         if _has_ended(stage, status, record):
             return
         time.sleep(_LOOK_SECONDS)
-    stage.outcome, stage.reason = "held", "the scenario did not end within its limit"
+    stage.outcome, stage.reason = "held", f"the scenario did not end within its limit; last: {_said(stage)}"
 
 
 def _record(stage: _Stage) -> MigrationRecord | None:
