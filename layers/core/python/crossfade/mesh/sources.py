@@ -21,6 +21,8 @@ from crossfade.mesh.cloudformation import Template, read_templates
 from crossfade.mesh.dependencies import is_dependencies, read_dependencies
 from crossfade.mesh.items import found_of
 from crossfade.mesh.model import Found, merge
+from crossfade.mesh.plain_ecs import see_plain_services
+from crossfade.mesh.taskdefs import rebuild
 from crossfade.mesh.template import load_yaml
 from crossfade.plan.document import SourceFile
 
@@ -84,7 +86,7 @@ def read_sources(sources: Sequence[SourceText], parameters: Mapping[str, str]) -
         Found(unknown=answers.unknown, dependencies=read_dependencies(by_form.dependencies)),
         Found(notes=tuple(f"left aside: {each}" for each in by_form.aside)),
     ]
-    return merge(parts).in_order()
+    return see_plain_services(rebuild(merge(parts))).in_order()
 
 
 def _sort(source: SourceText, by_form: _Sorted) -> None:
