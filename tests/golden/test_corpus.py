@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from crossfade.connect.fields import leaves
+from crossfade.connect.translate import Choices, Translation, translate
 from crossfade.errors import CrossfadeError
+from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SUFFIXES, SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw
@@ -67,3 +71,49 @@ def test_every_folder_of_templates_ends_in_a_plan_or_one_sentence() -> None:
     assert len(plans) >= 6
     assert all(MigrationPlan.from_json(plan.to_json()) == plan for plan in plans)
     assert [said for said in answers if isinstance(said, str) and "\n" in said] == []
+
+
+def reading(sources: list[SourceText]) -> Found | None:
+    """What a unit holds, every parameter a refusal asks for given; None when it cannot be read."""
+    given: dict[str, str] = {}
+    for _ in range(_MOST_HINTS):
+        try:
+            return read_sources(sources, given)
+        except CrossfadeError as refused:
+            hint = _HINT.search(str(refused))
+            if hint is None or hint[1] in given:
+                return None
+            given[hint[1]] = "8080" if "port" in hint[1].lower() else "x"
+    return None
+
+
+def translations(found: Found) -> Iterator[tuple[Found, Translation]]:
+    """Each mesh translated: with its ECS services, or without where a source of theirs is missing."""
+    choices = Choices(suffix="-sc", namespace="n", log_group="l")
+    for mesh in found.mesh_names():
+        for here in (found, replace(found, services=(), task_definitions=())):
+            try:
+                yield found.in_mesh(mesh), translate(here, mesh, choices)
+                break
+            except CrossfadeError:
+                continue
+
+
+def fields_of(found: Found) -> int:
+    groups = (found.meshes, found.nodes, found.routers, found.routes, found.virtual_services)
+    borders = (found.gateways, found.gateway_routes)
+    return sum(1 for group in (*groups, *borders) for each in group for _leaf in leaves(each.spec))
+
+
+@needs_corpus
+def test_every_ledger_closes() -> None:
+    readings = [found for unit in [*units(), *([text] for text in texts())] if (found := reading(unit)) is not None]
+
+    closed = [each for found in readings for each in translations(found)]
+    counts = [(fields_of(found), translation.ledger) for found, translation in closed]
+    assert sum(fields for fields, _ledger in counts) > 1_000
+    assert [fields - ledger.used - ledger.named_in_a_gap - ledger.without_effect for fields, ledger in counts] == [
+        0
+    ] * len(counts)
+    unread = {gap.detail for _found, each in closed for gap in each.gaps if gap.id == "FIELD_NOT_READ"}
+    assert unread == set()

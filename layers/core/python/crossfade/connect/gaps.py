@@ -139,7 +139,7 @@ _ROWS: Final = (
         "TLS_CERT_SOURCE",
         _BLOCKING,
         "The listener serves TLS ({mode}) with a certificate from {kind}; Service Connect issues its own from AWS "
-        "Private CA, which this plan does not set up: traffic between tasks would no longer be encrypted.",
+        "Private CA. {answer}",
         _ECS + "service-connect-tls.html",
     ),
     Row(
@@ -147,6 +147,20 @@ _ROWS: Final = (
         _BLOCKING,
         "{what}; Service Connect has server TLS only, so peers are no longer told apart by certificate.",
         _ECS + "service-connect-tls.html",
+    ),
+    Row(
+        "TLS_CLIENT_POLICY",
+        _DEGRADING,
+        "It {asks} TLS of what it calls{trust}; in Service Connect a caller has no such setting: whether a call is "
+        "encrypted is said by the endpoint it goes to.",
+        _ECS + "service-connect-tls.html",
+    ),
+    Row(
+        "TLS_ORIGINATION",
+        _BLOCKING,
+        "Its Envoy speaks TLS to {hosts}, outside ECS, on behalf of an application that may not; green reaches it "
+        "directly. Let the application speak TLS itself.",
+        _MESH + "tls.html",
     ),
     Row(
         "EGRESS_FILTER",
@@ -172,22 +186,35 @@ _ROWS: Final = (
     Row(
         "VIRTUAL_GATEWAY",
         _BLOCKING,
-        "The gateway's Envoy lets requests into the mesh; Service Connect has no gateway. Put a load balancer before "
-        "the services it leads to.",
+        "The gateway's Envoy lets requests into the mesh ({listeners}); Service Connect has no gateway. Put a load "
+        "balancer before the services it leads to.",
         _MESH + "virtual_gateways.html",
+    ),
+    Row(
+        "GATEWAY_TLS",
+        _BLOCKING,
+        "The gateway ends its callers' TLS ({mode}) with a certificate from {kind}; the load balancer that takes its "
+        "place must do so, or what arrives is not encrypted.",
+        _MESH + "tls.html",
+    ),
+    Row(
+        "GATEWAY_ROUTE",
+        _INFORMATIONAL,
+        "Through the gateway, {match} reaches {target}; the load balancer that takes the gateway's place needs the "
+        "same rule.",
+        _MESH + "gateway-routes.html",
     ),
     Row(
         "GATEWAY_ROUTE_REWRITE",
         _BLOCKING,
-        "The gateway rewrites the path or host of what it hands to {target}; a load balancer's rule hands it on as it "
-        "is, so the application would see the original.",
+        "The gateway rewrites {what} of what it hands to {target}; a load balancer's rule hands it on as it is, so "
+        "the application would see the original.",
         _MESH + "gateway-routes.html",
     ),
     Row(
         "CROSS_ACCOUNT",
         _BLOCKING,
-        "The mesh belongs to account {owner}; green needs a Cloud Map namespace shared with AWS RAM, which this plan "
-        "does not set up.",
+        "The mesh belongs to account {owner}, so callers and callees may live in several accounts; {answer}",
         _ECS + "service-connect-shared-namespaces.html",
     ),
     Row(
@@ -227,8 +254,8 @@ _ROWS: Final = (
     Row(
         "NAMESPACE_MERGE",
         _INFORMATIONAL,
-        "Services of the Cloud Map namespaces {namespaces} meet in green's one namespace {namespace}; the names they "
-        "are dialled by stay.",
+        "Services of the Cloud Map namespaces {namespaces} meet in green's one namespace {namespace}, since a service "
+        "has one; the names they are dialled by stay.",
         _ECS_API + "API_ServiceConnectConfiguration.html",
     ),
     Row(
@@ -243,6 +270,13 @@ _ROWS: Final = (
         "XRAY_TRACING",
         _DEGRADING,
         "Envoy writes X-Ray segments for every call; they end with the sidecar. Instrument the application instead.",
+        _MESH + "x-ray.html",
+    ),
+    Row(
+        "XRAY_DAEMON",
+        _INFORMATIONAL,
+        "The container {container} took Envoy's segments and leaves with it. Where the application sends segments of "
+        "its own, keep it.",
         _MESH + "x-ray.html",
     ),
     Row(
@@ -286,6 +320,14 @@ _ROWS: Final = (
         _CONCEPTS,
     ),
     Row(
+        "MESH_REBUILT",
+        _BLOCKING,
+        "No source describes the mesh, so it was rebuilt from task definitions and Cloud Map: its routes, retries, "
+        "timeouts, TLS and egress filter are not known and not carried over. Add what describes it (templates, "
+        "Terraform, saved answers of the AWS CLI), or accept that green has none of them.",
+        _MESH + "envoy-config.html",
+    ),
+    Row(
         "VESTIGIAL_MESH",
         _INFORMATIONAL,
         "No ECS service among the sources runs an Envoy of this mesh.",
@@ -296,6 +338,65 @@ _ROWS: Final = (
         _INFORMATIONAL,
         "The task definition sets no task memory, which Service Connect requires; green gets {memory} MiB. Check that "
         "it is enough.",
+        _CONCEPTS,
+    ),
+    Row(
+        "TASK_SIZE",
+        _INFORMATIONAL,
+        "Green's tasks get {cpu} CPU units and {memory} MiB, where blue's have {before}: room for Service Connect's "
+        "proxy, in a size that {launch} takes.",
+        _ECS + "service-connect-concepts-deploy.html",
+    ),
+    Row(
+        "EGRESS_IGNORED",
+        _INFORMATIONAL,
+        "Envoy leaves calls to {ignored} alone; Service Connect takes only calls to its own endpoints, so they pass as "
+        "before.",
+        _MESH + "proxy-authorization.html",
+    ),
+    Row(
+        "NETWORK_MODE",
+        _DEGRADING,
+        "The tasks run in the network mode {mode}; {consequence}",
+        _CONCEPTS,
+    ),
+    Row(
+        "WINDOWS",
+        _BLOCKING,
+        "The tasks run on {family}; Service Connect runs on Linux only, so this service cannot move.",
+        _CONCEPTS,
+    ),
+    Row(
+        "LAUNCH_TYPE",
+        _BLOCKING,
+        "The service runs on {launch}, where Service Connect does not.",
+        _CONCEPTS,
+    ),
+    Row(
+        "STANDALONE_TASK",
+        _DEGRADING,
+        "Its Envoy is of this mesh and no ECS service among the sources runs it. Tasks started alone (RunTask, a "
+        "schedule) get no Service Connect: their calls must reach green by another name. Where a service runs it, add "
+        "the source that holds the service.",
+        _CONCEPTS,
+    ),
+    Row(
+        "HTTP_1_0",
+        _BLOCKING,
+        "{variable} says that the container {container} speaks HTTP/1.0, which Service Connect's proxies refuse.",
+        _CONCEPTS,
+    ),
+    Row(
+        "IDLE_TIMEOUT",
+        _INFORMATIONAL,
+        "No idle timeout is set for TCP port {port}; Service Connect ends a connection that is idle for an hour.",
+        _ECS_API + "API_TimeoutConfiguration.html",
+    ),
+    Row(
+        "PROXY_IN_BETWEEN",
+        _DEGRADING,
+        "Callers reach {names} without a proxy today. Service Connect ends a request after 15 s and a connection that "
+        "is idle for 5 minutes, and retries twice; set other limits where requests take longer.",
         _CONCEPTS,
     ),
     Row(
@@ -315,14 +416,15 @@ _ROWS: Final = (
         "LB_HEALTHCHECK_ON_ENVOY_ADMIN",
         _BLOCKING,
         "The target group checks health on Envoy's port {port}, which goes with the sidecar: every green target would "
-        "be unhealthy. Let it check the application.",
+        "be unhealthy. {answer}",
         _ELB + "target-group-health-checks.html",
     ),
     Row(
         "STICKY_SESSIONS",
         _DEGRADING,
-        "The target group binds users to a task; while both sides serve, users bound to green stay there, also when "
-        "traffic has gone back.",
+        "The target group binds users to a task, often because sessions live in its memory; users hop between blue and "
+        "green from request to request, and those bound to green stay there when traffic has gone back. Keep sessions "
+        "outside the tasks.",
         _ELB + "edit-target-group-attributes.html",
     ),
     Row(
@@ -340,15 +442,14 @@ _ROWS: Final = (
     Row(
         "BACKGROUND_WORK",
         _DEGRADING,
-        "No call reaches this service, so its work comes from elsewhere (a queue, a schedule); green works as soon as "
-        "it runs, beside blue. Make sure that both may work at once.",
+        "{why}; green works as soon as it runs, beside blue. {answer}",
         _CONCEPTS,
     ),
     Row(
         "CALL_CYCLE",
         _BLOCKING,
         "{services} call each other in a circle; tasks resolve only names that existed when they started, so those "
-        "created first must be deployed once more by hand before green has a share.",
+        "created first must be deployed once more (the plan's `redeploy`) before green has a share.",
         _CONCEPTS,
     ),
     # -------------------------------------------------------------------- edges

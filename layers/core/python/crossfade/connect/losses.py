@@ -8,34 +8,41 @@ route that is never reached, is lost already.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from crossfade.connect.fields import leaves
-from crossfade.connect.fields import unread as unread_fields
 from crossfade.connect.gaps import gap
 from crossfade.connect.providers import Provider, main_target
+from crossfade.connect.taskdef import envoys_daemons
 from crossfade.mesh.model import (
     EcsService,
     Found,
+    GatewayRoute,
     Listener,
-    Place,
     Protocol,
     Route,
     Spec,
     TargetGroup,
     TaskDefinition,
+    VirtualGateway,
     VirtualNode,
 )
 from crossfade.mesh.tree import Tree
-from crossfade.plan.document import Gap
+from crossfade.plan.document import Gap, Severity, Tls
 
 _ENVOY_ADMIN_PORT: Final = "9901"
+_ENVOY_PORTS: Final = frozenset({"15000", "15001"})
+"""Where Envoy takes what comes in and goes out, unless proxyConfiguration says otherwise."""
+_METADATA: Final = ("169.254.170.2,169.254.169.254", "169.254.169.254,169.254.170.2")
+"""ECS's and EC2's metadata addresses, which every App Mesh example leaves alone."""
+_HTTP_1_0: Final = re.compile(r"\bHTTP/1\.0\b|--http1\.0\b", re.IGNORECASE)
 _METRICS: Final = ("ENABLE_ENVOY_STATS_TAGS", "ENABLE_ENVOY_DOG_STATSD", "APPMESH_METRIC_EXTENSION_VERSION")
 _OFF: Final = frozenset({"", "0", "false"})
 
 
-def mesh_losses(found: Found, *, namespace: str) -> Iterator[Gap]:
+def mesh_losses(found: Found, *, namespace: str, log_group: str) -> Iterator[Gap]:
     """Yield what is lost of the mesh itself, its gateways and its namespaces."""
     for mesh in found.meshes:
         place = f"mesh/{mesh.name}"
@@ -45,29 +52,61 @@ def mesh_losses(found: Found, *, namespace: str) -> Iterator[Gap]:
         if preference:
             yield gap("IP_PREFERENCE", place, preference=preference.text())
     for gateway in found.gateways:
-        yield gap("VIRTUAL_GATEWAY", f"virtualGateway/{gateway.name}")
+        yield from _gateway_losses(gateway, log_group)
     for route in found.gateway_routes:
-        if _rewrites(route.spec, route.place):
-            target = route.virtual_service or "its target"
-            yield gap("GATEWAY_ROUTE_REWRITE", f"gatewayRoute/{route.gateway}/{route.name}", target=target)
+        yield from _gateway_route_losses(route)
     namespaces = sorted({node.cloud_map_namespace for node in found.nodes if node.cloud_map_namespace})
     if len(namespaces) > 1:
         place = f"mesh/{found.mesh_names()[0]}"
         yield gap("NAMESPACE_MERGE", place, namespaces=", ".join(namespaces), namespace=namespace)
 
 
-def _rewrites(spec: Spec, place: Place) -> bool:
-    """Whether a gateway route changes what it hands on; App Mesh does unless every default is disabled."""
-    for kind in ("httpRoute", "http2Route"):
-        action = Tree(spec, place) / kind / "action"
-        if not action:
+def _gateway_losses(gateway: VirtualGateway, log_group: str) -> Iterator[Gap]:
+    place, spec = f"virtualGateway/{gateway.name}", Tree(gateway.spec, gateway.place)
+    listeners = list(spec / "listeners")
+    said = [
+        f"{(each / 'portMapping' / 'port').text()} {(each / 'portMapping' / 'protocol').text()}"
+        for each in listeners
+        if each / "portMapping"
+    ]
+    yield gap("VIRTUAL_GATEWAY", place, listeners=", ".join(said) or "no listener")
+    for listener in listeners:
+        if listener / "connectionPool":
+            pool = (listener / "connectionPool").mapping()
+            yield gap("CONNECTION_POOL", place, limits=_limits(pool))
+        tls = listener / "tls"
+        mode = (tls / "mode").text_or_none() or "STRICT"
+        if tls and mode != "DISABLED":
+            yield gap("GATEWAY_TLS", place, mode=mode, kind=_certificate_kind(tls))
+            if tls / "validation":
+                yield gap("MTLS", place, what="It asks its callers for a client certificate")
+    policy = spec / "backendDefaults" / "clientPolicy" / "tls"
+    if policy:
+        yield from _own_identity(policy, place)
+    path = spec / "logging" / "accessLog" / "file" / "path"
+    if path:
+        yield gap("ACCESS_LOG", place, path=path.text(), group=log_group)
+
+
+def _gateway_route_losses(route: GatewayRoute) -> Iterator[Gap]:
+    """Yield what a gateway route does; App Mesh rewrites prefix and host unless every default is disabled."""
+    place, target = f"gatewayRoute/{route.gateway}/{route.name}", route.virtual_service or "its target"
+    for kind in ("httpRoute", "http2Route", "grpcRoute"):
+        found = Tree(route.spec, route.place) / kind
+        if not found:
             continue
-        rewrite = action / "rewrite"
-        prefix = (rewrite / "prefix" / "defaultPrefix").text_or_none() == "DISABLED"
-        host = (rewrite / "hostname" / "defaultTargetHostname").text_or_none() == "DISABLED"
+        match = (found / "match").mapping()
+        yield gap("GATEWAY_ROUTE", place, match=_said(match) or "every request", target=target)
+        rewrite = found / "action" / "rewrite"
+        prefix = match.get("prefix")
+        default = (rewrite / "prefix" / "defaultPrefix").text_or_none() != "DISABLED"
+        stripped = isinstance(prefix, str) and prefix != "/" and default
         value = (rewrite / "prefix" / "value").text_or_none() or (rewrite / "path" / "exact").text_or_none()
-        return not (prefix and host) or value is not None
-    return False
+        if stripped or value is not None:
+            yield gap("GATEWAY_ROUTE_REWRITE", place, what="the path", target=target)
+        if (rewrite / "hostname" / "defaultTargetHostname").text_or_none() != "DISABLED":
+            # Few applications look at the host, and those that do see what their user wrote.
+            yield gap("GATEWAY_ROUTE_REWRITE", place, severity=Severity.DEGRADING, what="the host", target=target)
 
 
 def router_losses(found: Found, provided: Mapping[str, Provider], migrating: Collection[str]) -> Iterator[Gap]:
@@ -139,8 +178,8 @@ def _said(match: Mapping[str, object]) -> str:
     )
 
 
-def node_losses(node: VirtualNode, *, log_group: str) -> Iterator[Gap]:
-    """Yield what is lost of a node besides its listeners."""
+def node_losses(node: VirtualNode, *, log_group: str, is_encrypted: bool) -> Iterator[Gap]:
+    """Yield what is lost of a node besides its listeners; `is_encrypted` when all it calls serves TLS in green too."""
     place, spec = f"virtualNode/{node.name}", Tree(node.spec, node.place)
     path = spec / "logging" / "accessLog" / "file" / "path"
     if path:
@@ -151,17 +190,33 @@ def node_losses(node: VirtualNode, *, log_group: str) -> Iterator[Gap]:
             yield gap("IP_PREFERENCE", place, preference=preference.text())
     if list(spec / "serviceDiscovery" / "awsCloudMap" / "attributes"):
         yield gap("CLOUDMAP_ATTRIBUTES", place)
-    policies = [spec / "backendDefaults" / "clientPolicy"]
-    policies += [each / "virtualService" / "clientPolicy" for each in spec / "backends"]
-    for policy in policies:
-        if policy / "tls" / "certificate":
-            yield gap("MTLS", place, what="It presents a client certificate to the services it calls")
-        elif policy / "tls" / "validation" / "subjectAlternativeNames":
-            yield gap("MTLS", place, what="It checks the names in the certificates of the services it calls")
+    for policy in client_policies(node):
+        yield from _own_identity(policy, place)
+        enforced = (policy / "enforce").truth(default=True)
+        trusted = [str(value) for name, value in leaves((policy / "validation" / "trust").mapping())]
+        trust = f" (trusting {', '.join(trusted)})" if trusted else ""
+        severity = Severity.INFORMATIONAL if is_encrypted or not enforced else None
+        asks = "demands" if enforced else "would take"
+        yield gap("TLS_CLIENT_POLICY", place, severity=severity, asks=asks, trust=trust)
 
 
-def listener_losses(node: VirtualNode) -> Iterator[Gap]:
-    """Yield what is lost of a node's listeners."""
+def client_policies(node: VirtualNode) -> Iterator[Tree]:
+    """Yield what a node says about TLS towards those it calls: for all of them, then for one."""
+    spec = Tree(node.spec, node.place)
+    policies = [spec / "backendDefaults" / "clientPolicy" / "tls"]
+    policies += [each / "virtualService" / "clientPolicy" / "tls" for each in spec / "backends"]
+    yield from (each for each in policies if each)
+
+
+def _own_identity(policy: Tree, place: str) -> Iterator[Gap]:
+    if policy / "certificate":
+        yield gap("MTLS", place, what="It presents a client certificate to the services it calls")
+    elif policy / "validation" / "subjectAlternativeNames":
+        yield gap("MTLS", place, what="It checks the names in the certificates of the services it calls")
+
+
+def listener_losses(node: VirtualNode, tls: Tls | None) -> Iterator[Gap]:
+    """Yield what is lost of a node's listeners; `tls` is what green's endpoints have of encryption."""
     place = f"virtualNode/{node.name}"
     for listener in node.listeners:
         check = listener.health_check
@@ -184,47 +239,117 @@ def listener_losses(node: VirtualNode) -> Iterator[Gap]:
                 percent=detection.max_ejection_percent,
             )
         if listener.pool is not None:
-            limits = ", ".join(f"{field} {value}" for field, value in leaves(listener.pool))
-            yield gap("CONNECTION_POOL", place, limits=limits)
-        yield from _tls_losses(listener, node)
+            yield gap("CONNECTION_POOL", place, limits=_limits(listener.pool))
+        if listener.protocol is Protocol.TCP and listener.timeouts.idle_seconds is None:
+            yield gap("IDLE_TIMEOUT", place, port=listener.port)
+        yield from _tls_losses(listener, node, tls)
 
 
-def _tls_losses(listener: Listener, node: VirtualNode) -> Iterator[Gap]:
+def _limits(pool: Spec) -> str:
+    return ", ".join(f"{field} {value}" for field, value in leaves(pool))
+
+
+def _tls_losses(listener: Listener, node: VirtualNode, carried: Tls | None) -> Iterator[Gap]:
     if listener.tls is None:
         return
     place, tls = f"virtualNode/{node.name}", Tree(listener.tls, node.place)
-    mode = (tls / "mode").text_or_none() or "STRICT"
-    if mode == "DISABLED":
+    if not serves_tls(listener):
         return
-    kinds = {"acm": "AWS Certificate Manager", "file": "files", "sds": "a secret discovery service"}
-    kind = next((said for key, said in kinds.items() if tls / "certificate" / key), "nowhere named")
-    yield gap("TLS_CERT_SOURCE", place, mode=mode, kind=kind)
+    mode = (tls / "mode").text_or_none() or "STRICT"
+    severity = None
+    if carried is None:
+        answer = "Give the authority and the role (--tls-authority, --tls-role), or traffic is no longer encrypted."
+    elif carried.role_arn is None:
+        answer = f"Green's are issued by {carried.authority_arn}; give the role ECS may do so with (--tls-role)."
+    else:
+        severity = Severity.DEGRADING
+        answer = f"Green's are issued by {carried.authority_arn}, which needs the tag AmazonECSManaged = true."
+    yield gap("TLS_CERT_SOURCE", place, severity=severity, mode=mode, kind=_certificate_kind(tls), answer=answer)
     if tls / "validation":
         yield gap("MTLS", place, what="It asks its callers for a client certificate")
 
 
-def service_losses(service: EcsService, task: TaskDefinition, groups: Sequence[TargetGroup]) -> Iterator[Gap]:
+def serves_tls(listener: Listener) -> bool:
+    """Whether a listener encrypts; a mode that is not said is STRICT, and PERMISSIVE serves both."""
+    return listener.tls is not None and listener.tls.get("mode", "STRICT") != "DISABLED"
+
+
+def _certificate_kind(tls: Tree) -> str:
+    kinds = {"acm": "AWS Certificate Manager", "file": "files", "sds": "a secret discovery service"}
+    return next((said for key, said in kinds.items() if tls / "certificate" / key), "nowhere named")
+
+
+def service_losses(
+    service: EcsService, task: TaskDefinition, groups: Sequence[TargetGroup], health_path: str | None
+) -> Iterator[Gap]:
     """Yield what is lost or must be known of an ECS service, its task definition and its target groups."""
     place, definition = f"ecsService/{service.name}", f"taskDefinition/{task.family}"
     if service.controller != "ECS":
         yield gap("DEPLOYMENT_CONTROLLER", place, controller=service.controller)
+    if service.launch_type == "EXTERNAL":
+        yield gap("LAUNCH_TYPE", place, launch="ECS Anywhere (EXTERNAL)")
     if service.desired_count == 1:
         yield gap("SINGLE_TASK", place)
     attached = {each.target_group for each in service.targets}
     for group in groups:
         if group.name in attached:
-            if group.health_port == _ENVOY_ADMIN_PORT:
-                yield gap("LB_HEALTHCHECK_ON_ENVOY_ADMIN", f"targetgroup/{group.name}", port=group.health_port)
+            if checks_envoy(group, task):
+                mended = f"Green's own asks the application for {health_path} instead, as the mesh did."
+                yield gap(
+                    "LB_HEALTHCHECK_ON_ENVOY_ADMIN",
+                    f"targetgroup/{group.name}",
+                    severity=Severity.DEGRADING if health_path else None,
+                    port=group.health_port,
+                    answer=mended if health_path else "Let it check the application.",
+                )
             if group.sticky:
                 yield gap("STICKY_SESSIONS", f"targetgroup/{group.name}")
+    yield from _task_losses(task, definition)
+
+
+def checks_envoy(group: TargetGroup, task: TaskDefinition) -> bool:
+    """Whether a target group asks Envoy, and not the application, for its health."""
+    if group.health_port is None or not group.health_port.isdigit():
+        return False
+    proxies = [each for each in task.containers if each.name in task.proxies()]
+    if not proxies:
+        return False
+    admin = {each.environment.get("ENVOY_ADMIN_ACCESS_PORT", "") or _ENVOY_ADMIN_PORT for each in proxies}
+    own = {str(port) for each in proxies for port in each.ports}
+    served = {str(port) for each in task.containers if each not in proxies for port in each.ports}
+    return group.health_port in (admin | own | _ENVOY_PORTS) - served
+
+
+def _task_losses(task: TaskDefinition, place: str) -> Iterator[Gap]:
+    if task.os_family and task.os_family.upper().startswith("WINDOWS"):
+        yield gap("WINDOWS", place, family=task.os_family)
+    if task.network_mode in ("host", "none"):
+        consequence = "Service Connect needs awsvpc or bridge."
+        yield gap("NETWORK_MODE", place, severity=Severity.BLOCKING, mode=task.network_mode, consequence=consequence)
+    elif task.network_mode == "bridge":
+        consequence = "Service Connect cannot encrypt there, and its port range must be open between the hosts."
+        yield gap("NETWORK_MODE", place, mode=task.network_mode, consequence=consequence)
     proxies = task.proxies()
     served = {port for each in task.containers if each.name not in proxies for port in each.ports}
     for port in task.app_ports:
         if served and port not in served:
-            yield gap("APPPORTS_MISMATCH", definition, port=port)
+            yield gap("APPPORTS_MISMATCH", place, port=port)
+    ignored = [
+        f"{what} {task.proxy_properties[key]}"
+        for key, what in (("EgressIgnoredPorts", "ports"), ("EgressIgnoredIPs", "addresses"))
+        if task.proxy_properties.get(key, "") not in ("", *_METADATA)
+    ]
+    if ignored:
+        yield gap("EGRESS_IGNORED", place, ignored=" and ".join(ignored))
     for container in task.containers:
         if container.name in proxies:
-            yield from _envoy_losses(container.environment, definition)
+            yield from _envoy_losses(container.environment, place)
+        else:
+            for variable, value in container.environment.items():
+                if _HTTP_1_0.search(value) or (variable.upper().endswith("HTTP_VERSION") and value.strip() == "1.0"):
+                    yield gap("HTTP_1_0", place, variable=variable, container=container.name)
+    for name in envoys_daemons(task):
+        yield gap("XRAY_DAEMON", place, container=name)
 
 
 def _envoy_losses(environment: Mapping[str, str], place: str) -> Iterator[Gap]:
@@ -235,18 +360,8 @@ def _envoy_losses(environment: Mapping[str, str], place: str) -> Iterator[Gap]:
         yield gap("ENVOY_METRICS", place, names=", ".join(metrics))
 
 
-def unread(found: Found) -> Iterator[Gap]:
-    """Yield every field of the mesh's resources that the translation does not know."""
-    yield from _unread("mesh", ((f"mesh/{each.name}", each.spec) for each in found.meshes))
-    yield from _unread("virtualNode", ((f"virtualNode/{each.name}", each.spec) for each in found.nodes))
-    yield from _unread("virtualRouter", ((f"virtualRouter/{each.name}", each.spec) for each in found.routers))
-    yield from _unread("route", ((_place(each), each.spec) for each in found.routes))
-    yield from _unread(
-        "virtualService", ((f"virtualService/{each.name}", each.spec) for each in found.virtual_services)
-    )
-
-
-def _unread(kind: str, specs: Iterable[tuple[str, Spec]]) -> Iterator[Gap]:
-    for place, spec in specs:
-        for field, value in unread_fields(kind, spec):
-            yield gap("FIELD_NOT_READ", place, field=field, value=value)
+def standalone_losses(found: Found, mesh: str, running: Collection[str]) -> Iterator[Gap]:
+    """Yield each task definition of the mesh that no service runs; `running` are the families that services do."""
+    for task in found.task_definitions:
+        if task.family not in running and f"mesh/{mesh}/virtualNode/" in f"{task.mesh_resource or ''}/":
+            yield gap("STANDALONE_TASK", f"taskDefinition/{task.family}")

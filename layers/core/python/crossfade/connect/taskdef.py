@@ -12,6 +12,7 @@ Guide, "Service Connect configuration overview" (named ports, task memory).
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -34,6 +35,21 @@ READ_ONLY: Final = frozenset(
 )
 """What DescribeTaskDefinition answers and RegisterTaskDefinition does not take."""
 
+FARGATE_SIZES: Final[Mapping[int, Sequence[int]]] = {
+    256: (512, 1_024, 2_048),
+    512: range(1_024, 4_096 + 1, 1_024),
+    1_024: range(2_048, 8_192 + 1, 1_024),
+    2_048: range(4_096, 16_384 + 1, 1_024),
+    4_096: range(8_192, 30_720 + 1, 1_024),
+    8_192: range(16_384, 61_440 + 1, 4_096),
+    16_384: range(32_768, 122_880 + 1, 8_192),
+}
+"""CPU units and the memory sizes, in MiB, that Fargate has with them."""
+
+_PROXY_CPU: Final = 256
+_PROXY_MEMORY: Final = 64
+_NUMBER: Final = re.compile(r"(\d*\.?\d+)\s*(vcpu|gb|mb|mib)?", re.IGNORECASE)
+_XRAY_DAEMON: Final = re.compile(r"x-?ray")
 _CURL_OR_WGET: Final = "curl -fsS -o /dev/null {url} || wget -q -O /dev/null {url} || exit 1"
 
 
@@ -54,8 +70,9 @@ def draw_change(
             that serves a port and has no health check of its own gets one made of it,
             for a shell with curl or wget. None adds nothing.
     """
-    proxies = found.proxies()
-    stay = [container for container in found.containers if container.name not in proxies]
+    leave = found.proxies() | set(envoys_daemons(found))
+    stay = [container for container in found.containers if container.name not in leave]
+    cpu, memory = task_size(found, stay)
     checks = {}
     if health_path is not None and ports:
         port = ports[0]
@@ -72,25 +89,102 @@ def draw_change(
             }
     return TaskDefinitionChange(
         family=family,
-        remove_containers=tuple(sorted(proxies)),
+        remove_containers=tuple(sorted(leave)),
         remove_proxy_configuration=found.proxy_container is not None,
         remove_environment=tuple(sorted(_mesh_variables(stay))),
         name_ports=tuple(ports),
         health_checks=checks,
-        memory=_task_memory(found, stay),
+        cpu=cpu,
+        memory=memory,
     )
+
+
+def envoys_daemons(task: TaskDefinition) -> tuple[str, ...]:
+    """
+    Return the X-Ray daemons that only Envoy sends segments to.
+
+    A daemon that another container names (an AWS_XRAY_ variable, a dependency, a link) is the application's too.
+    """
+    proxies = task.proxies()
+    tracing = (
+        each.environment.get("ENABLE_ENVOY_XRAY_TRACING", "") for each in task.containers if each.name in proxies
+    )
+    if not any(said.strip().lower() in ("1", "true") for said in tracing):
+        return ()
+    daemons = [
+        each.name
+        for each in task.containers
+        if each.name not in proxies and _XRAY_DAEMON.search(f"{each.name} {each.image}".lower())
+    ]
+    others = [each for each in task.containers if each.name not in proxies and each.name not in daemons]
+    if any(name.startswith("AWS_XRAY_") for each in others for name in each.environment):
+        return ()
+    tied = {name for each in others for name in each.tied_to}
+    return tuple(name for name in daemons if name not in tied)
 
 
 def _mesh_variables(containers: Iterable[Container]) -> set[str]:
     return {name for container in containers for name in container.environment if name.startswith("APPMESH_")}
 
 
-def _task_memory(found: TaskDefinition, stay: Sequence[Container]) -> str | None:
-    """Return the task memory to set, in MiB, where blue has none; Service Connect requires it."""
-    if found.memory is not None:
+def task_size(found: TaskDefinition, stay: Sequence[Container]) -> tuple[str | None, str | None]:
+    """
+    Return the task's CPU units and memory in MiB that green needs, each None where blue's is right.
+
+    Service Connect's proxy takes Envoy's room. Where blue has no Envoy, or its other containers may use up the task's
+    memory, room is made, and on Fargate rounded up to a size that exists. Service Connect requires task memory, so
+    green gets some where blue has none.
+
+    Sources:
+        Amazon ECS Developer Guide, "Service Connect proxy" (256 CPU units and at least 64 MiB) and "Fargate task
+        definition differences" (task CPU and memory).
+    """
+    cpu, memory = _cpu_units(found.cpu), _mebibytes(found.memory)
+    if found.memory is None:
+        limits = [container.memory_mib or 512 for container in stay]
+        return None, str(sum(limits) + 2 * _PROXY_MEMORY)
+    if memory is None:
+        return None, None
+    had_envoy = bool(found.proxies())
+    limits = [container.memory_limit_mib or 0 for container in stay]
+    wanted_memory = max(memory if had_envoy else memory + _PROXY_MEMORY, sum(limits) + _PROXY_MEMORY)
+    wanted_cpu = cpu if cpu is None or had_envoy else cpu + _PROXY_CPU
+    if cpu is not None and wanted_cpu is not None and runs_on_fargate(found):
+        wanted_cpu, wanted_memory = _on_fargate(wanted_cpu, wanted_memory) or (cpu, memory)
+    return (
+        None if wanted_cpu == cpu else str(wanted_cpu),
+        None if wanted_memory == memory else str(wanted_memory),
+    )
+
+
+def runs_on_fargate(task: TaskDefinition) -> bool:
+    """Whether the task definition is for Fargate."""
+    return "FARGATE" in task.launch_types
+
+
+def _on_fargate(cpu: int, memory: int) -> tuple[int, int] | None:
+    """Return the smallest size Fargate has that is enough; None when none is."""
+    for units, sizes in FARGATE_SIZES.items():
+        fitting = next((size for size in sizes if size >= memory), None)
+        if units >= cpu and fitting is not None:
+            return units, fitting
+    return None
+
+
+def _cpu_units(said: str | None) -> int | None:
+    """Return CPU units of `512`, `.5 vCPU` or `1 vcpu`; None of anything else."""
+    match = _NUMBER.fullmatch((said or "").strip())
+    if match is None:
         return None
-    limits = [container.memory_mib or 512 for container in stay]
-    return str(sum(limits) + 128)
+    return round(float(match[1]) * (1_024 if "vcpu" in (match[2] or "").lower() else 1))
+
+
+def _mebibytes(said: str | None) -> int | None:
+    """Return MiB of `512`, `1GB` or `0.5 GB`; None of anything else."""
+    match = _NUMBER.fullmatch((said or "").strip())
+    if match is None:
+        return None
+    return round(float(match[1]) * (1_024 if "gb" in (match[2] or "").lower() else 1))
 
 
 def rewrite(task_definition: Mapping[str, Any], change: TaskDefinitionChange) -> dict[str, Any]:

@@ -18,8 +18,18 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from crossfade.connect.dialled import Dialled, dialled
+from crossfade.connect.fields import LEADS_TO_NOBODY, NOBODY_PLAYS_IT, Resource, account
 from crossfade.connect.gaps import gap
-from crossfade.connect.losses import listener_losses, mesh_losses, node_losses, router_losses, service_losses, unread
+from crossfade.connect.losses import (
+    client_policies,
+    listener_losses,
+    mesh_losses,
+    node_losses,
+    router_losses,
+    serves_tls,
+    service_losses,
+    standalone_losses,
+)
 from crossfade.connect.providers import Provider, providers
 from crossfade.connect.timeouts import effective
 from crossfade.errors import BadInput
@@ -28,11 +38,24 @@ from crossfade.mesh.model import (
     EcsService,
     Found,
     Listener,
+    Origin,
     Protocol,
     TaskDefinition,
     VirtualNode,
 )
-from crossfade.plan.document import Call, Endpoint, Gap, PortName, Role, Timeout
+from crossfade.mesh.tree import Tree
+from crossfade.plan.document import (
+    Call,
+    ClientAlias,
+    Endpoint,
+    Gap,
+    Ledger,
+    PortName,
+    Role,
+    Severity,
+    Timeout,
+    Tls,
+)
 
 _RESOURCE: Final = re.compile(r"mesh/([^/@]+)(?:@([^/]+))?/(virtualNode|virtualGateway)/(.+)")
 _DNS_NAME: Final = re.compile(r"[a-z0-9_.-]{1,127}")
@@ -59,10 +82,33 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The members of the mesh, in the order the sources have them, and what is lost."""
+    """The members of the mesh, in the order the sources have them, what is lost, and how each field was answered."""
 
     members: tuple[Member, ...]
     gaps: tuple[Gap, ...]
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """
+    What an operator chose for Service Connect.
+
+    Attributes:
+        suffix: Ends the names of green's Cloud Map services, so that they never collide with blue's.
+        namespace: Green's namespace, by name or, where it is shared by another account, by ARN.
+        log_group: Where green's proxies log.
+        authority: ARN of the AWS Private CA that issues certificates; None takes the one the mesh's callers trust.
+        tls_role: ARN of the infrastructure role with which ECS has certificates issued.
+        tls_key: ARN of the KMS key for their private keys.
+    """
+
+    suffix: str
+    namespace: str
+    log_group: str
+    authority: str | None = None
+    tls_role: str | None = None
+    tls_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +134,9 @@ class _Alias:
 class _Draft:
     """Endpoints under way: names are given once, so all services are drawn together."""
 
-    suffix: str
+    choices: Choices
     taken_names: set[str]
+    tls: Mapping[str, Tls] = field(default_factory=dict)
     aliases: dict[tuple[str, int], str] = field(default_factory=dict)
     ports_of: dict[str, list[int]] = field(default_factory=dict)
     endpoints: dict[str, list[Endpoint]] = field(default_factory=dict)
@@ -97,17 +144,14 @@ class _Draft:
     gaps: list[Gap] = field(default_factory=list)
 
 
-def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group: str) -> Translation:
+def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     """
     Return what Service Connect shall say for one mesh.
 
     Args:
         found: What the sources hold.
         mesh: The mesh's name.
-        suffix: Ends the names of green's Cloud Map services, so that they never collide
-            with blue's.
-        namespace: Green's namespace, for what is said about it.
-        log_group: Where green's proxies log, for what is said about it.
+        choices: What the operator chose.
 
     Raises:
         BadInput: an ECS service's task definition is in no source, or its part in the
@@ -116,7 +160,7 @@ def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group
     found_here = found.in_mesh(mesh)
     for named in found_here.virtual_services:
         found.known(named.name)
-    seats, gaps = _seats(found_here, mesh)
+    seats, gaps = _seats(found_here, mesh, choices)
     by_node: dict[str, _Seat] = {}
     for seat in seats:
         if seat.node is not None:
@@ -124,7 +168,11 @@ def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group
     provided = providers(found_here)
     evidence = _evidence(seats, found_here)
     spellings = _spellings(evidence)
-    draft = _Draft(suffix=suffix, taken_names={each.name.lower() for each in found.cloud_map_services})
+    draft = _Draft(
+        choices=choices,
+        taken_names={each.name.lower() for each in found.cloud_map_services},
+        tls=_encryption(found_here, choices),
+    )
     for provider in provided.values():
         _serve(provider, by_node, spellings, draft)
     _serve_hosts(seats, spellings, draft)
@@ -133,16 +181,79 @@ def translate(found: Found, mesh: str, *, suffix: str, namespace: str, log_group
     members = tuple(_member(seat, draft, calls[seat.service.name], targets) for seat in seats)
     callers = {call.dns_name for each in calls.values() for call in each}
     gaps += draft.gaps
-    gaps += mesh_losses(found_here, namespace=namespace)
+    gaps += mesh_losses(found_here, namespace=choices.namespace, log_group=choices.log_group)
     gaps += router_losses(found_here, provided, by_node)
     gaps += _outsiders(found_here, provided, by_node, seats, callers)
-    for seat in seats:
-        if seat.node is not None:
-            gaps += node_losses(seat.node, log_group=log_group)
-            gaps += listener_losses(seat.node)
-        gaps += service_losses(seat.service, seat.task, found_here.target_groups)
-    gaps += unread(found_here)
-    return Translation(members=members, gaps=_once(gaps))
+    gaps += _originations(found_here, provided, by_node)
+    gaps += standalone_losses(found_here, mesh, {each.task_definition for each in found_here.services})
+    encrypted = {(each.dns_name, each.port) for member in members for each in member.endpoints if each.tls}
+    groups = {group.name: group for group in found_here.target_groups}
+    for member in members:
+        if member.node is not None:
+            is_encrypted = all((each.dns_name, each.port) in encrypted for each in member.calls if each.service)
+            gaps += node_losses(member.node, log_group=choices.log_group, is_encrypted=is_encrypted)
+            gaps += listener_losses(member.node, draft.tls.get(member.node.name))
+        attached = [groups[each.target_group] for each in member.service.targets if each.target_group in groups]
+        gaps += service_losses(member.service, member.task, attached, member.health_path)
+        if member.endpoints and not member.task.proxies():
+            names = _and([f"{each.dns_name}:{each.port}" for each in member.endpoints])
+            gaps.append(gap("PROXY_IN_BETWEEN", f"ecsService/{member.service.name}", names=names))
+    answered = account(_resources(found_here, provided, by_node), gaps)
+    gaps += [gap("FIELD_NOT_READ", each.place, field=name, value=value) for each, name, value in answered.open]
+    return Translation(members=members, gaps=_once(gaps), ledger=answered.ledger())
+
+
+def _encryption(found: Found, choices: Choices) -> Mapping[str, Tls]:
+    """Return, for each node that serves TLS, the encryption green has: by the authority chosen, or the one trusted."""
+    trusted = sorted(
+        {
+            arn
+            for node in found.nodes
+            for policy in client_policies(node)
+            for each in policy / "validation" / "trust" / "acm" / "certificateAuthorityArns"
+            if (arn := each.text()).startswith("arn:") and ":acm-pca:" in arn and "${" not in arn
+        }
+    )
+    authority = choices.authority or next(iter(trusted), None)
+    if authority is None:
+        return {}
+    tls = Tls(authority_arn=authority, role_arn=choices.tls_role, kms_key=choices.tls_key)
+    return {node.name: tls for node in found.nodes if any(serves_tls(each) for each in node.listeners)}
+
+
+def _resources(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, _Seat]) -> Iterator[Resource]:
+    """Yield every resource of the mesh with what is said about it as a whole."""
+    for mesh in found.meshes:
+        if mesh.origin is not Origin.NONE:
+            yield Resource("mesh", f"mesh/{mesh.name}", mesh.spec)
+    for node in found.nodes:
+        place = f"virtualNode/{node.name}"
+        if node.name in by_node:
+            yield Resource("virtualNode", place, node.spec)
+        else:
+            lacking = (("EXTERNAL_NODE", place), ("NODE_WITHOUT_ECS_SERVICE", place))
+            yield Resource("virtualNode", place, node.spec, lacking, NOBODY_PLAYS_IT)
+    for router in found.routers:
+        place = f"virtualRouter/{router.name}"
+        yield Resource("virtualRouter", place, router.spec, (("ROUTE_ORPHAN", place),))
+    in_force = {
+        (route.router, route.name)
+        for provider in provided.values()
+        if any(target.node in by_node for each in provider.reached for target in each.targets)
+        for route in provider.reached
+    }
+    for route in found.routes:
+        place = f"route/{route.router}/{route.name}"
+        outside = (("EXTERNAL_NODE", f"virtualNode/{target.node}") for target in route.targets)
+        cover = (("ROUTE_ORPHAN", place), ("ROUTE_UNREACHABLE", place), *outside)
+        idle = None if (route.router, route.name) in in_force else LEADS_TO_NOBODY
+        yield Resource("route", place, route.spec, cover if idle else cover[:2], idle)
+    for service in found.virtual_services:
+        yield Resource("virtualService", f"virtualService/{service.name}", service.spec)
+    for gateway in found.gateways:
+        yield Resource("virtualGateway", f"virtualGateway/{gateway.name}", gateway.spec)
+    for entry in found.gateway_routes:
+        yield Resource("gatewayRoute", f"gatewayRoute/{entry.gateway}/{entry.name}", entry.spec)
 
 
 def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
@@ -154,7 +265,7 @@ def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
 # ---------------------------------------------------------------- who plays which part
 
 
-def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
+def _seats(found: Found, mesh: str, choices: Choices) -> tuple[list[_Seat], list[Gap]]:
     tasks = {task.family: task for task in found.task_definitions}
     nodes = {node.name: node for node in found.nodes}
     seats: list[_Seat] = []
@@ -167,6 +278,9 @@ def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
                 "source given holds; add the source that does"
             )
         resource = task.mesh_resource
+        if resource is None and service.plays in nodes:
+            seats.append(_Seat(service=service, task=task, node=nodes[service.plays]))
+            continue
         if resource is None:
             gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
             continue
@@ -177,7 +291,7 @@ def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
         if found.known(match[1]) != mesh:
             continue
         if match[2]:
-            gaps.append(gap("CROSS_ACCOUNT", f"ecsService/{service.name}", owner=match[2]))
+            gaps.append(_cross_account(service.name, match[2], choices.namespace))
         if match[3] == "virtualGateway":
             gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
             continue
@@ -187,6 +301,15 @@ def _seats(found: Found, mesh: str) -> tuple[list[_Seat], list[Gap]]:
         seats.append(_Seat(service=service, task=task, node=node))
     gaps += _shared_nodes(seats)
     return seats, gaps
+
+
+def _cross_account(service: str, owner: str, namespace: str) -> Gap:
+    place = f"ecsService/{service}"
+    if not namespace.startswith("arn:"):
+        answer = "green needs a Cloud Map namespace shared with AWS RAM: give its ARN (--namespace)."
+        return gap("CROSS_ACCOUNT", place, owner=owner, answer=answer)
+    answer = f"green meets in {namespace}; the proxies' metrics of a callee stay in its own account."
+    return gap("CROSS_ACCOUNT", place, severity=Severity.DEGRADING, owner=owner, answer=answer)
 
 
 def _shared_nodes(seats: Sequence[_Seat]) -> Iterator[Gap]:
@@ -206,7 +329,10 @@ def _evidence(seats: Sequence[_Seat], found: Found) -> Mapping[str, tuple[Dialle
     """Return, for each ECS service, the names of this mesh that its environment holds."""
     names = {service.name.lower() for service in found.virtual_services}
     names |= {node.host.lower() for node in found.nodes if node.host}
-    return {seat.service.name: dialled(seat.task, names) for seat in seats}
+    written: dict[str, list[Dialled]] = {}
+    for each in found.dependencies:
+        written.setdefault(each.caller, []).append(Dialled(each.name, each.port))
+    return {seat.service.name: (*dialled(seat.task, names), *written.get(seat.service.name, ())) for seat in seats}
 
 
 def _spellings(evidence: Mapping[str, tuple[Dialled, ...]]) -> Mapping[str, tuple[str, ...]]:
@@ -292,24 +418,25 @@ def _endpoint(alias: _Alias, seat: _Seat, draft: _Draft) -> None:
     draft.endpoints.setdefault(service, []).append(
         Endpoint(
             port_name=named.name,
+            container=named.container,
             container_port=named.container_port,
             discovery_name=_discovery_name(service, alias, draft),
-            dns_name=dns_name,
-            port=alias.port,
+            client_alias=ClientAlias(dns_name=dns_name, port=alias.port),
             app_protocol=named.app_protocol,
-            timeout=alias.timeout,
+            timeout=None if alias.timeout == Timeout() else alias.timeout,
+            tls=draft.tls.get(seat.node.name) if seat.node and serves_tls(alias.listener) else None,
         )
     )
 
 
 def _discovery_name(service: str, alias: _Alias, draft: _Draft) -> str:
     """Return a legal name nobody has: of the service first, then of the alias, with its port or a number."""
-    room = _LONGEST_DISCOVERY_NAME - len(draft.suffix) - 8
+    room = _LONGEST_DISCOVERY_NAME - len(draft.choices.suffix) - 8
     first = service not in draft.endpoints
     base = _legal(service if first else alias.name.partition(".")[0])[:room]
     numbered = (f"{base}-{number}" for number in itertools.count(2))
     for stem in itertools.chain([base, f"{base}-{alias.port}"], numbered):
-        name = f"{stem}{draft.suffix}"
+        name = f"{stem}{draft.choices.suffix}"
         if name not in draft.taken_names:
             draft.taken_names.add(name)
             return name
@@ -390,6 +517,26 @@ def _calls(
                 if service == callee.service.name != me:
                     calls.setdefault((name, port), Call(dns_name=name, port=port, service=service))
     return tuple(calls.values())
+
+
+def _originations(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, _Seat]) -> Iterator[Gap]:
+    """Yield each node whose Envoy speaks TLS to something outside ECS."""
+    hosts = {node.name: node.host or node.name for node in found.nodes}
+    for seat in by_node.values():
+        if seat.node is None:
+            continue
+        spec = Tree(seat.node.spec, seat.node.place)
+        default = spec / "backendDefaults" / "clientPolicy" / "tls"
+        outside: set[str] = set()
+        for backend in spec / "backends":
+            service = backend / "virtualService"
+            policy = service / "clientPolicy" / "tls" or default
+            provider = provided.get((service / "virtualServiceName").text_or_none() or "")
+            owner = provider.owner if provider else None
+            if policy and owner in hosts and owner not in by_node and (policy / "enforce").truth(default=True):
+                outside.add(hosts[owner])
+        if outside:
+            yield gap("TLS_ORIGINATION", f"virtualNode/{seat.node.name}", hosts=_and(sorted(outside)))
 
 
 def _outsiders(

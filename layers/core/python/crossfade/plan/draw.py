@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from crossfade.connect.gaps import gap
-from crossfade.connect.taskdef import draw_change
-from crossfade.connect.translate import Member, Translation, serving_container, translate
+from crossfade.connect.losses import checks_envoy
+from crossfade.connect.taskdef import draw_change, runs_on_fargate
+from crossfade.connect.translate import Choices, Member, Translation, serving_container, translate
 from crossfade.errors import BadInput, MeshNotFound
-from crossfade.mesh.model import Found, ListenerRule, TargetAttachment
+from crossfade.mesh.model import Found, ListenerRule, LoadBalancer, Origin, TargetAttachment
 from crossfade.plan.document import (
+    BackgroundAnswer,
+    BackgroundWork,
     BlueService,
     EdgePlan,
     Gap,
@@ -27,6 +30,8 @@ from crossfade.plan.document import (
     LogPlan,
     MigrationPlan,
     NamespacePlan,
+    NotMigrated,
+    OutsideName,
     RuleRef,
     Rung,
     RungKind,
@@ -34,6 +39,7 @@ from crossfade.plan.document import (
     Severity,
     SourceFile,
     TargetGroupRef,
+    TargetHealthCheck,
     TaskDefinitionChange,
 )
 from crossfade.plan.waves import Order, order
@@ -42,7 +48,14 @@ _LONGEST_MIGRATION: Final = 40
 _LONGEST_TARGET_GROUP: Final = 32
 _MIGRATION: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SUFFIX: Final = re.compile(r"-[a-z0-9]{1,8}")
+_NAMESPACE_ARN: Final = re.compile(r"arn:[a-z-]+:servicediscovery:[a-z0-9-]+:\d{12}:namespace/ns-[a-z0-9]+")
+_ECS_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _WHOLE_BP: Final = 10_000
+_LEAVE_OUT: Final = "leave_out"
+_ONE_AT_A_TIME: Final = 100
+_SCHEDULER: Final = re.compile(r"schedul|cron|(^|[-_])beat($|[-_])", re.IGNORECASE)
+_QUEUE_NAME: Final = re.compile(r"(^|_)(SQS|QUEUE|KINESIS|STREAM|KAFKA|RABBITMQ|AMQP|TOPIC)(_|$)", re.IGNORECASE)
+_QUEUE_VALUE: Final = re.compile(r"https?://sqs\.|^arn:[a-z-]+:(sqs|kinesis):|^amqps?://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,11 @@ class DrawOptions:
     """
     What an operator may choose. None leaves the choice to the drawing.
 
-    `suffix` ends every name made for green. The ladder climbs by `climb_bp`, each share
+    `suffix` ends every name made for green; `green_name`, with `{service}` in it, names the green services instead.
+    `namespace` is the name of green's, or the ARN of one that is there, such as one another account shares. The
+    authority is an AWS Private CA, the role the one ECS has certificates issued with. `background` says, by service,
+    what green does with work that no request brings (see BackgroundAnswer; `leave_out` leaves the service as it is).
+    The ladder climbs by `climb_bp`, each share
     held `climb_soak_seconds`; it bakes at `control_share_bp`, where blue is still a live
     control, and is watched at 100 %.
     """
@@ -59,6 +76,12 @@ class DrawOptions:
     mesh: str | None = None
     region: str | None = None
     suffix: str = "-sc"
+    green_name: str | None = None
+    namespace: str | None = None
+    tls_authority: str | None = None
+    tls_role: str | None = None
+    tls_key: str | None = None
+    background: Mapping[str, str] = field(default_factory=dict)
     climb_bp: tuple[int, ...] = (500, 2_500, 5_000)
     control_share_bp: int = 9_500
     climb_soak_seconds: int = 300
@@ -99,16 +122,29 @@ def draw(
     """
     found.refuse_duplicates()
     mesh = _mesh(found, options)
+    origins = {each.origin for each in found.meshes if each.name == mesh}
     migration = _migration(options.migration or mesh)
     if not _SUFFIX.fullmatch(options.suffix):
         raise BadInput(f"the suffix {options.suffix} must be a hyphen and 1 to 8 of a-z and 0-9")
     logs = LogPlan(group=f"/crossfade/{migration}", stream_prefix="proxy")
-    namespace = f"{migration}{options.suffix}"
-    translation = translate(found, mesh, suffix=options.suffix, namespace=namespace, log_group=logs.group)
-    if not translation.members:
+    namespace = _namespace(options, migration)
+    choices = Choices(
+        suffix=options.suffix,
+        namespace=namespace.arn or namespace.name,
+        log_group=logs.group,
+        authority=options.tls_authority,
+        tls_role=options.tls_role,
+        tls_key=options.tls_key,
+    )
+    whole = translate(found, mesh, choices)
+    if not whole.members:
         if not found.services:
             raise BadInput(f"the sources hold the mesh {mesh} and no ECS service; add the template that holds them")
         raise MeshNotFound(f"nothing to migrate: no ECS service among the sources runs an Envoy of the mesh {mesh}")
+    left_out = _left_out(whole.members, options)
+    translation = replace(whole, members=tuple(each for each in whole.members if each.service.name not in left_out))
+    if not translation.members:
+        raise MeshNotFound("nothing to migrate: every service is left out")
     edges, edge_gaps = _edges(found, translation.members, options)
     services = tuple(_service(member, edges, options) for member in translation.members)
     creation = order(
@@ -118,8 +154,9 @@ def draw(
         *translation.gaps,
         *edge_gaps,
         *_task_gaps(translation, services),
-        *_background(translation.members),
+        *_background_gaps(services),
         *_cycles(creation, mesh),
+        *([gap("MESH_REBUILT", f"mesh/{mesh}")] if Origin.REBUILT in origins else []),
     )
     plan = MigrationPlan(
         migration=migration,
@@ -128,12 +165,16 @@ def draw(
         sources=tuple(sources),
         region=options.region,
         cluster=_cluster(found, translation.members),
-        mesh=mesh,
-        namespace=NamespacePlan(name=namespace),
+        mesh=None if Origin.NONE in origins else mesh,
+        namespace=namespace,
         services=services,
         waves=creation.waves,
+        redeploy=tuple(sorted(name for cycle in creation.cycles for name in cycle)),
         edges=edges,
-        gaps=tuple(sorted(gaps, key=lambda each: list(Severity).index(each.severity))),
+        gaps=tuple(sorted(dict.fromkeys(gaps), key=lambda each: list(Severity).index(each.severity))),
+        not_migrated=tuple(_not_migrated(found.in_mesh(mesh), translation, left_out)),
+        outside_names=tuple(_outside_names(found, translation.members)),
+        ledger=translation.ledger,
         alarms=_alarms(found, edges),
         proxy_logs=logs,
     )
@@ -154,10 +195,7 @@ def _mesh(found: Found, options: DrawOptions) -> str:
     if names:
         raise BadInput(f"the sources hold several meshes ({', '.join(names)}); choose one with --mesh NAME")
     if found.services:
-        raise BadInput(
-            "the sources hold ECS services and no App Mesh mesh; add the template that defines the mesh (services "
-            "without one cannot be read yet)"
-        )
+        raise MeshNotFound("nothing to migrate: every ECS service among the sources is on Service Connect already")
     raise BadInput("the sources hold neither a mesh nor an ECS service")
 
 
@@ -171,6 +209,96 @@ def _migration(name: str) -> str:
     if not _MIGRATION.fullmatch(legal):
         raise BadInput(f"{name} cannot name a migration; give --migration NAME: a letter, then a-z, 0-9 and hyphens")
     return legal
+
+
+def _namespace(options: DrawOptions, migration: str) -> NamespacePlan:
+    said = options.namespace
+    if said is None:
+        return NamespacePlan(name=f"{migration}{options.suffix}")
+    if not said.startswith("arn:"):
+        return NamespacePlan(name=said)
+    if not _NAMESPACE_ARN.fullmatch(said):
+        raise BadInput(f"{said} is no Cloud Map namespace: arn:aws:servicediscovery:REGION:ACCOUNT:namespace/ns-ID")
+    return NamespacePlan(name=said.rpartition("/")[2], arn=said)
+
+
+def _green_name(service: str, options: DrawOptions) -> str:
+    """Return green's name in ECS, from the operator's template where there is one."""
+    name = f"{service}{options.suffix}"
+    if options.green_name is not None:
+        if "{service}" not in options.green_name:
+            raise BadInput(f"the template {options.green_name} must hold {{service}}, or all of green has one name")
+        name = options.green_name.replace("{service}", service)
+    if "${" in name:
+        return name  # the plan is refused for it, with the way to supply it
+    if name == service or not _ECS_NAME.fullmatch(name):
+        raise BadInput(
+            f"{name} cannot be the name of green's {service}: 1 to 255 letters, digits, _ and -, and another"
+        )
+    return name
+
+
+def _left_out(members: Sequence[Member], options: DrawOptions) -> frozenset[str]:
+    names = {member.service.name for member in members}
+    for name, answer in options.background.items():
+        if name not in names:
+            raise BadInput(f"an answer is given for {name}, which is no service of the plan")
+        if answer not in (*BackgroundAnswer, _LEAVE_OUT):
+            raise BadInput(f"{name}: {answer} is no answer; say share, create_at_zero or leave_out")
+    left = frozenset(name for name, answer in options.background.items() if answer == _LEAVE_OUT)
+    for member in members:
+        for call in member.calls:
+            if call.service in left and member.service.name not in left:
+                raise BadInput(f"{call.service} cannot be left out: {member.service.name} calls it")
+    return left
+
+
+def _not_migrated(found: Found, translation: Translation, left_out: Collection[str]) -> Iterator[NotMigrated]:
+    """Yield what of the sources stays behind, and why."""
+    moving = {member.service.name for member in translation.members}
+    nodes = {member.node.name for member in translation.members if member.node}
+    for service in found.services:
+        if service.name in left_out:
+            yield NotMigrated(what=f"ecsService/{service.name}", why="left out by choice")
+        elif service.name not in moving:
+            yield NotMigrated(what=f"ecsService/{service.name}", why="it runs no Envoy of this mesh")
+    for node in found.nodes:
+        if node.name not in nodes:
+            why = f"no ECS service of the sources plays it; it stands for {node.host or 'nothing named'}"
+            yield NotMigrated(what=f"virtualNode/{node.name}", why=why)
+    for gateway in found.gateways:
+        yield NotMigrated(what=f"virtualGateway/{gateway.name}", why="Service Connect has no gateway")
+    for router in found.routers:
+        why = "Service Connect has no routes; who answers by default owns the name"
+        yield NotMigrated(what=f"virtualRouter/{router.name}", why=why)
+    if any(member.task.proxies() for member in translation.members):
+        why = "only Envoy needs it; detach it from the task roles once blue is retired"
+        yield NotMigrated(what="the policy AWSAppMeshEnvoyAccess of the task roles", why=why)
+
+
+def _outside_names(found: Found, members: Sequence[Member]) -> Iterator[OutsideName]:
+    """Yield the names under which blue is registered, for whoever dials them from outside the plan."""
+    balancers = {each.name: each for each in found.load_balancers}
+    rules: dict[str, list[ListenerRule]] = {}
+    for rule in found.rules:
+        for group in rule.target_groups:
+            rules.setdefault(group, []).append(rule)
+    for member in members:
+        names: dict[str, None] = {}
+        if member.node is not None and member.node.host and member.service.registries:
+            names[member.node.host.lower()] = None
+        for attachment in member.service.targets:
+            for rule in rules.get(attachment.target_group, ()):
+                balancer = balancers.get(rule.load_balancer)
+                if balancer is not None and is_inside(balancer, member) and balancer.dns_name:
+                    names[balancer.dns_name.lower()] = None
+        for name in names:
+            yield OutsideName(name=name, service=member.service.name)
+
+
+def is_inside(balancer: LoadBalancer, member: Member) -> bool:
+    """Whether a load balancer stands between services of the plan, and not before them."""
+    return balancer.is_internal and bool(member.endpoints)
 
 
 def _cluster(found: Found, members: Sequence[Member]) -> str:
@@ -187,6 +315,8 @@ def _service(member: Member, edges: Sequence[EdgePlan], options: DrawOptions) ->
     blue = member.service
     edge = next((each for each in edges if each.service == blue.name), None)
     attachment = next((each for each in blue.targets if edge and each.target_group == edge.blue.name), None)
+    background = _background(member, options)
+    at_zero = background is not None and background.answer is BackgroundAnswer.CREATE_AT_ZERO
     return ServicePlan(
         name=blue.name,
         role=member.role,
@@ -198,9 +328,9 @@ def _service(member: Member, edges: Sequence[EdgePlan], options: DrawOptions) ->
             virtual_node=member.node.name if member.node else None,
         ),
         green=GreenService(
-            service_name=f"{blue.name}{options.suffix}",
+            service_name=_green_name(blue.name, options),
             task_definition=_change(member, options),
-            desired_count=blue.desired_count,
+            desired_count=0 if at_zero else blue.desired_count,
             health_check_grace_seconds=blue.grace_seconds,
             target_group=edge.green if edge else None,
             container_name=_container(member, attachment) if attachment else None,
@@ -208,6 +338,7 @@ def _service(member: Member, edges: Sequence[EdgePlan], options: DrawOptions) ->
         ),
         endpoints=member.endpoints,
         calls=member.calls,
+        background=background,
     )
 
 
@@ -228,8 +359,13 @@ def _task_gaps(translation: Translation, services: Sequence[ServicePlan]) -> Ite
     for member, service in zip(translation.members, services, strict=True):
         change = service.green.task_definition
         place = f"taskDefinition/{member.task.family}"
-        if change.memory is not None:
+        if change.memory is not None and member.task.memory is None:
             yield gap("TASK_MEMORY", place, memory=change.memory)
+        elif change.memory is not None or change.cpu is not None:
+            before = f"{member.task.cpu or 'no'} CPU units and {member.task.memory} MiB"
+            launch = "Fargate" if runs_on_fargate(member.task) else "EC2"
+            cpu, memory = change.cpu or member.task.cpu or "no", change.memory or member.task.memory
+            yield gap("TASK_SIZE", place, cpu=cpu, memory=memory, before=before, launch=launch)
         for name in dict.fromkeys(port.container for port in change.name_ports):
             container = member.task.container(name)
             if container is None or container.has_health_check:
@@ -241,10 +377,51 @@ def _task_gaps(translation: Translation, services: Sequence[ServicePlan]) -> Ite
             yield gap("CONTAINER_HEALTH_CHECK", place, container=name, answer=answer)
 
 
-def _background(members: Sequence[Member]) -> Iterator[Gap]:
-    for member in members:
-        if not (member.endpoints or member.service.targets or member.is_target):
-            yield gap("BACKGROUND_WORK", f"ecsService/{member.service.name}")
+def _background(member: Member, options: DrawOptions) -> BackgroundWork | None:
+    """Return the work no request brings to a service, None where there is no sign of any."""
+    service = member.service
+    signs = []
+    is_singleton = service.desired_count == 1 and service.maximum_percent <= _ONE_AT_A_TIME
+    if is_singleton:
+        signs.append("it must never run twice (one task, at most 100 %)")
+    if _SCHEDULER.search(service.name):
+        signs.append("its name says that it works to a schedule")
+    if queues := sorted(_queues(member)):
+        signs.append(f"its environment names a queue or stream ({', '.join(queues)})")
+    if not (member.endpoints or service.targets or member.is_target):
+        signs.append("no call reaches it")
+    if not signs:
+        return None
+    answer = options.background.get(service.name)
+    return BackgroundWork(why="; ".join(signs), answer=BackgroundAnswer(answer) if answer else None)
+
+
+def _queues(member: Member) -> Iterator[str]:
+    proxies = member.task.proxies()
+    for container in member.task.containers:
+        if container.name not in proxies:
+            for name, value in container.environment.items():
+                if _QUEUE_NAME.search(name) or _QUEUE_VALUE.search(value):
+                    yield name
+
+
+def _background_gaps(services: Sequence[ServicePlan]) -> Iterator[Gap]:
+    """Yield the work no request brings: it blocks while nobody has said what becomes of it and it would run twice."""
+    for service in services:
+        work = service.background
+        if work is None:
+            continue
+        severity, answer = Severity.INFORMATIONAL, "Both share the work."
+        if work.answer is BackgroundAnswer.CREATE_AT_ZERO:
+            answer = "Green is made with no task; give it some once blue has stopped."
+        elif work.answer is None:
+            answer = f"Say what becomes of it: --background {service.name}=share, create_at_zero or leave_out."
+            is_certain = ("never run twice" in work.why or "schedule" in work.why) or (
+                "queue" in work.why and not service.endpoints
+            )
+            severity = Severity.BLOCKING if is_certain else Severity.DEGRADING
+        why = f"{work.why[:1].upper()}{work.why[1:]}"
+        yield gap("BACKGROUND_WORK", f"ecsService/{service.name}", severity=severity, why=why, answer=answer)
 
 
 def _cycles(creation: Order, mesh: str) -> Iterator[Gap]:
@@ -262,9 +439,19 @@ def _edges(
     edges: list[EdgePlan] = []
     gaps: list[Gap] = []
     kinds = {each.name: each.kind for each in found.load_balancers}
+    balancers = {each.name: each for each in found.load_balancers}
+    groups = {each.name: each for each in found.target_groups}
+    rules_of: dict[str, list[ListenerRule]] = {}
+    for each in found.rules:
+        for name in each.target_groups:
+            rules_of.setdefault(name, []).append(each)
     for member in members:
         for attachment in member.service.targets:
-            rules = [rule for rule in found.rules if attachment.target_group in rule.target_groups]
+            rules = rules_of.get(attachment.target_group, [])
+            if any(
+                rule.load_balancer in balancers and is_inside(balancers[rule.load_balancer], member) for rule in rules
+            ):
+                continue
             place = f"targetgroup/{attachment.target_group}"
             if not rules:
                 gaps.append(gap("EDGE_MISSING", place))
@@ -274,14 +461,31 @@ def _edges(
             if kind != "application":
                 gaps.append(gap("EDGE_KIND", place, load_balancer=owner, kind=kind))
                 continue
-            edges.append(_edge(member.service.name, attachment.target_group, rules, edges, options))
+            group = groups.get(attachment.target_group)
+            mended = member.health_path if group and checks_envoy(group, member.task) else None
+            edges.append(
+                _edge(
+                    member.service.name,
+                    attachment.target_group,
+                    rules,
+                    others=edges,
+                    options=options,
+                    health_path=mended,
+                )
+            )
     if not edges and not gaps:
         gaps.append(gap("EDGE_MISSING", f"mesh/{members[0].node.mesh}" if members[0].node else "mesh"))
     return tuple(edges), tuple(gaps)
 
 
 def _edge(
-    service: str, group: str, rules: Sequence[ListenerRule], others: Sequence[EdgePlan], options: DrawOptions
+    service: str,
+    group: str,
+    rules: Sequence[ListenerRule],
+    *,
+    others: Sequence[EdgePlan],
+    options: DrawOptions,
+    health_path: str | None,
 ) -> EdgePlan:
     name = service if all(each.name != service for each in others) else f"{service}-{group}"
     return EdgePlan(
@@ -289,7 +493,10 @@ def _edge(
         kind="alb",
         service=service,
         blue=TargetGroupRef(name=group),
-        green=TargetGroupRef(name=_green_target_group(group, options.suffix)),
+        green=TargetGroupRef(
+            name=_green_target_group(group, options.suffix),
+            health_check=TargetHealthCheck(path=health_path) if health_path else None,
+        ),
         rules=tuple(
             RuleRef(load_balancer=rule.load_balancer, listener_port=rule.listener_port, priority=rule.priority)
             for rule in sorted(rules, key=lambda each: (each.load_balancer, each.listener_port, _priority(each)))
