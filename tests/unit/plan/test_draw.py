@@ -151,7 +151,6 @@ def test_work_that_no_call_reaches_is_named() -> None:
     ("resources", "options", "error", "said"),
     [
         ({}, DrawOptions(), BadInput, "neither a mesh nor an ECS service"),
-        (a_service("web"), DrawOptions(), BadInput, "ECS services and no App Mesh mesh"),
         (a_mesh(), DrawOptions(), BadInput, "the mesh m and no ECS service"),
         ({**a_mesh(), **a_service("web", node="")}, DrawOptions(), MeshNotFound, "nothing to migrate"),
         (two_services(), DrawOptions(mesh="x"), BadInput, "no mesh named x; they hold m"),
@@ -206,6 +205,8 @@ def test_the_stacks_parameters_name_what_the_plan_touches_and_nothing_else() -> 
         "arn:aws:elasticloadbalancing:eu-west-1:*:listener-rule/app/lb/*",
         "TargetGroupArns": "arn:aws:elasticloadbalancing:eu-west-1:*:targetgroup/web-sc/*",
         "ServiceArns": "arn:aws:ecs:eu-west-1:*:service/c/api-sc,arn:aws:ecs:eu-west-1:*:service/c/web-sc",
+        "BlueServiceArns": "arn:aws:ecs:eu-west-1:*:service/c/api,arn:aws:ecs:eu-west-1:*:service/c/web",
+        "BlueTaskArns": "arn:aws:ecs:eu-west-1:*:task/c/*",
         "TaskDefinitionArns": "arn:aws:ecs:eu-west-1:*:task-definition/api-sc:*,"
         "arn:aws:ecs:eu-west-1:*:task-definition/web-sc:*",
         "PassRoleArns": "arn:aws:iam::1:role/a,arn:aws:iam::1:role/b",

@@ -19,7 +19,7 @@ from crossfade.connect.losses import checks_envoy
 from crossfade.connect.taskdef import draw_change, runs_on_fargate
 from crossfade.connect.translate import Choices, Member, Translation, serving_container, translate
 from crossfade.errors import BadInput, MeshNotFound
-from crossfade.mesh.model import Found, ListenerRule, LoadBalancer, Origin, TargetAttachment
+from crossfade.mesh.model import Found, ListenerRule, Origin, TargetAttachment
 from crossfade.plan.document import (
     BackgroundAnswer,
     BackgroundWork,
@@ -277,28 +277,17 @@ def _not_migrated(found: Found, translation: Translation, left_out: Collection[s
 
 
 def _outside_names(found: Found, members: Sequence[Member]) -> Iterator[OutsideName]:
-    """Yield the names under which blue is registered, for whoever dials them from outside the plan."""
-    balancers = {each.name: each for each in found.load_balancers}
-    rules: dict[str, list[ListenerRule]] = {}
-    for rule in found.rules:
-        for group in rule.target_groups:
-            rules.setdefault(group, []).append(rule)
+    """Yield the names under which DNS knows blue, for whoever dials them from outside the plan."""
+    resolvable = {(each.dns_name or "").lower() for each in found.load_balancers} | {
+        each.name for each in found.records
+    }
     for member in members:
         names: dict[str, None] = {}
         if member.node is not None and member.node.host and member.service.registries:
             names[member.node.host.lower()] = None
-        for attachment in member.service.targets:
-            for rule in rules.get(attachment.target_group, ()):
-                balancer = balancers.get(rule.load_balancer)
-                if balancer is not None and is_inside(balancer, member) and balancer.dns_name:
-                    names[balancer.dns_name.lower()] = None
+        names.update((each.dns_name, None) for each in member.endpoints if each.dns_name in resolvable)
         for name in names:
             yield OutsideName(name=name, service=member.service.name)
-
-
-def is_inside(balancer: LoadBalancer, member: Member) -> bool:
-    """Whether a load balancer stands between services of the plan, and not before them."""
-    return balancer.is_internal and bool(member.endpoints)
 
 
 def _cluster(found: Found, members: Sequence[Member]) -> str:
@@ -439,7 +428,6 @@ def _edges(
     edges: list[EdgePlan] = []
     gaps: list[Gap] = []
     kinds = {each.name: each.kind for each in found.load_balancers}
-    balancers = {each.name: each for each in found.load_balancers}
     groups = {each.name: each for each in found.target_groups}
     rules_of: dict[str, list[ListenerRule]] = {}
     for each in found.rules:
@@ -448,10 +436,6 @@ def _edges(
     for member in members:
         for attachment in member.service.targets:
             rules = rules_of.get(attachment.target_group, [])
-            if any(
-                rule.load_balancer in balancers and is_inside(balancers[rule.load_balancer], member) for rule in rules
-            ):
-                continue
             place = f"targetgroup/{attachment.target_group}"
             if not rules:
                 gaps.append(gap("EDGE_MISSING", place))
