@@ -15,7 +15,6 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from crossfade_cli.files import read_files, write_file
 from crossfade.errors import BadInput, CrossfadeError, MeshNotFound
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SourceText, read_parameters, read_sources
@@ -23,6 +22,7 @@ from crossfade.plan.document import Gap, MigrationPlan, Severity
 from crossfade.plan.draw import DrawOptions, draw
 from crossfade.plan.parameters import parameters
 from crossfade.plan.report import endpoint_in_words, ladder_in_words, report, rule_in_words, summary
+from crossfade_cli.files import read_files, write_file
 
 OPEN_GAP = 2
 """Exit code when a blocking gap is open."""

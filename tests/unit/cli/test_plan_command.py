@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crossfade_cli.app import main
 from crossfade.plan.document import MigrationPlan
+from crossfade_cli.app import main
 from tests.meshes import a_mesh, a_service, text_of, two_services
 
 
