@@ -28,9 +28,8 @@ class LoadBalancer:
             for place, zone in enumerate("ab")
         ]
         self._vpc = vpc
-        self.arn = self.client.create_load_balancer(Name="front", Subnets=[s["SubnetId"] for s in subnets])[
-            "LoadBalancers"
-        ][0]["LoadBalancerArn"]
+        self._subnets = [subnet["SubnetId"] for subnet in subnets]
+        self.arn = self.add_load_balancer("front")["LoadBalancerArn"]
         self.blue = self.target_group("web-blue")
         self.other = self.target_group("static")
         self.listener = self.client.create_listener(
@@ -40,6 +39,18 @@ class LoadBalancer:
         self.elsewhere = self.add_rule(20, forward({self.other: 1}))
         self.set_healthy(self.blue, 2)
         self.edges = AlbEdges(self.client)
+
+    def add_load_balancer(self, name: str, *, forwards_to: str | None = None) -> dict[str, Any]:
+        """Make a load balancer; one that forwards does so from its port 80."""
+        made = self.client.create_load_balancer(Name=name, Subnets=self._subnets)["LoadBalancers"][0]
+        if forwards_to is not None:
+            self.client.create_listener(
+                LoadBalancerArn=made["LoadBalancerArn"],
+                Protocol="HTTP",
+                Port=80,
+                DefaultActions=[forward({forwards_to: 1})],
+            )
+        return dict(made)
 
     def target_group(self, name: str) -> str:
         made = self.client.create_target_group(

@@ -31,7 +31,18 @@ from rehearsal.aws.runtime import StillRuntime, TaskRuntime
 from rehearsal.aws.wire import wire
 
 THREADS = 64  # a running function holds one, and its own calls need more
-_OVERLAYS = ("appmesh", "cloudwatch", "ecs", "elbv2", "iam", "logs", "s3", "servicediscovery")
+_OVERLAYS = (
+    "appmesh",
+    "cloudfront",
+    "cloudwatch",
+    "ecs",
+    "elbv2",
+    "iam",
+    "logs",
+    "route53",
+    "s3",
+    "servicediscovery",
+)
 _HERE = (dynamodb, stepfunctions)  # imported for what they register
 
 logger = logging.getLogger(__name__)

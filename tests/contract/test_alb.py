@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, NotConfirmed, PreflightRefused, UnreachableGoal
-from crossfade.journal.model import EdgeRecord
+from crossfade.journal.model import AlbRule, EdgeRecord
 from crossfade.plan.document import RuleRef, TargetGroupRef
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.share import ALL, NONE, Share
@@ -75,7 +75,7 @@ def test_rules_that_lead_elsewhere_are_left_alone(front: LoadBalancer) -> None:
 def test_listeners_and_rules_are_told_apart(front: LoadBalancer) -> None:
     found = front.edges.find(PLAN)
 
-    by_arn = {rule.arn: rule.is_default for rule in found.resolved.rules}
+    by_arn = {rule.arn: rule.is_default for rule in found.resolved.rules if isinstance(rule, AlbRule)}
     assert by_arn == {front.rule: False, front.listener: True}
     assert {request.action: request.arguments for request in found.way_back} == {
         "modifyRule": {"RuleArn": front.rule, "Actions": [_on_blue(front)]},

@@ -1,4 +1,4 @@
-"""What every edge promises, asked of the Application Load Balancer and of the one in memory."""
+"""What every edge promises, asked of each kind on the embedded AWS and of the one in memory."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import EdgeRecord, FoundEdge
-from crossfade.plan.document import RuleRef, TargetGroupRef
+from crossfade.journal.model import AlbRule, EdgeRecord, FoundEdge, Route53Edge, Route53Record
+from crossfade.plan.document import EdgePlan, RecordRef, RuleRef, TargetGroupRef
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
 from rehearsal.aws import in_process
 from tests.load_balancer import LoadBalancer
 from tests.traffic import an_edge_plan
+from tests.zone import Zone
 
 PLAN = an_edge_plan(
     rules=(
@@ -33,13 +34,24 @@ PLAN = an_edge_plan(
         RuleRef(load_balancer="front", listener_port=80, priority="10"),
     )
 )
+MISPLANNED = tuple(
+    PLAN.model_copy(update={"rules": rules})
+    for rules in (PLAN.rules[:1], (*PLAN.rules, RuleRef(load_balancer="front", listener_port=443, priority="default")))
+)
 TAGS = {"crossfade:migration": "shop"}
 
 
 class World(Protocol):
-    """An account with the plan's edge, and hands that are not ours."""
+    """
+    An account with the plan's edge of two rules, and hands that are not ours.
+
+    `misplanned` are plans that describe the edge otherwise than it is; `requests` is how many calls lead back.
+    """
 
     edges: Edges
+    plan: EdgePlan
+    misplanned: tuple[EdgePlan, ...]
+    requests: int
 
     def set_healthy(self, edge: FoundEdge, colour: str, count: int) -> None: ...
 
@@ -51,6 +63,10 @@ class World(Protocol):
 
 
 class MemoryWorld:
+    plan = PLAN
+    misplanned = MISPLANNED
+    requests = 2
+
     def __init__(self) -> None:
         self.account = MemoryEdges.of(PLAN)
         self.edges: Edges = self.account
@@ -70,6 +86,10 @@ class MemoryWorld:
 
 
 class AlbWorld:
+    plan = PLAN
+    misplanned = MISPLANNED
+    requests = 2
+
     def __init__(self) -> None:
         self.front = LoadBalancer()
         self.edges: Edges = self.front.edges
@@ -85,10 +105,44 @@ class AlbWorld:
         self.front.put(arn, {"Type": "forward", "TargetGroupArn": edge.resolved.blue_arn})
 
     def delete_rule(self, edge: FoundEdge) -> None:
-        self.front.client.delete_rule(RuleArn=next(rule.arn for rule in edge.resolved.rules if not rule.is_default))
+        rule = next(rule for rule in edge.resolved.rules if isinstance(rule, AlbRule) and not rule.is_default)
+        self.front.client.delete_rule(RuleArn=rule.arn)
 
 
-WORLDS: dict[str, Callable[[], World]] = {"memory": MemoryWorld, "alb": AlbWorld}
+class Route53World:
+    requests = 1
+
+    def __init__(self) -> None:
+        self.zone = Zone()
+        self.edges: Edges = self.zone.edges
+        self.plan = self.zone.plan
+        dns = self.zone.dns
+        self.misplanned = tuple(
+            self.plan.model_copy(update={"dns": dns.model_copy(update={"records": records})})
+            for records in (dns.records[:1], (*dns.records, RecordRef(name="other.shop.example", type="A")))
+        )
+
+    def set_healthy(self, edge: FoundEdge, colour: str, count: int) -> None:
+        self.zone.front.set_healthy(edge.resolved.blue_arn if colour == "blue" else str(edge.resolved.green_arn), count)
+
+    def drift(self, edge: FoundEdge, rule: int, share: Share) -> None:
+        units = share.bp // 40
+        self.zone.give(_record(edge, rule), blue=250 - units, green=units)
+
+    def drop_green(self, edge: FoundEdge, rule: int) -> None:
+        kept = _record(edge, rule)
+        self.zone.put(kept.name, kept.type, kept.found)
+
+    def delete_rule(self, edge: FoundEdge) -> None:
+        self.zone.put(_record(edge, 1).name, _record(edge, 1).type)
+
+
+def _record(edge: FoundEdge, rule: int) -> Route53Record:
+    assert isinstance(edge.resolved, Route53Edge)
+    return edge.resolved.rules[rule]
+
+
+WORLDS: dict[str, Callable[[], World]] = {"memory": MemoryWorld, "alb": AlbWorld, "route53": Route53World}
 
 
 @pytest.fixture(params=WORLDS)
@@ -100,7 +154,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
 @pytest.fixture
 def edge(world: World) -> EdgeRecord:
     """An edge with a healthy green end that holds nothing."""
-    made = world.edges.make_green_end(world.edges.find(PLAN).owned_by("shop"), "web-green", TAGS)
+    made = world.edges.make_green_end(world.edges.find(world.plan).owned_by("shop"), "web-green", TAGS)
     world.set_healthy(made, "green", 2)
     return made
 
@@ -114,34 +168,28 @@ def shifter(world: World, edge: EdgeRecord) -> TrafficShifter:
 
 
 def test_an_edge_is_found_with_every_rule_that_leads_to_blue(world: World) -> None:
-    found = world.edges.find(PLAN)
+    found = world.edges.find(world.plan)
 
     assert found.name == "web"
-    assert len(found.resolved.rules) == len(found.way_back) == 2
+    assert (len(found.resolved.rules), len(found.way_back)) == (2, world.requests)
     assert found.resolved.green_arn is None
-    assert (found.ceiling_bp, found.settle_seconds) == (PLAN.ceiling_bp, PLAN.settle_seconds)
+    assert (found.ceiling_bp, found.settle_seconds) == (world.plan.ceiling_bp, world.plan.settle_seconds)
     assert world.edges.healthy_targets(found.resolved.blue_arn) == 2
 
 
-@pytest.mark.parametrize(
-    "rules",
-    [
-        PLAN.rules[:1],
-        (*PLAN.rules, RuleRef(load_balancer="front", listener_port=443, priority="default")),
-    ],
-)
-def test_an_edge_with_other_rules_than_planned_is_refused(world: World, rules: tuple[RuleRef, ...]) -> None:
-    with pytest.raises(EdgeChanged):
-        world.edges.find(PLAN.model_copy(update={"rules": rules}))
+def test_an_edge_otherwise_than_planned_is_refused(world: World) -> None:
+    for plan in world.misplanned:
+        with pytest.raises(EdgeChanged):
+            world.edges.find(plan)
 
 
 def test_an_edge_that_leads_to_no_such_target_group_is_unknown(world: World) -> None:
     with pytest.raises(UnknownEdge):
-        world.edges.find(PLAN.model_copy(update={"blue": TargetGroupRef(name="nobody")}))
+        world.edges.find(world.plan.model_copy(update={"blue": TargetGroupRef(name="nobody")}))
 
 
 def test_greens_end_is_made_without_a_share_and_once(world: World) -> None:
-    found = world.edges.find(PLAN).owned_by("shop")
+    found = world.edges.find(world.plan).owned_by("shop")
 
     first = world.edges.make_green_end(found, "web-green", TAGS)
     second = world.edges.make_green_end(found, "web-green", TAGS)
@@ -151,11 +199,11 @@ def test_greens_end_is_made_without_a_share_and_once(world: World) -> None:
     assert first.resolved.green_arn is not None
     assert world.edges.shifter(first).green() == NONE
     assert world.edges.healthy_targets(first.resolved.green_arn) == 0
-    assert world.edges.find(PLAN).resolved.green_arn == first.resolved.green_arn
+    assert world.edges.find(world.plan).resolved.green_arn == first.resolved.green_arn
 
 
 def test_a_target_group_of_somebody_else_does_not_become_greens_end(world: World) -> None:
-    found = world.edges.find(PLAN).owned_by("shop")
+    found = world.edges.find(world.plan).owned_by("shop")
     world.edges.make_green_end(found, "web-green", {"crossfade:migration": "other"})
 
     with pytest.raises(EdgeOwned):
@@ -166,7 +214,7 @@ def test_an_edge_on_which_green_serves_already_is_not_taken(world: World, shifte
     shifter.set_green(Share(100))
 
     with pytest.raises(EdgeChanged):
-        world.edges.find(PLAN)
+        world.edges.find(world.plan)
 
 
 # -- forward ------------------------------------------------------------------------
@@ -249,6 +297,7 @@ def test_rules_that_disagree_are_nobody_elses_business_to_settle(
 def test_a_rule_that_lost_its_green_end_stops_the_climb(
     world: World, edge: EdgeRecord, shifter: TrafficShifter
 ) -> None:
+    shifter.set_green(Share(1_000))
     world.drop_green(edge, 1)
 
     for forward in (shifter.green, lambda: shifter.set_green(Share(100))):
@@ -265,7 +314,7 @@ def test_a_rule_that_is_gone_stops_the_climb(world: World, edge: EdgeRecord, shi
 
 
 def test_an_edge_without_a_green_end_is_not_shifted(world: World) -> None:
-    shifter = world.edges.shifter(world.edges.find(PLAN))
+    shifter = world.edges.shifter(world.edges.find(world.plan))
 
     with pytest.raises(EdgeChanged):
         shifter.set_green(Share(100))
@@ -368,8 +417,15 @@ def test_no_sequence_of_steps_does_so_on_a_load_balancer_either(steps: list[tupl
         _walk(AlbWorld(), steps)
 
 
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(steps=STEPS)
+def test_no_sequence_of_steps_does_so_in_a_zone_either(steps: list[tuple[str, int]]) -> None:
+    with in_process():
+        _walk(Route53World(), steps)
+
+
 def _walk(world: World, steps: list[tuple[str, int]]) -> None:
-    edge = world.edges.make_green_end(world.edges.find(PLAN).owned_by("shop"), "web-green", TAGS)
+    edge = world.edges.make_green_end(world.edges.find(world.plan).owned_by("shop"), "web-green", TAGS)
     shifter = world.edges.shifter(edge)
     healthy = {"blue": 2, "green": 0}
     for what, number in steps:

@@ -61,6 +61,11 @@ def logs() -> CloudWatchLogsClient:
     return client
 
 
+def route53() -> Any:
+    """Return the Route 53 client."""
+    return _client("route53")
+
+
 def s3() -> S3Client:
     """Return the S3 client."""
     client: S3Client = _client("s3")

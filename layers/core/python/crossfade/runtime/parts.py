@@ -26,8 +26,11 @@ from crossfade.plan.store import PlanStore
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.runtime import clients
+from crossfade.runtime.embedded import EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
+from crossfade.shift.edges import EdgesOfKinds
+from crossfade.shift.route53 import Route53Edges
 from crossfade.shift.shifter import Edges
 
 
@@ -48,7 +51,12 @@ def plans() -> PlanStore:
 
 def edges() -> Edges:
     """Return the account's edges."""
-    return AlbEdges(clients.elbv2())
+    return EdgesOfKinds(
+        {
+            "alb": lambda: AlbEdges(clients.elbv2()),
+            "route53": lambda: Route53Edges(clients.route53(), clients.elbv2()),
+        }
+    )
 
 
 def services() -> Services:

@@ -31,7 +31,7 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
 from crossfade.plan.document import EdgePlan, TargetGroupRef
-from crossfade.shift.elbv2 import busy, healthy_targets, target_group
+from crossfade.shift.elbv2 import busy, healthy_targets, tags_of, target_group
 from crossfade.shift.rule import (
     ROUNDING_BP,
     Actions,
@@ -155,9 +155,7 @@ class AlbEdges:
             listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
             made = self._client.create_target_group(Name=name, Tags=listed, **arguments)["TargetGroups"][0]
         green_arn = made["TargetGroupArn"]
-        [described] = self._client.describe_tags(ResourceArns=[green_arn])["TagDescriptions"]
-        found = {tag["Key"]: tag.get("Value", "") for tag in described.get("Tags", [])}
-        if not tags.items() <= found.items():
+        if not tags.items() <= tags_of(self._client, green_arn).items():
             raise EdgeOwned(f"edge {edge.name}: a target group {name} exists and is not this migration's")
         wanted, held = self._attributes(edge.resolved.blue_arn), self._attributes(green_arn)
         missing: Any = [{"Key": key, "Value": value} for key, value in wanted.items() if held.get(key) != value]

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import EdgeBusy, EdgeChanged
 from crossfade.plan.document import TargetGroupRef
 from crossfade.throttles import is_busy
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
-    from mypy_boto3_elbv2.type_defs import TargetGroupTypeDef
+    from mypy_boto3_elbv2.type_defs import LoadBalancerTypeDef, TargetGroupTypeDef
 
 _GONE = frozenset({"RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound", "TargetGroupNotFound"})
 
@@ -54,3 +55,39 @@ def healthy_targets(client: ElasticLoadBalancingv2Client, target_group_arn: str)
         return 0
     states = [described.get("TargetHealth", {}).get("State") for described in answer["TargetHealthDescriptions"]]
     return states.count("healthy")
+
+
+def load_balancer(client: ElasticLoadBalancingv2Client, wanted: str) -> LoadBalancerTypeDef | None:
+    """Return a load balancer by ARN or name; None when there is none."""
+    asked: Any = {"LoadBalancerArns": [wanted]} if wanted.startswith("arn:") else {"Names": [wanted]}
+    try:
+        answer = client.describe_load_balancers(**asked)
+    except client.exceptions.LoadBalancerNotFoundException:
+        return None
+    return answer["LoadBalancers"][0]
+
+
+def tags_of(client: ElasticLoadBalancingv2Client, arn: str) -> dict[str, str]:
+    """Return the tags of a load balancer or target group."""
+    [described] = client.describe_tags(ResourceArns=[arn])["TagDescriptions"]
+    return {tag["Key"]: tag.get("Value", "") for tag in described.get("Tags", [])}
+
+
+def adopted(client: ElasticLoadBalancingv2Client, target_group_arn: str) -> bool:
+    """Return whether a migration has taken this target group for its green end."""
+    return MIGRATION_TAG in tags_of(client, target_group_arn)
+
+
+def adopt(client: ElasticLoadBalancingv2Client, target_group_arn: str, tags: Mapping[str, str]) -> bool:
+    """
+    Take a target group that its owner made for a migration's green end, by tagging it.
+
+    Idempotent. Returns False, and changes nothing, when another migration has it.
+    """
+    found = tags_of(client, target_group_arn)
+    if found.get(MIGRATION_TAG) not in {None, tags.get(MIGRATION_TAG)}:
+        return False
+    if not tags.items() <= found.items():
+        listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+        client.add_tags(ResourceArns=[target_group_arn], Tags=listed)
+    return True

@@ -77,13 +77,26 @@ def divide(found: Split, share: Share) -> Split:
     if found.pair == 0:
         raise EdgeChanged("neither blue nor green has a weight left")
     pair, others = _finest(found)
+    green = apportion(pair, share)
+    return Split(pair - green, green, others)
+
+
+def apportion(pair: int, share: Share) -> int:
+    """
+    Return how many of the units that two ends divide are green's.
+
+    A share between nothing and all leaves each end at least one unit.
+
+    Raises:
+        UnreachableGoal: the units are too coarse to come within 40 basis points.
+    """
     green = round(pair * share.fraction)
     if NONE < share < ALL and pair > 1:
         green = min(max(green, 1), pair - 1)
-    divided = Split(pair - green, green, others)
-    if abs(divided.share.bp - share.bp) > ROUNDING_BP:
+    held = Split(pair - green, green, {}).share
+    if abs(held.bp - share.bp) > ROUNDING_BP or (NONE < share < ALL) != (NONE < held < ALL):
         raise UnreachableGoal(f"{share}: blue and green divide {pair} units here, too few to come near it")
-    return divided
+    return green
 
 
 def without_green(found: Split) -> Split:

@@ -1,0 +1,38 @@
+"""Edges of every kind as one: each call goes to the kind that the plan or the journal names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from crossfade.journal.model import EdgeRecord, FoundEdge
+from crossfade.plan.document import EdgeKind, EdgePlan
+from crossfade.shift.shifter import Edges, TrafficShifter
+
+
+class EdgesOfKinds:
+    """
+    `Edges` of the account, whatever their kind.
+
+    Takes a maker for each kind, called when first needed, so that a function makes only the clients it uses.
+    """
+
+    def __init__(self, makers: Mapping[EdgeKind, Callable[[], Edges]]) -> None:
+        self._makers = makers
+        self._made: dict[EdgeKind, Edges] = {}
+
+    def find(self, plan: EdgePlan) -> FoundEdge:
+        return self._of(plan.kind).find(plan)
+
+    def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
+        return self._of(edge.kind).make_green_end(edge, name, tags)
+
+    def shifter(self, edge: FoundEdge) -> TrafficShifter:
+        return self._of(edge.kind).shifter(edge)
+
+    def healthy_targets(self, target_group_arn: str) -> int:
+        return self._of("alb").healthy_targets(target_group_arn)  # a target group is one behind every kind
+
+    def _of(self, kind: EdgeKind) -> Edges:
+        if kind not in self._made:
+            self._made[kind] = self._makers[kind]()
+        return self._made[kind]
