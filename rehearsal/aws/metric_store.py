@@ -15,6 +15,7 @@ Series: TypeAlias = dict[int, float]
 
 MINUTE = 60
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
+_TRIMMED_COUNT = re.compile(r"TC\(:(\d+(?:\.\d{1,10})?)\)")
 _SIMPLE = frozenset({"Sum", "Average", "Minimum", "Maximum", "SampleCount"})
 
 
@@ -63,7 +64,7 @@ class Bucket:
         return sum(value * count for value, count in self.values.items()) + sum(each.total for each in self.sets)
 
     def statistic(self, name: str) -> float | None:
-        """Answer one statistic; None for a percentile over values that were summarised before they came."""
+        """Answer one statistic; None for one that needs the values, where they were summarised before they came."""
         match name:
             case "Sum":
                 return self.total()
@@ -76,7 +77,14 @@ class Bucket:
             case "Maximum":
                 return max([*self.values, *(each.maximum for each in self.sets)])
             case _:
-                return self._percentile(float(name.removeprefix("p")))
+                bound = _TRIMMED_COUNT.fullmatch(name)
+                return self._count_up_to(float(bound[1])) if bound else self._percentile(float(name.removeprefix("p")))
+
+    def _count_up_to(self, bound: float) -> float | None:
+        if any(each.minimum != each.maximum for each in self.sets):
+            return None
+        alone = sum(count for value, count in self.values.items() if value <= bound)
+        return alone + sum(each.samples for each in self.sets if each.maximum <= bound)
 
     def _percentile(self, percent: float) -> float | None:
         values = Counter(self.values)
@@ -94,8 +102,12 @@ class Bucket:
 
 
 def is_statistic(name: str) -> bool:
-    """Whether `name` is a statistic this store answers: the five simple ones and percentiles (`p99`, `p99.9`)."""
-    return name in _SIMPLE or _PERCENTILE.fullmatch(name) is not None
+    """
+    Whether `name` is a statistic this store answers.
+
+    That is the five simple ones, percentiles (`p99`), and the trimmed count of values up to a bound (`TC(:0.25)`).
+    """
+    return any((name in _SIMPLE, _PERCENTILE.fullmatch(name), _TRIMMED_COUNT.fullmatch(name)))
 
 
 class MetricStore:

@@ -54,6 +54,14 @@ def an_entry(kind: str = "intent", **changes: object) -> Entry:
     )
 
 
+def test_the_story_backwards_is_the_story_backwards(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    for second in range(25):
+        journal.append(an_entry(at=NOON + timedelta(seconds=second), detail={"second": second}))
+
+    assert list(journal.newest_first("shop")) == list(reversed(journal.entries("shop")))
+
+
 # -- opening and ownership ------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -39,7 +39,13 @@ class MetricsWorld(Protocol):
     def feed(self) -> EdgeMetrics: ...
 
     def record(
-        self, group: str, at: datetime, *, requests: float | None = None, errors: float | None = None
+        self,
+        group: str,
+        at: datetime,
+        *,
+        requests: float | None = None,
+        errors: float | None = None,
+        answers: Mapping[float, int] | None = None,
     ) -> None: ...
 
 
@@ -54,10 +60,22 @@ class InCloudWatch:
         self.client = boto3.client("cloudwatch", region_name="eu-west-1")
         self.feed = CloudWatchMetrics(self.client)
 
-    def record(self, group: str, at: datetime, *, requests: float | None = None, errors: float | None = None) -> None:
+    def record(
+        self,
+        group: str,
+        at: datetime,
+        *,
+        requests: float | None = None,
+        errors: float | None = None,
+        answers: Mapping[float, int] | None = None,
+    ) -> None:
+        names = {"TargetGroup": group.split(":")[5], "LoadBalancer": "app/front/50dc6c495c0c9188"}
         for name, value in (("RequestCount", requests), ("HTTPCode_Target_5XX_Count", errors)):
             if value is not None:
-                self.put(name, value, at, TargetGroup=group.split(":")[5], LoadBalancer="app/front/50dc6c495c0c9188")
+                self.put(name, value, at, **names)
+        for seconds, count in (answers or {}).items():
+            for _ in range(count):
+                self.put("TargetResponseTime", seconds, at, **names)
 
     def put(self, name: str, value: float, at: datetime, **dimensions: str) -> None:
         self.client.put_metric_data(
@@ -153,6 +171,47 @@ def test_the_same_target_group_behind_another_load_balancer_is_not_counted() -> 
     assert found == [(None, None, None, None)]
 
 
+def test_what_was_not_answered_within_the_bar_is_slow_and_so_is_what_was_never_answered(metrics: MetricsWorld) -> None:
+    metrics.record(BLUE, START, requests=6, answers={0.1: 3, 0.3: 2, 0.31: 1})
+    metrics.record(GREEN, START, requests=4, answers={0.1: 1})
+    metrics.record(GREEN, START + timedelta(seconds=60), requests=2)
+
+    window = metrics.feed.read(EDGE, start=START, periods=2, period_seconds=60, slow_over=0.3).window
+
+    assert (window.slow_over, window.slow) == (0.3, ((1, 3), (None, 2)))
+
+
+def test_nobody_who_did_not_ask_is_told_what_was_slow(metrics: MetricsWorld) -> None:
+    metrics.record(BLUE, START, requests=6, answers={0.1: 3})
+
+    window = metrics.feed.read(EDGE, start=START, periods=1, period_seconds=60).window
+
+    assert (window.slow_over, window.slow) == (None, ())
+
+
+def test_blues_percentile_is_known_for_each_period_in_which_it_answered(metrics: MetricsWorld) -> None:
+    metrics.record(BLUE, START, answers={0.1: 50, 0.7: 1})
+    metrics.record(BLUE, START + timedelta(seconds=120), answers={0.2: 3})
+    metrics.record(GREEN, START, answers={9.0: 3})
+
+    p99 = metrics.feed.blue_p99(EDGE, start=START, end=START + timedelta(seconds=180), period_seconds=60)
+
+    assert {at - START: seconds for at, seconds in p99.items()} == {timedelta(0): 0.7, timedelta(seconds=120): 0.2}
+
+
+def test_connections_refused_and_handshakes_failed_are_errors_too() -> None:
+    with in_process():
+        world = InCloudWatch()
+        names = {"TargetGroup": BLUE.split(":")[5], "LoadBalancer": "app/front/50dc6c495c0c9188"}
+        world.record(BLUE, START, requests=10, errors=1)
+        world.put("TargetConnectionErrorCount", 2, START, **names)
+        world.put("TargetTLSNegotiationErrorCount", 3, START, **names)
+
+        found = rows(world, 1)
+
+    assert found == [(10, 6, None, None)]
+
+
 # -- how GetMetricData is read -----------------------------------------------------
 
 
@@ -179,9 +238,13 @@ def a_page(
 
 WHOLE: dict[str, dict[int, float]] = {
     "blue_requests": {0: 100.0, 1: 90.0},
-    "blue_errors": {},
+    "blue_edge_5xx": {},
+    "blue_edge_refused": {},
+    "blue_edge_tls": {},
     "green_requests": {0: 10.0, 1: 9.0},
-    "green_errors": {1: 2.0},
+    "green_edge_5xx": {1: 2.0},
+    "green_edge_refused": {1: 1.0},
+    "green_edge_tls": {},
 }
 
 
@@ -202,7 +265,7 @@ def test_all_pages_are_read_and_a_page_before_the_last_may_be_partial() -> None:
     read = read_from(a_page(first, status="PartialData", following="more"), a_page(second))
 
     assert read.faults == ()
-    assert read.window.rows == ((100, 0, 10, 0), (90, 0, 9, 2))
+    assert read.window.rows == ((100, 0, 10, 0), (90, 0, 9, 3))
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
@@ -214,24 +277,33 @@ def test_an_answer_in_part_is_a_fault_and_counts_for_nothing(status: str) -> Non
 
 
 def test_a_series_that_is_not_answered_is_a_fault() -> None:
-    read = read_from(a_page({name: values for name, values in WHOLE.items() if name != "blue_errors"}))
+    read = read_from(a_page({name: values for name, values in WHOLE.items() if name != "blue_edge_5xx"}))
 
-    assert read.faults == ("CloudWatch says nothing of blue errors",)
+    assert read.faults == ("CloudWatch says nothing of blue edge 5xx",)
     assert read.window.rows == ((None, None, None, None),) * 2
 
 
-def test_four_series_are_asked_for_in_one_call() -> None:
+def test_all_series_are_asked_for_in_one_call() -> None:
     client = cloudwatch()
     with Stubber(client) as stub:
         stub.add_response(
             "get_metric_data",
             a_page(WHOLE),
-            {"MetricDataQueries": [ANY] * 4, "StartTime": ANY, "EndTime": ANY, "ScanBy": ANY},
+            {"MetricDataQueries": [ANY] * 8, "StartTime": ANY, "EndTime": ANY, "ScanBy": ANY},
         )
 
         CloudWatchMetrics(client).read(EDGE, start=START, periods=2, period_seconds=60)
 
         stub.assert_no_pending_responses()
+
+
+def test_percentiles_answered_in_part_are_asked_for_again() -> None:
+    client = cloudwatch()
+    with Stubber(client) as stub:
+        stub.add_response("get_metric_data", a_page({"blue_p99": {0: 0.3}}, status="PartialData"))
+
+        with pytest.raises(MetricsBusy, match="PartialData of blue p99"):
+            CloudWatchMetrics(client).blue_p99(EDGE, start=START, end=START + timedelta(hours=1), period_seconds=60)
 
 
 @pytest.mark.parametrize("code", ["Throttling", "ThrottlingException", "InternalServiceError"])

@@ -84,17 +84,21 @@ class Meter(threading.Thread):
             {"Name": "LoadBalancer", "Value": balancer[0].split("loadbalancer/", 1)[-1]},
         ]
         data: list[dict[str, Any]] = [_datum("RequestCount", dimensions, at, requests)]
+        if requests:
+            answers = {"Values": [0.02], "Counts": [float(requests)], "Unit": "Seconds"}
+            data.append({**_datum("TargetResponseTime", dimensions, at), **answers})
         if round(requests * fails):
             data.append(_datum("HTTPCode_Target_5XX_Count", dimensions, at, round(requests * fails)))
         self._metrics.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=data)
 
 
-def _datum(name: str, dimensions: list[dict[str, str]], at: datetime, value: float) -> dict[str, Any]:
+def _datum(name: str, dimensions: list[dict[str, str]], at: datetime, value: float | None = None) -> dict[str, Any]:
+    alone = {} if value is None else {"Value": value}
     return {
+        **alone,
         "MetricName": name,
         "Dimensions": dimensions,
         "Timestamp": at,
-        "Value": value,
         "Unit": "Count",
         "StorageResolution": 1,
     }

@@ -17,7 +17,7 @@ from crossfade.judge.verdict import Answer, Verdict, worst
 from crossfade.plan.document import Bounds, Rung, RungKind
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-BOUNDS = Bounds(minimum_requests=200, lost_data_seconds=120)
+BOUNDS = Bounds(minimum_requests=200, lost_data_seconds=120, slow_ratio=None)  # speed has its own tests
 CLIMB = Rung(share_bp=2_500, soak_seconds=300)
 WATCH = Rung(share_bp=10_000, soak_seconds=300, kind=RungKind.WATCH)
 TESTS = 4
@@ -304,6 +304,7 @@ def test_a_judgement_is_made_again_to_the_digit_from_what_is_stored(rows: list[R
 def test_every_number_in_a_judgement_is_in_thousandths() -> None:
     said = judged([(901, 3, 299, 2)] * 5)
 
+    assert said.slow_log_e is None
     for number in (said.log_e, said.roll_back_at, said.safe_log_e, said.safe_at):
         assert number == round(number, 3)
 

@@ -15,6 +15,7 @@ from crossfade.judge.action import Judged, JudgeRequest, Look, judge_again, judg
 from crossfade.judge.feeds import LogRead
 from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.reading import AlarmState
+from crossfade.judge.replay import evidence_digest, replay
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.plan.document import Bounds, RungKind, Timings
 from crossfade.plan.memory import MemoryPlanStore
@@ -24,6 +25,7 @@ from tests.traffic import NOON, a_plan, a_record, an_edge
 SETTLED = NOON.replace(microsecond=0)
 PERIODS = 5
 NOW = SETTLED + timedelta(seconds=60 * PERIODS + 60)
+DAILY = {0.1: 900, 0.3: 90, 0.9: 10}  # seconds -> answers; the 99th percentile is 0.3 s
 GROUP = "/crossfade/shop"
 EJECTION = json.dumps(
     {
@@ -50,10 +52,11 @@ class World:
         edge = an_edge()
         edge = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": green_end})})
         self.journal.open(a_record(plan=ref, opened_at=NOON - timedelta(hours=1)), [edge])
+        self.metrics.record("blue", SETTLED - timedelta(minutes=10), answers=DAILY)
         for period in range(PERIODS):
             at = SETTLED + timedelta(seconds=60 * period + 5)
-            self.metrics.record("blue", at, requests=900, errors=1)
-            self.metrics.record("green", at, requests=300)
+            self.metrics.record("blue", at, requests=900, errors=1, answers={0.1: 892, 0.4: 8})
+            self.metrics.record("green", at, requests=300, answers={0.1: 297, 0.4: 3})
 
     def look(self, *, at: datetime = NOW, look: int = 0, fence: int = 1, **rung: Any) -> Judged:
         request = JudgeRequest(
@@ -73,6 +76,10 @@ class World:
             alarms=self.alarms,
             now=at,
         )
+
+    @property
+    def looks(self) -> list[Look]:
+        return [Look.model_validate(entry.detail) for entry in self.evidence]
 
     @property
     def evidence(self) -> list[Entry]:
@@ -185,6 +192,71 @@ def test_every_look_keeps_what_it_saw_and_can_be_judged_again_from_that() -> Non
     assert kept == again
 
 
+def test_what_is_slow_was_settled_by_blue_before_the_climb_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.look()
+    monkeypatch.delattr(MemoryMetrics, "blue_p99")  # nobody asks again
+
+    world.look(look=1)
+
+    assert [look.readings.window.slow_over for look in world.looks] == [0.3, 0.3]
+
+
+def test_without_response_times_of_blue_nothing_promotes() -> None:
+    world = World()
+    world.metrics = MemoryMetrics()
+    for period in range(PERIODS):
+        at = SETTLED + timedelta(seconds=60 * period + 5)
+        world.metrics.record("blue", at, requests=900, errors=1)
+        world.metrics.record("green", at, requests=300)
+
+    said = world.look()
+
+    assert said.answer == Answer.HOLD
+    assert "blue's response times before the climb are not known" in said.reason
+
+
+def test_a_green_that_never_answers_goes_back() -> None:
+    world = World()
+    world.metrics.record("blue", SETTLED + timedelta(seconds=60 * PERIODS), requests=900, answers={0.1: 895})
+    world.metrics.record("green", SETTLED + timedelta(seconds=60 * PERIODS), requests=300)
+
+    said = world.look(at=NOW + timedelta(seconds=60))
+
+    assert said.answer == Answer.ROLL_BACK
+    assert "green is slow more often than 3 times blue" in said.reason
+
+
+def test_every_look_names_the_one_before_it() -> None:
+    world = World()
+
+    for look in range(3):
+        world.look(at=NOW + timedelta(seconds=look), look=look)
+
+    first, second, third = world.evidence
+    assert [look.previous for look in world.looks] == ["", evidence_digest(first), evidence_digest(second)]
+    assert [look.broken for look in replay([first, second, third])] == [None] * 3
+
+
+def test_in_shadow_the_judge_records_what_it_thinks_and_time_alone_moves_green() -> None:
+    world = World(judging="shadow")
+    world.logs.write(GROUP, SETTLED + timedelta(seconds=30), EJECTION)
+
+    early, late = world.look(at=SETTLED + timedelta(seconds=200)), world.look(look=1)
+
+    assert [early.answer, late.answer] == [Answer.HOLD, Answer.ADVANCE]
+    assert "in shadow; the judge said roll_back: green's proxies ejected" in late.reason
+    assert [look.judgement.answer for look in world.looks] == [Answer.ROLL_BACK] * 2
+    assert [look.broken for look in replay(world.evidence)] == [None, None]
+
+
+def test_in_shadow_the_operators_own_alarms_still_act() -> None:
+    world = World(judging="shadow")
+    world.alarms = MemoryAlarms({"shop-errors": AlarmState.ALARM})
+
+    assert world.look().answer == Answer.ROLL_BACK
+
+
 def test_evidence_that_was_tampered_with_no_longer_leads_to_its_judgement() -> None:
     world = World()
     world.look()
@@ -240,11 +312,11 @@ def test_the_evidence_of_a_long_hold_stays_small() -> None:
     world = World()
     for minute in range(36 * 60):
         at = SETTLED + timedelta(seconds=60 * minute)
-        world.metrics.record("blue", at, requests=90_000, errors=100)
-        world.metrics.record("green", at, requests=90_000, errors=100)
+        world.metrics.record("blue", at, requests=90_000, errors=100, answers={0.1: 10})
+        world.metrics.record("green", at, requests=90_000, errors=100, answers={0.1: 10})
 
     world.look(at=SETTLED + timedelta(hours=36))
 
     [entry] = world.evidence
-    assert len(json.dumps(entry.detail)) < 60_000
+    assert len(json.dumps(entry.detail)) < 110_000
     assert "too_large_bytes" not in entry.detail

@@ -25,7 +25,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _MOST_WRITES = 100  # TransactWriteItems takes no more
+_NEWEST_AT_ONCE = 10  # who reads backwards seldom wants more
 _ATTEMPTS = 4  # of a write whose ground moved between its reading and its writing
 
 _BUSY = frozenset(
@@ -264,6 +265,9 @@ class DynamoDbJournal:
     def entries(self, migration: str) -> tuple[Entry, ...]:
         return tuple(_entry(item, migration) for item in self._query(_pk(migration), "entry#"))
 
+    def newest_first(self, migration: str) -> Iterator[Entry]:
+        return (_entry(item, migration) for item in self._query(_pk(migration), "entry#", forward=False))
+
     # -- whom news concern, and who waits ------------------------------------
 
     def index(self, resource: str, migration: str) -> None:
@@ -319,13 +323,15 @@ class DynamoDbJournal:
         with _busy():
             return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
 
-    def _query(self, pk: str, prefix: str) -> Iterator[_Item]:
+    def _query(self, pk: str, prefix: str, *, forward: bool = True) -> Iterator[_Item]:
         with _busy():
             for page in self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
                 ExpressionAttributeValues={":pk": _s(pk), ":prefix": _s(prefix)},
                 ConsistentRead=True,
+                ScanIndexForward=forward,
+                PaginationConfig={} if forward else {"PageSize": _NEWEST_AT_ONCE},
             ):
                 yield from page["Items"]
 
@@ -552,6 +558,20 @@ def _entry_item(entry: Entry) -> _Item:
         **_present({"of": entry.of}),
     }
     return item if entry.fence is None else {**item, "fence": _n(entry.fence)}
+
+
+def read_entries(items: Iterable[Mapping[str, Any]], migration: str) -> tuple[Entry, ...]:
+    """
+    Return a migration's story from items of an exported table, oldest first; other items are passed over.
+
+    Raises:
+        BadInput: an item is none of this table's.
+    """
+    try:
+        mine = [item for item in items if item["pk"]["S"] == _pk(migration) and item["sk"]["S"].startswith("entry#")]
+        return tuple(_entry(item, migration) for item in sorted(mine, key=lambda item: str(item["sk"]["S"])))
+    except (KeyError, TypeError, ValueError) as unknown:
+        raise BadInput(f"this is no export of a journal: {unknown!r}") from unknown
 
 
 def _entry(item: Mapping[str, Any], migration: str) -> Entry:

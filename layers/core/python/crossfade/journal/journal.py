@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -91,6 +91,10 @@ class Journal(Protocol):
 
     def entries(self, migration: str) -> tuple[Entry, ...]:
         """Return the story, oldest first."""
+        ...
+
+    def newest_first(self, migration: str) -> Iterator[Entry]:
+        """Yield the story backwards, reading no more of it than is asked for."""
         ...
 
     def raise_fence(self, migration: str, *, seen: int, reason: str, at: datetime) -> MigrationRecord:

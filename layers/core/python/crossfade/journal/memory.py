@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from threading import RLock
 
@@ -93,6 +93,9 @@ class MemoryJournal:
         with self._lock:
             mine = [(key, entry) for key, entry in self._entries if entry.migration == migration]
             return tuple(entry for _, entry in sorted(mine, key=lambda pair: pair[0]))
+
+    def newest_first(self, migration: str) -> Iterator[Entry]:
+        return reversed(self.entries(migration))
 
     def raise_fence(self, migration: str, *, seen: int, reason: str, at: datetime) -> MigrationRecord:
         with self._lock:

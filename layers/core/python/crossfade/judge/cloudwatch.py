@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,8 +13,17 @@ from botocore.exceptions import ConnectionError as NoConnection
 from crossfade.errors import MetricsBusy
 from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead
-from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Window, counted, states_of
-from crossfade.judge.signal import EDGE_5XX, Metric
+from crossfade.judge.reading import (
+    AlarmState,
+    Bucket,
+    Colour,
+    Count,
+    Window,
+    counted,
+    slow_counted,
+    states_of,
+)
+from crossfade.judge.signal import EDGE_5XX, EDGE_ERRORS, SLOW_REQUEST, Metric
 from crossfade.throttles import is_busy
 
 if TYPE_CHECKING:
@@ -23,29 +32,54 @@ if TYPE_CHECKING:
 
 _NAMES_AT_ONCE = 100  # DescribeAlarms takes no more
 
+_BLUE_P99 = "blue_p99"
+
 _Series = dict[datetime, float]
 
 
 class CloudWatchMetrics:
-    """`EdgeMetrics` from GetMetricData: four series in one call, and its further pages."""
+    """`EdgeMetrics` from GetMetricData: all series in one call, and its further pages."""
 
     def __init__(self, client: CloudWatchClient) -> None:
         self._client = client
 
-    def read(self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
+    def read(
+        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
+    ) -> EdgeRead:
         """See `EdgeMetrics`."""
         starts = [start + timedelta(seconds=period_seconds * at) for at in range(periods)]
         if not starts:
-            return EdgeRead(Window(start=start, period_seconds=period_seconds))
+            return EdgeRead(Window(start=start, period_seconds=period_seconds, slow_over=slow_over))
         end = start + timedelta(seconds=period_seconds * periods)
-        series, faults = self._series(_queries(edge, period_seconds), start, end)
+        series, faults = self._series(_queries(edge, period_seconds, slow_over), start, end)
         if faults:
             series = {}
+        asked = slow_over is not None
         buckets = [
-            Bucket(start=at, blue=_count(series, Colour.BLUE, at), green=_count(series, Colour.GREEN, at))
+            Bucket(
+                start=at,
+                blue=_count(series, Colour.BLUE, at),
+                green=_count(series, Colour.GREEN, at),
+                blue_slow=_slow(series, Colour.BLUE, at) if asked else None,
+                green_slow=_slow(series, Colour.GREEN, at) if asked else None,
+            )
             for at in starts
         ]
-        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), faults)
+        window = Window.of(buckets, start=start, period_seconds=period_seconds, slow_over=slow_over)
+        return EdgeRead(window, faults)
+
+    def blue_p99(
+        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
+    ) -> Mapping[datetime, float]:
+        """See `EdgeMetrics`."""
+        assert SLOW_REQUEST.in_time is not None
+        query = _query(
+            _BLUE_P99, SLOW_REQUEST.in_time, edge.load_balancer_arn, edge.blue_arn, period_seconds, statistic="p99"
+        )
+        series, faults = self._series([query], start, end)
+        if faults:
+            raise MetricsBusy("; ".join(faults))
+        return series[_BLUE_P99]
 
     def _series(
         self, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
@@ -93,21 +127,26 @@ class CloudWatchAlarms:
         return found
 
 
-def _queries(edge: ResolvedEdge, period_seconds: int) -> list[MetricDataQueryTypeDef]:
+def _queries(edge: ResolvedEdge, period_seconds: int, slow_over: float | None) -> list[MetricDataQueryTypeDef]:
     ends = {
         Colour.BLUE: (edge.load_balancer_arn, edge.blue_arn),
         Colour.GREEN: (edge.green_balancer_arn, edge.green_arn),
     }
+    asked = [("requests", EDGE_5XX.requests, "Sum"), *((each.name, each.errors, "Sum") for each in EDGE_ERRORS)]
+    if slow_over is not None:
+        asked.append(("in_time", SLOW_REQUEST.in_time, f"TC(:{slow_over:g})"))
     return [
-        _query(f"{colour}_{what}", metric, balancer, group, period_seconds)
+        _query(f"{colour}_{what}", metric, balancer, group, period_seconds, statistic=statistic)
         for colour, (balancer, group) in ends.items()
         if group is not None
-        for what, metric in (("requests", EDGE_5XX.requests), ("errors", EDGE_5XX.errors))
+        for what, metric, statistic in asked
         if metric is not None
     ]
 
 
-def _query(name: str, metric: Metric, load_balancer: str, group: str, period_seconds: int) -> MetricDataQueryTypeDef:
+def _query(
+    name: str, metric: Metric, load_balancer: str, group: str, period_seconds: int, *, statistic: str
+) -> MetricDataQueryTypeDef:
     values = {"TargetGroup": group.rpartition(":")[2], "LoadBalancer": load_balancer.partition(":loadbalancer/")[2]}
     return {
         "Id": name,
@@ -118,14 +157,22 @@ def _query(name: str, metric: Metric, load_balancer: str, group: str, period_sec
                 "Dimensions": [{"Name": dimension, "Value": values[dimension]} for dimension in metric.dimensions],
             },
             "Period": period_seconds,
-            "Stat": "Sum",
+            "Stat": statistic,
         },
         "ReturnData": True,
     }
 
 
 def _count(series: dict[str, _Series], colour: Colour, at: datetime) -> Count | None:
-    return counted(series.get(f"{colour}_requests", {}).get(at), series.get(f"{colour}_errors", {}).get(at))
+    found = [value for each in EDGE_ERRORS if (value := series.get(f"{colour}_{each.name}", {}).get(at)) is not None]
+    # Two that cannot be counts could sum to one that can, so each is asked alone.
+    bad = next((value for value in found if counted(1, value) is None), None)
+    errors = bad if bad is not None else sum(found) if found else None
+    return counted(series.get(f"{colour}_requests", {}).get(at), errors)
+
+
+def _slow(series: dict[str, _Series], colour: Colour, at: datetime) -> Count | None:
+    return slow_counted(_count(series, colour, at), series.get(f"{colour}_in_time", {}).get(at))
 
 
 def _faults(status: dict[str, str]) -> tuple[str, ...]:

@@ -27,39 +27,72 @@ _ODDS = (1.5, 2.0, 2.5, 3.0, 5.0, 5.0, 12.0, 50.0, 450.0)
 _PRIOR_REQUESTS = 200
 """Blue is believed to have served these, with one error among them, before it is first seen."""
 
+_MOST_ERRORS = 1 << 30  # nobody counts further
+
 _LEAST_RATE = 1e-4
 _MOST_RATE = 0.999
 
 
-def compare(pairs: Iterable[tuple[Count, Count]]) -> float:
+def compare(pairs: Iterable[tuple[Count, Count]], *, allowed: float = 1.0) -> float:
     """
-    Return log E against "green's error rate is not above blue's", from (blue, green) per bucket.
+    Return log E against "green's error rate is not above `allowed` times blue's", from (blue, green) per bucket.
 
     Conditional on how many requests each served, an error is green's with probability
-    n_green / (n_green + n_blue) at most, *whatever the common error rate does*. So an
-    outage both share, a load step and a changing share are no evidence; nor is a bucket
-    in which one of them served nothing or nobody failed.
+    w = allowed n_green / (allowed n_green + n_blue) at most, *whatever the common error
+    rate does*. So an outage both share, a load step and a changing share are no evidence;
+    nor is a bucket in which one of them served nothing or nobody failed.
+
+    Valid at every error rate, not only small ones: with v the alternative's probability,
+    a bucket's mean is at most exp(n_green p_green (v/w - 1) + n_blue p_blue ((1-v)/(1-w) - 1)),
+    as 1 + x <= exp(x), and that is exp(0) where p_green = allowed p_blue and less below.
     """
+    return _log_mean_exp(_compared(pairs, allowed))
+
+
+def errors_until(pairs: Sequence[tuple[Count, Count]], *, needed: float, allowed: float = 1.0) -> int:
+    """Return how many more errors of green, in the last bucket, would bring `compare` to `needed`; 0 if it is there."""
+    blue, green = pairs[-1] if pairs else (Count(1, 0), Count(1, 0))
+    part = allowed * green.requests / max(1.0, allowed * green.requests + blue.requests)
+    gains = [log(ratio / (ratio * part + 1 - part)) for ratio in _RATIOS]
+    return _least(_compared(pairs, allowed), gains, needed)
+
+
+def breaches_until(counts: Iterable[Count], *, slo_error_rate: float, needed: float) -> int:
+    """Return how many more errors of green, among the requests it served, would bring `breach` to `needed`."""
+    requests, errors = _total(counts)
+    rates = _rates(slo_error_rate)
+    gains = [log(rate * (1 - slo_error_rate) / (slo_error_rate * (1 - rate))) for rate in rates]
+    return _least(_breached(requests, errors, slo_error_rate), gains, needed)
+
+
+def _compared(pairs: Iterable[tuple[Count, Count]], allowed: float) -> list[float]:
     logs = [0.0] * len(_RATIOS)
     for blue, green in pairs:
         if not (blue.requests and green.requests and blue.errors + green.errors):
             continue
-        weight = green.requests / (green.requests + blue.requests)
+        weight = allowed * green.requests / (allowed * green.requests + blue.requests)
         for at, ratio in enumerate(_RATIOS):
             swollen = ratio * weight + 1 - weight
             logs[at] += green.errors * log(ratio / swollen) - blue.errors * log(swollen)
-    return _log_mean_exp(logs)
+    return logs
 
 
 def breach(counts: Iterable[Count], *, slo_error_rate: float) -> float:
     """Return log E against "green's error rate is not above the SLO", with no live control to compare with."""
     requests, errors = _total(counts)
+    return _log_mean_exp(_breached(requests, errors, slo_error_rate))
+
+
+def _breached(requests: int, errors: int, slo_error_rate: float) -> list[float]:
+    return [
+        errors * log(rate / slo_error_rate) + (requests - errors) * log((1 - rate) / (1 - slo_error_rate))
+        for rate in _rates(slo_error_rate)
+    ]
+
+
+def _rates(slo_error_rate: float) -> list[float]:
     odds = slo_error_rate / (1 - slo_error_rate)
-    logs = []
-    for times in _ODDS:
-        rate = times * odds / (1 + times * odds)
-        logs.append(errors * log(rate / slo_error_rate) + (requests - errors) * log((1 - rate) / (1 - slo_error_rate)))
-    return _log_mean_exp(logs)
+    return [times * odds / (1 + times * odds) for times in _ODDS]
 
 
 def safe(pairs: Sequence[tuple[Count, Count]], *, tolerance: float) -> float:
@@ -106,6 +139,24 @@ def _total(counts: Iterable[Count]) -> tuple[int, int]:
     listed = list(counts)
     requests, errors = sum(c.requests for c in listed), sum(c.errors for c in listed)
     return max(requests, errors), errors
+
+
+def _least(logs: Sequence[float], gains: Sequence[float], needed: float) -> int:
+    """Return the least number of errors, each worth `gains`, that bring the mean of `logs` to `needed`."""
+
+    def there(errors: int) -> bool:
+        return _log_mean_exp([at + errors * gain for at, gain in zip(logs, gains, strict=True)]) >= needed
+
+    if there(0):
+        return 0
+    enough = 1
+    while not there(enough) and enough < _MOST_ERRORS:
+        enough *= 2
+    short = enough // 2
+    while enough - short > 1:
+        middle = (enough + short) // 2
+        enough, short = (middle, short) if there(middle) else (enough, middle)
+    return enough
 
 
 def _log_mean_exp(logs: Sequence[float]) -> float:

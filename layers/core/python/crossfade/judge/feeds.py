@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -31,14 +32,28 @@ class EdgeMetrics(Protocol):
     Every implementation must pass `tests/contract/test_readings.py`.
     """
 
-    def read(self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
+    def read(
+        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
+    ) -> EdgeRead:
         """
         Return the counts of `periods` metric periods from `start`, which is a multiple of their length.
 
-        A period without a datapoint stays empty; see `judge.reading.counted`.
+        A period without a datapoint stays empty; see `judge.reading.counted`. With
+        `slow_over` (seconds), slow requests are counted too; see `judge.reading.slow_counted`.
 
         Raises:
             MetricsBusy: CloudWatch throttles.
+        """
+        ...
+
+    def blue_p99(
+        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
+    ) -> Mapping[datetime, float]:
+        """
+        Return blue's 99th percentile of response times, in seconds, for each metric period that has one.
+
+        Raises:
+            MetricsBusy: CloudWatch throttles, or answers in part.
         """
         ...
 

@@ -3,6 +3,9 @@ Decides on green from readings: advance, hold, or roll back. Pure, and the same 
 
 Rules are asked in the order of `_RULES`; the first that has something to say decides,
 and only when none has does green advance. So whatever is not known holds.
+
+Errors and slow requests are judged alike, each with its own part of alpha. Every
+judgement also says what would change it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,14 @@ _SILENCE_AT = log(1e-3)
 _FEW_ERRORS = 3
 """Fewer errors of blue in a bucket than these do not make it a bad one."""
 
+_OVER_P99 = 0.01
+"""The part of blue's requests that are slower than its 99th percentile, by the meaning of the word."""
+
+_PERIODS_TO_SEE = 3
+"""Metric periods until a fault is seen and answered: one it falls into, one to close, one to be read."""
+
+_NEVER = "nothing on this rung: evidence against green is kept until it is left"
+
 
 class Judgement(Frozen):
     """
@@ -39,16 +50,20 @@ class Judgement(Frozen):
 
     `log_e` is the evidence against green, which rolls back at `roll_back_at`; `safe_log_e`
     the evidence that green is no worse than the tolerance, which leaves the rung at
-    `safe_at`. Natural logarithms, in thousandths, so that every platform stores the same.
+    `safe_at`; the same of slow requests with `slow_` before it, None where they are not
+    read. Natural logarithms, in thousandths, so that every platform stores the same.
     """
 
     answer: Answer
     verdict: Verdict
     reason: str
+    would_change: str = Field(description="What would have to be seen for another answer")
     log_e: float
     roll_back_at: float
     safe_log_e: float
     safe_at: float
+    slow_log_e: float | None = None
+    slow_safe_log_e: float | None = None
     counted_seconds: int = Field(description="Of the soak, in buckets that count")
 
 
@@ -60,6 +75,7 @@ class _Case:
     rung: Rung
     bounds: Bounds
     tests: int
+    following: Rung | None
 
     @cached_property
     def live(self) -> bool:
@@ -89,7 +105,37 @@ class _Case:
 
     @cached_property
     def roll_back_at(self) -> float:
-        return _thousandths(log(self.tests / self.bounds.alpha))
+        signals = 1 if self.bounds.slow_ratio is None else 2
+        return _thousandths(log(self.tests * signals / self.bounds.alpha))
+
+    @cached_property
+    def slow_allowed(self) -> float | None:
+        """How many times blue's slow requests green's may be; None where slow requests are not read."""
+        return None if self.readings.window.slow_over is None else self.bounds.slow_ratio
+
+    @cached_property
+    def slow_rate(self) -> float:
+        """The rate of slow requests that green alone may have: blue's own 1 %, and the tolerance."""
+        return min(_OVER_P99 + self.bounds.slow_tolerance, 0.5)
+
+    @cached_property
+    def slow_log_e(self) -> float | None:
+        if self.slow_allowed is None:
+            return None
+        if self.live:
+            return _thousandths(eprocess.compare(_slow_pairs(self.buckets), allowed=self.slow_allowed))
+        return _thousandths(eprocess.breach(_slow_greens(self.buckets), slo_error_rate=self.slow_rate))
+
+    @cached_property
+    def slow_safe_log_e(self) -> float | None:
+        if self.slow_allowed is None:
+            return None
+        tolerance = self.bounds.slow_tolerance
+        if self.live:
+            return _thousandths(eprocess.safe(_slow_pairs(self.good), tolerance=tolerance))
+        return _thousandths(
+            eprocess.safe_alone(_slow_greens(self.good), slo_error_rate=_OVER_P99, tolerance=2 * tolerance)
+        )
 
     @cached_property
     def reference(self) -> float:
@@ -116,6 +162,12 @@ class _Case:
         """Return the colours that have a share on this rung."""
         return (Colour.BLUE, Colour.GREEN) if self.live else (Colour.GREEN,)
 
+    def requests_missing(self) -> int:
+        """Return how many more requests green must serve without an error until `safe` says so."""
+        return eprocess.requests_missing(
+            self.safe_log_e, needed=_thousandths(SAFE_AT), reference=self.reference, tolerance=self.bounds.tolerance
+        )
+
     def is_present(self, bucket: Bucket) -> bool:
         """Return whether every colour with a share has data in this bucket."""
         return all(bucket.of(colour) is not None for colour in self.colours())
@@ -130,29 +182,42 @@ class _Case:
             and blue.errors > self.bounds.slo_error_rate * blue.requests
         )
 
-    def answer(self, answer: Answer, verdict: Verdict, reason: str) -> Judgement:
+    def errors_until_back(self) -> int:
+        """Return how many more errors of green would roll it back."""
+        if self.live:
+            return eprocess.errors_until(_pairs(self.buckets), needed=self.roll_back_at)
+        return eprocess.breaches_until(
+            _greens(self.buckets), slo_error_rate=self.bounds.slo_error_rate, needed=self.roll_back_at
+        )
+
+    def answer(self, answer: Answer, verdict: Verdict, reason: str, would_change: str) -> Judgement:
         """Return a judgement with this case's numbers."""
         return Judgement(
             answer=answer,
             verdict=verdict,
             reason=reason,
+            would_change=would_change,
             log_e=self.log_e,
             roll_back_at=self.roll_back_at,
             safe_log_e=self.safe_log_e,
             safe_at=_thousandths(SAFE_AT),
+            slow_log_e=self.slow_log_e,
+            slow_safe_log_e=self.slow_safe_log_e,
             counted_seconds=self.counted_seconds,
         )
 
-    def back(self, reason: str, verdict: Verdict = Verdict.UNHEALTHY) -> Judgement:
+    def back(self, reason: str, would_change: str, verdict: Verdict = Verdict.UNHEALTHY) -> Judgement:
         """Return a judgement that rolls back."""
-        return self.answer(Answer.ROLL_BACK, verdict, reason)
+        return self.answer(Answer.ROLL_BACK, verdict, reason, would_change)
 
-    def hold(self, reason: str, verdict: Verdict = Verdict.UNKNOWN) -> Judgement:
-        """Return a judgement that holds."""
-        return self.answer(Answer.HOLD, verdict, reason)
+    def hold(self, reason: str, would_change: str, verdict: Verdict = Verdict.UNKNOWN) -> Judgement:
+        """Return a judgement that holds; enough errors would make it roll back, which is said with what else would."""
+        return self.answer(
+            Answer.HOLD, verdict, reason, f"{would_change}; {_errors_more(self.errors_until_back())} rolls back"
+        )
 
 
-def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int) -> Judgement:
+def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int, following: Rung | None = None) -> Judgement:
     """
     Return what to do with green after this look.
 
@@ -161,10 +226,13 @@ def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int) -> Judg
         rung: The rung green is on. CLIMB and BAKE have live blue beside them; WATCH has not.
         bounds: What the plan allows the judge to conclude from.
         tests: How many rungs the migration judges, over all edges; 1 at least. Alpha is
-            split evenly between them, so that `bounds.alpha` holds for the whole migration.
+            split evenly between them, and on each between errors and slow requests, so that
+            `bounds.alpha` holds for the whole migration.
+        following: The rung above, which green may be given early when evidence is thin and
+            the plan has a budget for it (`bounds.exposure_requests`).
     """
     assert tests >= 1
-    case = _Case(readings, rung, bounds, tests)
+    case = _Case(readings, rung, bounds, tests, following)
     for rule in _RULES:
         said = rule(case)
         if said is not None:
@@ -174,6 +242,7 @@ def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int) -> Judg
         Verdict.HEALTHY,
         f"green held {Share(rung.share_bp)} for {case.counted_seconds} s: {_tally(case, case.good)}, "
         f"and is no worse than the tolerance of {_percent(bounds.tolerance)}",
+        f"{_errors_more(case.errors_until_back())} would have rolled back",
     )
 
 
@@ -184,13 +253,14 @@ def _ejected(case: _Case) -> Judgement | None:
     first = found[0]
     return case.back(
         f"green's proxies ejected {_plural(len(found), 'task')}, first {first.host} of {first.cluster} "
-        f"at {_clock(first.at)} ({first.kind})"
+        f"at {_clock(first.at)} ({first.kind})",
+        _NEVER,
     )
 
 
 def _alarmed(case: _Case) -> Judgement | None:
     ringing = sorted(name for name, state in case.readings.alarms.items() if state is AlarmState.ALARM)
-    return case.back(f"in ALARM: {', '.join(ringing)}") if ringing else None
+    return case.back(f"in ALARM: {', '.join(ringing)}", "these alarms in OK") if ringing else None
 
 
 def _worse(case: _Case) -> Judgement | None:
@@ -199,7 +269,19 @@ def _worse(case: _Case) -> Judgement | None:
     against = "than blue" if case.live else f"than the SLO of {_percent(case.bounds.slo_error_rate)}"
     return case.back(
         f"green is worse {against}: {_tally(case, case.buckets)} "
-        f"(log E {case.log_e:g}, rolled back at {case.roll_back_at:g})"
+        f"(log E {case.log_e:g}, rolled back at {case.roll_back_at:g})",
+        _NEVER,
+    )
+
+
+def _slower(case: _Case) -> Judgement | None:
+    if case.slow_log_e is None or case.slow_log_e < case.roll_back_at:
+        return None
+    against = f"than {case.slow_allowed:g} times blue" if case.live else f"than {_percent(case.slow_rate)}"
+    return case.back(
+        f"green is slow more often {against}: {_slow_tally(case, case.buckets)} "
+        f"(log E {case.slow_log_e:g}, rolled back at {case.roll_back_at:g})",
+        _NEVER,
     )
 
 
@@ -210,6 +292,7 @@ def _lost(case: _Case) -> Judgement | None:
             return case.back(
                 f"lost data: no requests counted on {colour} for {silent} s while the other side was served, "
                 f"longer than the {case.bounds.lost_data_seconds} s the plan allows",
+                f"requests counted on {colour} again",
                 Verdict.UNKNOWN,
             )
     return None
@@ -223,13 +306,16 @@ def _unread(case: _Case) -> Judgement | None:
         return case.back(
             f"lost data: {faults}, for {case.readings.unread_seconds} s, "
             f"longer than the {case.bounds.lost_data_seconds} s the plan allows",
+            "a look that reads every source",
             Verdict.UNKNOWN,
         )
-    return case.hold(faults)
+    return case.hold(faults, "a look that reads every source")
 
 
 def _too_early(case: _Case) -> Judgement | None:
-    return None if case.buckets else case.hold("no metric period has closed since the edge settled")
+    if case.buckets:
+        return None
+    return case.hold("no metric period has closed since the edge settled", "the end of a metric period")
 
 
 def _gap(case: _Case) -> Judgement | None:
@@ -239,8 +325,8 @@ def _gap(case: _Case) -> Judgement | None:
     missing = [colour for colour in case.colours() if last.of(colour) is None]
     when = f"the period at {_clock(last.start)}"
     if missing == list(case.colours()):
-        return case.hold(f"no requests counted in {when}: nothing to judge while traffic is absent")
-    return case.hold(f"no data on {missing[0]} in {when}")
+        return case.hold(f"no requests counted in {when}: nothing to judge while traffic is absent", "traffic")
+    return case.hold(f"no data on {missing[0]} in {when}", f"requests counted on {missing[0]}")
 
 
 def _blue_too(case: _Case) -> Judgement | None:
@@ -249,7 +335,24 @@ def _blue_too(case: _Case) -> Judgement | None:
         return None
     return case.hold(
         f"blue itself failed {last.blue.errors} of {last.blue.requests} requests in the period at "
-        f"{_clock(last.start)}: it does not count"
+        f"{_clock(last.start)}: it does not count",
+        "periods in which blue is well",
+    )
+
+
+def _unanswered(case: _Case) -> Judgement | None:
+    # Response times that are not published look like a side that never answers. Of green
+    # that is evidence; of blue, which serves, it means that nobody can tell.
+    if case.slow_allowed is None or not case.live:
+        return None
+    last = case.buckets[-1]
+    slow = last.blue_slow
+    if slow is None or slow.requests < _FEW_ERRORS or slow.errors < slow.requests:
+        return None
+    return case.hold(
+        f"none of blue's {slow.requests} requests in the period at {_clock(last.start)} was answered within "
+        f"{case.readings.window.slow_over:g} s: response times are lost, or blue is",
+        "answers of blue in time",
     )
 
 
@@ -258,22 +361,65 @@ def _too_few(case: _Case) -> Judgement | None:
     for colour in reversed(case.colours()):
         served = sum(count.requests for bucket in case.good if (count := bucket.of(colour)))
         if served < needed:
-            return case.hold(f"{colour} served {served} of the {needed} requests needed for an opinion")
+            return case.hold(
+                f"{colour} served {served} of the {needed} requests needed for an opinion",
+                f"{needed - served} more requests on {colour}",
+            )
     return None
+
+
+def _thin(case: _Case) -> Judgement | None:
+    """Give green its next share early, if all it served was well and a larger share is worth its price."""
+    above, served = case.following, sum(green.requests for green in _greens(case.good))
+    if above is None or case.rung.kind is not RungKind.CLIMB or above.kind is not RungKind.CLIMB:
+        return None
+    greens = _greens(case.good)
+    if not served or case.log_e > 0 or any(green.errors for green in greens) or len(greens) < _PERIODS_TO_SEE:
+        return None
+    missing = max(case.bounds.minimum_requests - served, case.requests_missing())
+    waiting = missing * case.counted_seconds // served
+    everyone = served + sum(blue.requests for blue, _ in _pairs(case.good))
+    seen_after = _PERIODS_TO_SEE * case.readings.window.period_seconds
+    at_risk = round(everyone / case.counted_seconds * Share(above.share_bp).fraction * seen_after)
+    if waiting <= case.rung.soak_seconds or at_risk > case.bounds.exposure_requests:
+        return None
+    return case.answer(
+        Answer.ADVANCE,
+        Verdict.HEALTHY,
+        f"evidence is thin: {_tally(case, case.good)}, and {missing} more would take {waiting} s; "
+        f"{Share(above.share_bp)} puts about {at_risk} requests at risk, "
+        f"within the plan's {case.bounds.exposure_requests}",
+        "an error of green, or more traffic",
+    )
 
 
 def _not_safe(case: _Case) -> Judgement | None:
     if case.safe_log_e >= _thousandths(SAFE_AT):
         return None
-    missing = eprocess.requests_missing(
-        case.safe_log_e,
-        needed=_thousandths(SAFE_AT),
-        reference=case.reference,
-        tolerance=case.bounds.tolerance,
-    )
+    missing = case.requests_missing()
     return case.hold(
         f"not yet shown to be within {_percent(case.bounds.tolerance)}: {_tally(case, case.good)}; "
-        f"{missing} more requests of green without an error would do"
+        f"{missing} more requests of green without an error would do",
+        f"{missing} more requests of green without an error",
+    )
+
+
+def _not_quick(case: _Case) -> Judgement | None:
+    if case.slow_safe_log_e is None or case.slow_safe_log_e >= _thousandths(SAFE_AT):
+        return None
+    return case.hold(
+        f"not yet shown to be slow within {_percent(case.bounds.slow_tolerance)} of blue: "
+        f"{_slow_tally(case, case.good)}",
+        f"more requests of green answered within {case.readings.window.slow_over:g} s",
+    )
+
+
+def _unmeasured(case: _Case) -> Judgement | None:
+    if case.bounds.slow_ratio is None or case.readings.window.slow_over is not None:
+        return None
+    return case.hold(
+        "blue's response times before the climb are not known, so nothing can be called slow",
+        "response times of blue, published in the hour before or since",
     )
 
 
@@ -282,6 +428,7 @@ def _soaking(case: _Case) -> Judgement | None:
         return None
     return case.hold(
         f"healthy so far; {case.counted_seconds} of {case.rung.soak_seconds} s soaked: {_tally(case, case.good)}",
+        f"{case.rung.soak_seconds - case.counted_seconds} s more like these",
         Verdict.HEALTHY,
     )
 
@@ -290,13 +437,18 @@ _RULES: tuple[Callable[[_Case], Judgement | None], ...] = (
     _ejected,
     _alarmed,
     _worse,
+    _slower,
     _lost,
     _unread,
     _too_early,
     _gap,
     _blue_too,
+    _unanswered,
+    _unmeasured,
+    _thin,
     _too_few,
     _not_safe,
+    _not_quick,
     _soaking,
 )
 
@@ -325,6 +477,27 @@ def _pairs(buckets: Sequence[Bucket]) -> tuple[tuple[Count, Count], ...]:
 
 def _greens(buckets: Sequence[Bucket]) -> tuple[Count, ...]:
     return tuple(bucket.green for bucket in buckets if bucket.green)
+
+
+def _slow_pairs(buckets: Sequence[Bucket]) -> tuple[tuple[Count, Count], ...]:
+    return tuple((bucket.blue_slow, bucket.green_slow) for bucket in buckets if bucket.blue_slow and bucket.green_slow)
+
+
+def _slow_greens(buckets: Sequence[Bucket]) -> tuple[Count, ...]:
+    return tuple(bucket.green_slow for bucket in buckets if bucket.green_slow)
+
+
+def _slow_tally(case: _Case, buckets: Sequence[Bucket]) -> str:
+    def of(colour: Colour) -> str:
+        counts = [count for bucket in buckets if (count := bucket.slow_of(colour))]
+        return f"{sum(c.errors for c in counts)} of {sum(c.requests for c in counts)} requests on {colour}"
+
+    told = ", ".join(of(colour) for colour in reversed(case.colours()))
+    return f"slower than {case.readings.window.slow_over:g} s, or never answered: {told}"
+
+
+def _errors_more(errors: int) -> str:
+    return f"{_plural(errors, 'more failed request')} of green"
 
 
 def _tally(case: _Case, buckets: Sequence[Bucket]) -> str:

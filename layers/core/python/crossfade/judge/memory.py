@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 
 from crossfade.errors import LogsBusy, MetricsBusy
 from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead, LogRead
 from crossfade.judge.proxylog import LogLine
-from crossfade.judge.reading import AlarmState, Bucket, Window, counted, states_of
+from crossfade.judge.reading import AlarmState, Bucket, Window, counted, slow_counted, states_of
 
 
 class MemoryMetrics:
@@ -19,19 +20,38 @@ class MemoryMetrics:
         self.busy = busy
         self.faults: tuple[str, ...] = ()
         self._sums: dict[tuple[str | None, str], dict[datetime, float]] = {}
+        self._answers: dict[str | None, list[tuple[datetime, float]]] = {}
 
-    def record(self, group: str, at: datetime, *, requests: float | None = None, errors: float | None = None) -> None:
-        """Add to a target group's sums at a time; None publishes nothing."""
+    def record(
+        self,
+        group: str,
+        at: datetime,
+        *,
+        requests: float | None = None,
+        errors: float | None = None,
+        answers: Mapping[float, int] | None = None,
+    ) -> None:
+        """Add to a target group's sums at a time; None publishes nothing. `answers` are response times and how many."""
+        for seconds, count in (answers or {}).items():
+            self._answers.setdefault(group, []).extend([(at, seconds)] * count)
         for name, value in (("requests", requests), ("errors", errors)):
             if value is not None:
                 series = self._sums.setdefault((group, name), {})
                 series[at] = series.get(at, 0.0) + value
 
-    def read(self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int) -> EdgeRead:
+    def read(
+        self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None
+    ) -> EdgeRead:
         """See `EdgeMetrics`."""
         if self.busy:
             raise MetricsBusy(self.busy)
         period = timedelta(seconds=period_seconds)
+
+        def in_time(group: str | None, at: datetime) -> float | None:
+            found = [
+                s for when, s in self._answers.get(group, ()) if at <= when < at + period and s <= (slow_over or 0)
+            ]
+            return None if self.faults else float(len(found))
 
         def sums(group: str | None, name: str) -> list[float | None]:
             found: list[float | None] = [None] * periods
@@ -48,8 +68,32 @@ class MemoryMetrics:
             counted(*both)
             for both in zip(sums(edge.green_arn, "requests"), sums(edge.green_arn, "errors"), strict=True)
         ]
-        buckets = [Bucket(start + period * at, *both) for at, both in enumerate(zip(blue, green, strict=True))]
-        return EdgeRead(Window.of(buckets, start=start, period_seconds=period_seconds), self.faults)
+        buckets = [
+            Bucket(
+                at,
+                *both,
+                blue_slow=None if slow_over is None else slow_counted(both[0], in_time(edge.blue_arn, at)),
+                green_slow=None if slow_over is None else slow_counted(both[1], in_time(edge.green_arn, at)),
+            )
+            for at, both in zip(
+                (start + period * n for n in range(periods)), zip(blue, green, strict=True), strict=True
+            )
+        ]
+        window = Window.of(buckets, start=start, period_seconds=period_seconds, slow_over=slow_over)
+        return EdgeRead(window, self.faults)
+
+    def blue_p99(
+        self, edge: ResolvedEdge, *, start: datetime, end: datetime, period_seconds: int
+    ) -> Mapping[datetime, float]:
+        """See `EdgeMetrics`."""
+        if self.busy:
+            raise MetricsBusy(self.busy)
+        periods: dict[datetime, list[float]] = {}
+        for at, seconds in self._answers.get(edge.blue_arn, ()):
+            if start <= at < end:
+                period = start + (at - start) // timedelta(seconds=period_seconds) * timedelta(seconds=period_seconds)
+                periods.setdefault(period, []).append(seconds)
+        return {at: sorted(found)[ceil(0.99 * len(found)) - 1] for at, found in periods.items()}
 
 
 class MemoryAlarms:

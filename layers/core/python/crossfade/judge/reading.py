@@ -18,6 +18,8 @@ from pydantic import AwareDatetime, Field
 
 from crossfade.plan.document import Frozen
 
+_HOUR = timedelta(hours=1)
+
 
 class Colour(StrEnum):
     """Blue is the side of today, green the one on Service Connect."""
@@ -40,15 +42,26 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One closed metric period. None is no data, which is not the same as nothing served."""
+    """
+    One closed metric period. None is no data, which is not the same as nothing served.
+
+    `blue_slow` and `green_slow` count slow requests in the place of errors; None where
+    nobody asked, or where there is no count.
+    """
 
     start: datetime
     blue: Count | None
     green: Count | None
+    blue_slow: Count | None = None
+    green_slow: Count | None = None
 
     def of(self, colour: Colour) -> Count | None:
         """Return this colour's count."""
         return self.blue if colour is Colour.BLUE else self.green
+
+    def slow_of(self, colour: Colour) -> Count | None:
+        """Return this colour's count of slow requests."""
+        return self.blue_slow if colour is Colour.BLUE else self.green_slow
 
 
 class Window(Frozen):
@@ -56,33 +69,47 @@ class Window(Frozen):
     Consecutive closed metric periods, the first beginning at `start`.
 
     `rows` are (blue requests, blue errors, green requests, green errors), None where
-    CloudWatch has no datapoint: short, because every look stores them.
+    CloudWatch has no datapoint: short, because every look stores them. `slow` holds, row
+    by row, how many requests of blue and of green took longer than `slow_over` seconds or
+    were never answered; it is empty where nobody asked.
     """
 
     start: AwareDatetime
     period_seconds: int = Field(ge=1)
     rows: tuple[tuple[int | None, int | None, int | None, int | None], ...] = ()
+    slow_over: float | None = None
+    slow: tuple[tuple[int | None, int | None], ...] = ()
 
     def buckets(self) -> tuple[Bucket, ...]:
         """Return the periods, oldest first."""
+        nothing = (None, None)
         return tuple(
             Bucket(
                 start=self.start + timedelta(seconds=self.period_seconds * at),
                 blue=_count(blue_requests, blue_errors),
                 green=_count(green_requests, green_errors),
+                blue_slow=_count(blue_requests, blue_slow),
+                green_slow=_count(green_requests, green_slow),
             )
-            for at, (blue_requests, blue_errors, green_requests, green_errors) in enumerate(self.rows)
+            for at, ((blue_requests, blue_errors, green_requests, green_errors), (blue_slow, green_slow)) in enumerate(
+                zip(self.rows, self.slow or (nothing,) * len(self.rows), strict=True)
+            )
         )
 
     @classmethod
-    def of(cls, buckets: Sequence[Bucket], *, start: datetime, period_seconds: int) -> Window:
+    def of(
+        cls, buckets: Sequence[Bucket], *, start: datetime, period_seconds: int, slow_over: float | None = None
+    ) -> Window:
         """Return a window of these buckets, which must follow each other from `start` on."""
         assert all(bucket.start == start + timedelta(seconds=period_seconds * at) for at, bucket in enumerate(buckets))
         nothing = (None, None)
+        asked = slow_over is not None
         return cls(
             start=start,
             period_seconds=period_seconds,
             rows=tuple((*(bucket.blue or nothing), *(bucket.green or nothing)) for bucket in buckets),
+            slow_over=slow_over,
+            slow=tuple((_errors(bucket.blue_slow), _errors(bucket.green_slow)) for bucket in buckets) if asked else (),
         )
 
 
@@ -145,6 +172,39 @@ def counted(requests: float | None, errors: float | None) -> Count | None:
     return Count(int(requests), int(errors or 0))
 
 
+def slow_counted(served: Count | None, answered: float | None) -> Count | None:
+    """
+    Return a bucket's count of slow requests: those served, less those answered in time.
+
+    Without an answer in time there is no datapoint, so all of them were slow or never
+    answered. A few more answers than requests are answers to requests of the bucket before.
+    """
+    if served is None or (answered is not None and not _is_count(answered)):
+        return None
+    return Count(served.requests, max(0, served.requests - int(answered or 0)))
+
+
+def slow_over(answers: Mapping[datetime, float], since: datetime, *, floor_seconds: float) -> float | None:
+    """
+    Return the seconds over which an answer is slow, from blue's 99th percentile period by period; None of none.
+
+    It is the ninth decile of the last hour's periods before `since`, or of the first hour's
+    after it where blue answered nothing before: a period of few requests has its largest
+    for its percentile, and one period's hiccup shall not speak for an hour. Rounded to
+    milliseconds, as it is asked of CloudWatch and kept.
+    """
+    known = sorted((at, value) for at, value in answers.items() if isfinite(value) and value >= 0)
+    before = [(at, value) for at, value in known if at < since]
+    if before:
+        chosen = [value for at, value in before if at > before[-1][0] - _HOUR]
+    else:
+        chosen = [value for at, value in known if at < known[0][0] + _HOUR]
+    if not chosen:
+        return None
+    decile = sorted(chosen)[(9 * len(chosen) - 1) // 10]
+    return round(max(decile, floor_seconds), 3)
+
+
 def states_of(names: Sequence[str], found: Mapping[str, str]) -> dict[str, AlarmState]:
     """Return each named alarm's state, in the order of the names."""
     return {name: AlarmState(found.get(name, AlarmState.MISSING)) for name in names}
@@ -152,6 +212,10 @@ def states_of(names: Sequence[str], found: Mapping[str, str]) -> dict[str, Alarm
 
 def _is_count(number: float) -> bool:
     return isfinite(number) and number >= 0 and number == int(number)
+
+
+def _errors(count: Count | None) -> int | None:
+    return None if count is None else count.errors
 
 
 def _count(requests: int | None, errors: int | None) -> Count | None:

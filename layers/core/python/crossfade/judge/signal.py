@@ -34,8 +34,9 @@ class Signal:
     """
     One thing that can speak against green.
 
-    `errors` out of `requests` is the ratio looked at, where the source is CloudWatch;
-    both are None where it is not. `lag` and `blind_to` are for people.
+    `errors` out of `requests` is the ratio looked at, where the source is CloudWatch, or
+    `requests` less those answered `in_time`; all are None where it is not. `lag` and
+    `blind_to` are for people.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Signal:
     blind_to: str
     errors: Metric | None = None
     requests: Metric | None = None
+    in_time: Metric | None = None
 
 
 _TARGET_GROUP = ("TargetGroup", "LoadBalancer")
@@ -57,13 +59,51 @@ EDGE_5XX = Signal(
     source="AWS/ApplicationELB",
     lag="the metric period, plus the plan's metric_lag_seconds",
     blind_to=(
-        "502, 503 and 504 that the load balancer makes itself when a target refuses, resets or is silent; "
-        "faults that the proxies' retries hide; errors inside a 200 (gRPC); slow answers"
+        "502, 503 and 504 that the load balancer makes itself when a target resets or is silent (see "
+        "slow_request) or refuses (see edge_refused); faults that the proxies' retries hide; errors inside a 200 "
+        "(gRPC); slow answers"
     ),
     errors=Metric("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", _TARGET_GROUP),
     requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
 )
 """A period without a 5xx has no datapoint of it, so it reads 0 where requests were counted, and nothing elsewhere."""
+
+EDGE_REFUSED = Signal(
+    name="edge_refused",
+    unit="connections that a target refused, per request, by target group",
+    worse=Worse.HIGHER,
+    source="AWS/ApplicationELB",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to="connections that are accepted and then reset or left silent; everything between proxies behind the edge",
+    errors=Metric("AWS/ApplicationELB", "TargetConnectionErrorCount", _TARGET_GROUP),
+    requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
+)
+
+EDGE_TLS = Signal(
+    name="edge_tls",
+    unit="TLS negotiations that failed with a target, per request, by target group",
+    worse=Worse.HIGHER,
+    source="AWS/ApplicationELB",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to="TLS between users and the load balancer, and between proxies behind the edge; plain HTTP target groups",
+    errors=Metric("AWS/ApplicationELB", "TargetTLSNegotiationErrorCount", _TARGET_GROUP),
+    requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
+)
+
+SLOW_REQUEST = Signal(
+    name="slow_request",
+    unit="requests slower than blue's own 99th percentile, or never answered, per request, by target group",
+    worse=Worse.HIGHER,
+    source="AWS/ApplicationELB",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to=(
+        "slowness between blue's usual answer and its 99th percentile; anything faster than the plan's "
+        "slow_floor_seconds; what users wait before the load balancer has sent the request to a target"
+    ),
+    requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
+    in_time=Metric("AWS/ApplicationELB", "TargetResponseTime", _TARGET_GROUP),
+)
+"""Counted with the statistic TC(:seconds), the number of values up to a bound, so that no percentile is compared."""
 
 ENFORCED_EJECTION = Signal(
     name="enforced_ejection",
@@ -86,4 +126,7 @@ OPERATOR_ALARM = Signal(
     blind_to="whatever the operator's alarms do not watch; an alarm with insufficient data says nothing",
 )
 
-SIGNALS: tuple[Signal, ...] = (EDGE_5XX, ENFORCED_EJECTION, OPERATOR_ALARM)
+EDGE_ERRORS: tuple[Signal, ...] = (EDGE_5XX, EDGE_REFUSED, EDGE_TLS)
+"""What the judge adds up to an edge's errors: a request fails in one of these ways only."""
+
+SIGNALS: tuple[Signal, ...] = (*EDGE_ERRORS, SLOW_REQUEST, ENFORCED_EJECTION, OPERATOR_ALARM)
