@@ -26,7 +26,6 @@ from crossfade.plan.store import PlanStore
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.runtime import clients
-from crossfade.runtime.embedded import EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.edges import EdgesOfKinds
