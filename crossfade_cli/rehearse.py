@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crossfade.errors import CrossfadeError
+from crossfade.plan.document import MigrationPlan
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF, FULL, Pace
 from rehearsal.rehearsal import Breaking, Progress, RehearsalFailed, rehearse
@@ -43,7 +44,12 @@ def rehearse_command(
     ] = None,
     scenario: Annotated[Scenarios, typer.Option(help="What to play.")] = Scenarios.ALL,
     sick: Annotated[Sick, typer.Option(help="In `sick`: break one task of a green service, or every one.")] = Sick.ONE,
-    service: Annotated[str, typer.Option(help="In `sick`: the service that breaks, by its blue name.")] = "orders",
+    service: Annotated[
+        str | None,
+        typer.Option(
+            help="In `sick`: the service that breaks, by its blue name; what users' service calls first by default."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the summary here; an array when several were played.")
     ] = None,
@@ -61,7 +67,8 @@ def rehearse_command(
     played = [Scenario.HEALTHY, Scenario.SICK] if scenario is Scenarios.ALL else [Scenario(scenario.value)]
     try:
         shop = application(example, plan)
-        breaking = Breaking(service=shop.plan.service(service).green.service_name, which=_which(sick))
+        sickly = service or _first_called(shop.plan)
+        breaking = Breaking(service=shop.plan.service(sickly).green.service_name, which=_which(sick))
     except KeyError:
         console.print(f"[red]the plan has no service {service!r}; --service names one of its services")
         raise typer.Exit(2) from None
@@ -81,6 +88,12 @@ def rehearse_command(
     if json_file is not None:
         json_file.write_text(_json(summaries), encoding="utf-8")
     raise typer.Exit(0 if all(summary.passed for summary in summaries) else 1)
+
+
+def _first_called(plan: MigrationPlan) -> str:
+    """Return the service that the one at the edge calls first; the one at the edge when it calls none."""
+    entry = plan.edges[0].service if plan.edges else plan.services[0].name
+    return next((call.service for call in plan.service(entry).calls if call.service is not None), entry)
 
 
 def _which(sick: Sick) -> Literal["one", "all"]:

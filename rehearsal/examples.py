@@ -15,8 +15,10 @@ from crossfade.plan.draw import DrawOptions, draw
 from rehearsal.application import Application
 
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
-_STACKS = {"shop": ("mesh", "services")}
+_STACKS = {"shop": ("mesh", "services"), "bookings": ("network", "services")}
 """Each example's templates, in the order in which their stacks are deployed."""
+_BESIDE = {"bookings": ("calls.yaml",)}
+"""What else its plan is drawn from."""
 
 
 def application(example: str, plan_file: Path | None = None) -> Application:
@@ -30,14 +32,13 @@ def application(example: str, plan_file: Path | None = None) -> Application:
     if example not in _STACKS:
         raise BadInput(f"there is no example {example!r} to rehearse; there is {', '.join(sorted(_STACKS))}")
     templates = [(f"{example}-{name}", _EXAMPLES / example / f"{name}.yaml") for name in _STACKS[example]]
-    plan = _drawn([path for _, path in templates]) if plan_file is None else _read(plan_file)
+    beside = [_EXAMPLES / example / name for name in _BESIDE.get(example, ())]
+    plan = _drawn([*(path for _, path in templates), *beside]) if plan_file is None else _read(plan_file)
     return Application(stacks=tuple(templates), plan=plan)
 
 
-def _drawn(templates: list[Path]) -> MigrationPlan:
-    texts = [
-        SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in templates
-    ]
+def _drawn(files: list[Path]) -> MigrationPlan:
+    texts = [SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in files]
     now = datetime.now(UTC).replace(microsecond=0)
     return draw(
         read_sources(texts, {}),

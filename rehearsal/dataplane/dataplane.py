@@ -31,6 +31,7 @@ from rehearsal.dataplane.edge import Edge, ShareSeen
 from rehearsal.dataplane.envoy import Admin, EnvoyRefused, command, find_envoy, wait_until_live
 from rehearsal.dataplane.load import Load
 from rehearsal.dataplane.metrics import Meter, connect_series, count_at_proxy, read_measure
+from rehearsal.dataplane.plain import Names
 from rehearsal.dataplane.proxy import MEASURE, Config, OutlierSettings, Sidecar, bootstrap, dynamic_bootstrap
 from rehearsal.dataplane.proxy_output import LogShipper, LogStream, Spool
 from rehearsal.dataplane.publishing import Publisher
@@ -88,6 +89,7 @@ class _Task:
     hosts: tuple[tuple[str, int], ...] = ()
     discovery_names: Mapping[str, str] = field(default_factory=dict)
     served: Mapping[str, int] = field(default_factory=dict)
+    names: tuple[str, ...] = ()  # Cloud Map's, of a task without a proxy
     admin: Admin | None = None
     connections: int = 0
     healthy: bool = True
@@ -95,6 +97,11 @@ class _Task:
     @property
     def proxy(self) -> str:
         return f"task-{self.number}"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the task has no proxy: it dials names itself."""
+        return self.shape.mesh_proxy is None and not service_connect.is_enabled(self.spec.service_connect)
 
     @property
     def owner(self) -> tuple[str, str]:
@@ -143,6 +150,7 @@ class DataPlane:
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
         self._aws: Aws | None = None
+        self._names: Names | None = None
         self._edge: Edge | None = None
         self._shipper: LogShipper | None = None
         self._period_seconds = period
@@ -162,6 +170,7 @@ class DataPlane:
         `calls` says what the tasks of an ECS service call for every request, blue and green services alike.
         """
         self._aws = aws
+        self._names = Names(aws)
         self.dial(calls or {})
         self._shipper = LogShipper(aws.client("logs"))
         edge = Edge(aws.client("elbv2"), self._folder / EDGE, self._edge_meter)
@@ -323,6 +332,7 @@ class DataPlane:
                 self._edge.admit(port)
         for name, port in task.hosts:
             self._endpoints.add(name, port)
+        self._tell_plain_tasks()
         return TaskPlacement(ip="127.0.0.1", ports=dict(task.ports))
 
     def stop(self, task_arn: str) -> None:
@@ -333,6 +343,8 @@ class DataPlane:
             return
         for name, port in task.hosts:
             self._endpoints.remove(name, port)
+        if task.names:
+            self._tell_plain_tasks()
         for port in task.ports.values():
             if self._edge is not None:
                 self._edge.withdraw(port)
@@ -385,6 +397,7 @@ class DataPlane:
             )
             stream = self._log_stream(proxy.logs, proxy.container, spec)
         else:
+            task.names = self._names.registered(spec) if self._names is not None else ()
             return
         task.admin = self._start_proxy(task.proxy, bootstrap(sidecar), TASK_FLUSH_MS, self._listener_to(task, stream))
         self._read_ports(task, sidecar, task.admin.listeners())
@@ -449,9 +462,34 @@ class DataPlane:
     def _tell_calls(self, task: _Task) -> None:
         with self._lock:
             calls = self._calls.get(task.spec.service, ())
-        addresses = [f"{call.dns_name}:{call.port}" for call in calls]
-        dialled = [[address, task.egress_ports.get(address)] for address in addresses]
+        if task.is_plain:
+            dialled = [[f"{call.dns_name}:{call.port}", self._answering(call, task)] for call in calls]
+        else:
+            addresses = [f"{call.dns_name}:{call.port}" for call in calls]
+            dialled = [[address, task.egress_ports.get(address)] for address in addresses]
         self._application.ask({"do": "dial", "task": task.spec.task_id, "calls": dialled})
+
+    def _tell_plain_tasks(self) -> None:
+        """Let tasks without a proxy look names up anew: somebody came or went."""
+        with self._lock:
+            plain = [task for task in self._tasks.values() if task.is_plain and self._calls.get(task.spec.service)]
+        for task in plain:
+            with contextlib.suppress(ChildEnded, TimeoutError):
+                self._tell_calls(task)
+
+    def _answering(self, call: Call, task: _Task) -> int | None:
+        """Return the loopback port that answers for what a plain task dials; one of several by turns, None for none."""
+        with self._lock:
+            others = sorted((one for one in self._tasks.values() if call.dns_name in one.names), key=lambda t: t.number)
+        ports = [one.ports[call.port] for one in others if call.port in one.ports]
+        if ports:
+            return ports[task.number % len(ports)]
+        balancer = self._names.balancer(call.dns_name) if self._names is not None else None
+        if balancer is None or self._edge is None:
+            return None
+        with contextlib.suppress(TimeoutError):
+            return self.edge_port(balancer, call.port, timeout_seconds=2)
+        return None
 
     def _abandon(self, spec: TaskSpec, proxy: str) -> None:
         self._proxies.stop(proxy)
