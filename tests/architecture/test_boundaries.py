@@ -14,6 +14,7 @@ PRODUCT = sorted((PACKAGE / "crossfade").rglob("*.py"))
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
 AWS_SERVICES = {
     "alb",
+    "autoscaling",
     "appmesh",
     "cloudformation",
     "cloudfront",
@@ -21,12 +22,14 @@ AWS_SERVICES = {
     "cloudwatch",
     "dynamodb",
     "ecs",
+    "eventbridge",
     "elbv2",
     "logs",
     "nlb",
     "route53",
     "s3",
     "sns",
+    "sqs",
     "stepfunctions",
 }
 ADAPTERS = AWS_SERVICES - {"cloudformation"}  # mesh/cloudformation.py reads texts that it is given

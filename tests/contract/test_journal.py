@@ -16,7 +16,9 @@ from crossfade.errors import (
     UnknownEdge,
     UnknownMigration,
 )
+from crossfade.journal.blue import BlueFound, ScalingFound
 from crossfade.journal.dynamodb import DynamoDbJournal
+from crossfade.journal.hold import Hold
 from crossfade.journal.journal import Journal
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry, Token
@@ -370,3 +372,79 @@ def test_tokens_and_index_of_one_resource_do_not_mix(journal: Journal) -> None:
     journal.index("service:shop/web", "shop")
 
     assert journal.migrations_of("service:shop/web") == ("shop",)
+
+
+def test_news_are_forgotten_for_one_migration_and_not_for_the_other(journal: Journal) -> None:
+    journal.index("open", "shop")
+    journal.index("open", "other")
+
+    journal.unindex("open", "shop")
+    journal.unindex("open", "shop")
+
+    assert journal.migrations_of("open") == ("other",)
+
+
+# -- what is promised, found and held ---------------------------------------------
+
+
+def test_a_look_is_due_when_it_was_promised_and_only_under_the_fence_that_stands(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    journal.expect_look("shop", NOON, fence=1)
+
+    assert journal.look_due("shop") == NOON
+    journal.raise_fence("shop", seen=1, reason="ordered", at=NOON)
+    assert journal.look_due("shop") is None
+    with pytest.raises(Fenced):
+        journal.expect_look("shop", NOON, fence=1)
+
+
+def a_blue(service: str = "web") -> BlueFound:
+    scaling = ScalingFound(resource_id=f"service/shop/{service}", dimension="ecs:service:DesiredCount", scheduled=True)
+    return BlueFound(migration="shop", cluster="shop", service=service, scaling=(scaling,), rebalancing="ENABLED")
+
+
+def test_what_was_found_first_on_blue_stays_until_it_is_dropped(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    journal.keep_blue(a_blue("web"), fence=1)
+    journal.keep_blue(a_blue("orders"), fence=1)
+
+    kept = journal.keep_blue(a_blue("web").model_copy(update={"rebalancing": "DISABLED"}), fence=1)
+
+    assert kept == a_blue("web")
+    assert journal.blues("shop") == (a_blue("orders"), a_blue("web"))
+    journal.drop_blue("shop", "web")
+    journal.drop_blue("shop", "web")
+    assert journal.blues("shop") == (a_blue("orders"),)
+
+
+def test_nothing_found_on_blue_is_kept_for_a_stale_executor(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    journal.raise_fence("shop", seen=1, reason="ordered", at=NOON)
+
+    with pytest.raises(Fenced):
+        journal.keep_blue(a_blue(), fence=1)
+
+    assert journal.blues("shop") == ()
+
+
+def a_hold(by: str = "operator", fence: int = 1) -> Hold:
+    return Hold(migration="shop", by=by, why="a release is under way", at=NOON, fence=fence)
+
+
+def test_a_hold_stands_until_it_is_dropped_or_the_fence_rises(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    journal.keep_hold(a_hold())
+    journal.keep_hold(a_hold("blue:web"))
+    journal.keep_hold(a_hold("blue:web"))
+
+    assert [hold.by for hold in journal.holds("shop")] == ["blue:web", "operator"]
+    journal.drop_hold("shop", "blue:web")
+    journal.drop_hold("shop", "blue:web")
+    assert journal.holds("shop") == (a_hold(),)
+    journal.raise_fence("shop", seen=1, reason="ordered", at=NOON)
+    assert journal.holds("shop") == ()
+
+
+def test_an_unknown_migration_is_not_held(journal: Journal) -> None:
+    with pytest.raises(UnknownMigration):
+        journal.keep_hold(a_hold())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -107,6 +107,80 @@ class EcsServices:
             return None
         found = _pairs(answer.get("tags", []))
         return answer["taskDefinition"]["taskDefinitionArn"] if dict(tags).items() <= found.items() else None
+
+
+class EcsBlues:
+    """`Blues` on Amazon ECS."""
+
+    def __init__(self, client: ECSClient) -> None:
+        self._client = client
+
+    def rebalancing(self, cluster: str, service: str) -> str | None:
+        """See `Blues`."""
+        with _asking_of_blue("DescribeServices", self._client, service):
+            found = self._client.describe_services(cluster=cluster, services=[service])["services"]
+        active = [each for each in found if each.get("status") == "ACTIVE"]
+        if not active:
+            raise BlueChanged(f"blue service {service} is not in {cluster} any more")
+        return active[0].get("availabilityZoneRebalancing")
+
+    def rebalance(self, cluster: str, service: str, wanted: str) -> None:
+        """See `Blues`."""
+        request: Any = {"cluster": cluster, "service": service, "availabilityZoneRebalancing": wanted}
+        with _asking_of_blue("UpdateService", self._client, service):
+            self._client.update_service(**request)
+
+    def scale(self, cluster: str, service: str, desired: int) -> None:
+        """See `Blues`."""
+        with _asking_of_blue("UpdateService", self._client, service):
+            self._client.update_service(cluster=cluster, service=service, desiredCount=desired)
+
+    def tasks(self, cluster: str, service: str) -> dict[str, bool]:
+        """See `Blues`."""
+        arns: list[str] = []
+        with _asking_of_blue("ListTasks", self._client, service):
+            for page in self._client.get_paginator("list_tasks").paginate(cluster=cluster, serviceName=service):
+                arns += page["taskArns"]
+        held: set[str] = set()
+        for some in _tens(arns):
+            with _asking_of_blue("GetTaskProtection", self._client, service):
+                answer = self._client.get_task_protection(cluster=cluster, tasks=some)
+            held |= {each["taskArn"] for each in answer["protectedTasks"] if each.get("protectionEnabled")}
+        return {arn: arn in held for arn in sorted(arns)}
+
+    def protect(self, cluster: str, tasks: Sequence[str], minutes: int) -> tuple[str, ...]:
+        """See `Blues`."""
+        failed: list[str] = []
+        for some in _tens(tasks):
+            request: Any = {"cluster": cluster, "tasks": some, "protectionEnabled": minutes > 0}
+            if minutes:
+                request["expiresInMinutes"] = minutes
+            with _asking_of_blue("UpdateTaskProtection", self._client, cluster):
+                answer = self._client.update_task_protection(**request)
+            failed += [failure.get("arn", "a task") for failure in answer.get("failures", [])]
+        return tuple(failed)
+
+
+_MOST_TASKS = 10  # that one call on protection takes
+
+
+def _tens(tasks: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(tasks), _MOST_TASKS):
+        yield list(tasks[start : start + _MOST_TASKS])
+
+
+@contextmanager
+def _asking_of_blue(what: str, client: ECSClient, service: str) -> Iterator[None]:
+    gone = (
+        client.exceptions.ServiceNotFoundException,
+        client.exceptions.ServiceNotActiveException,
+        client.exceptions.ClusterNotFoundException,
+    )
+    try:
+        with _asking(what):
+            yield
+    except gone as missing:
+        raise BlueChanged(f"blue service {service} is gone: {_message(missing)}") from missing
 
 
 def _state(service: JsonObject) -> ServiceState:

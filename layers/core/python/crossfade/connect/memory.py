@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState
 from crossfade.errors import BlueChanged, GreenFailed, ServiceExists
+from crossfade.journal.blue import ScalingFound
 
 _ARN = "arn:aws:ecs:eu-west-1:123456789012"
 _SETTINGS = frozenset({"launchType", "networkConfiguration", "platformVersion", "capacityProviderStrategy"})
@@ -139,3 +140,66 @@ class MemoryLogGroups:
     def ensure(self, name: str, tags: Mapping[str, str]) -> None:
         """See `LogGroups`."""
         self.tags.setdefault(name, dict(tags))
+
+
+class MemoryScaling:
+    """`Scaling` of the targets it is given."""
+
+    def __init__(self, *targets: ScalingFound) -> None:
+        self.targets = {(target.resource_id, target.dimension): target for target in targets}
+
+    def found(self, cluster: str, service: str) -> tuple[ScalingFound, ...]:
+        """See `Scaling`."""
+        return tuple(t for t in self.targets.values() if t.resource_id == f"service/{cluster}/{service}")
+
+    def suspend(self, wanted: ScalingFound) -> None:
+        """See `Scaling`."""
+        if (wanted.resource_id, wanted.dimension) in self.targets:
+            self.targets[wanted.resource_id, wanted.dimension] = wanted
+
+
+class MemoryBlues:
+    """`Blues` of one cluster: by service, its rebalancing, its count and the minutes each task is protected for."""
+
+    def __init__(self, *services: str, tasks: int = 2, rebalancing: str | None = "ENABLED") -> None:
+        self.rebalances: dict[str, str | None] = dict.fromkeys(services, rebalancing)
+        self.protected: dict[str, dict[str, int]] = {
+            service: {f"{_ARN}:task/{service}-{number}": 0 for number in range(tasks)} for service in services
+        }
+        self.desired: dict[str, int] = dict.fromkeys(services, tasks)
+
+    def rebalancing(self, cluster: str, service: str) -> str | None:
+        """See `Blues`."""
+        self._refuse_gone(cluster, service)
+        return self.rebalances[service]
+
+    def rebalance(self, cluster: str, service: str, wanted: str) -> None:
+        """See `Blues`."""
+        self._refuse_gone(cluster, service)
+        self.rebalances[service] = wanted
+
+    def scale(self, cluster: str, service: str, desired: int) -> None:
+        """See `Blues`."""
+        self._refuse_gone(cluster, service)
+        self.desired[service] = desired
+
+    def tasks(self, cluster: str, service: str) -> dict[str, bool]:
+        """See `Blues`."""
+        self._refuse_gone(cluster, service)
+        return {task: minutes > 0 for task, minutes in sorted(self.protected[service].items())}
+
+    def protect(self, cluster: str, tasks: Sequence[str], minutes: int) -> tuple[str, ...]:
+        """See `Blues`."""
+        failed = []
+        for task in tasks:
+            assert cluster
+            owner = [held for held in self.protected.values() if task in held]
+            if owner:
+                owner[0][task] = minutes
+            else:
+                failed.append(task)
+        return tuple(failed)
+
+    def _refuse_gone(self, cluster: str, service: str) -> None:
+        if service not in self.rebalances:
+            raise BlueChanged(f"blue service {service} is not in {cluster} any more")

@@ -10,6 +10,9 @@ migration#<id>      record               phase S, fence N, reason S, execution S
 migration#<id>      edge#<name>          name S, kind S, resolved S (JSON), way_back S (JSON),
                                          ceiling_bp N, settle_seconds N, asked_bp N, held_bp N
 migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S
+migration#<id>      look                 due S, fence N
+migration#<id>      blue#<service>       found S (JSON)
+migration#<id>      hold#<by>            why S, at S, fence N
 edge#<rule ARN>     owner                migration S
 resource#<key>      migration#<id>       migration S
 resource#<key>      token                migration S, token S, at S, deployment S
@@ -35,6 +38,8 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBusy, UnknownEdge, UnknownMigration
+from crossfade.journal.blue import BlueFound
+from crossfade.journal.hold import Hold
 from crossfade.journal.model import (
     EdgeRecord,
     Entry,
@@ -243,7 +248,7 @@ class DynamoDbJournal:
         try:
             self._transact(
                 [
-                    self._check(_record_key(edge.migration), "fence = :fence", {":fence": _n(fence)}),
+                    self._fence_check(edge.migration, fence),
                     self._put_if(_edge_item(edge), "attribute_exists(pk)", {}),
                 ]
             )
@@ -257,7 +262,7 @@ class DynamoDbJournal:
         item = _entry_item(entry)
         writes = [self._put(item)]
         if fence is not None:
-            writes.insert(0, self._check(_record_key(entry.migration), "fence = :fence", {":fence": _n(fence)}))
+            writes.insert(0, self._fence_check(entry.migration, fence))
         with self._fence_kept(entry.migration, fence):
             self._transact(writes)
         return str(item["sk"]["S"]).removeprefix("entry#")
@@ -268,6 +273,65 @@ class DynamoDbJournal:
     def newest_first(self, migration: str) -> Iterator[Entry]:
         return (_entry(item, migration) for item in self._query(_pk(migration), "entry#", forward=False))
 
+    # -- what is promised, found and held --------------------------------------
+
+    def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
+        item = {"pk": _s(_pk(migration)), "sk": _s("look"), "due": _s(_iso(due)), "fence": _n(fence)}
+        with self._fence_kept(migration, fence):
+            self._transact([self._fence_check(migration, fence), self._put(item)])
+
+    def look_due(self, migration: str) -> datetime | None:
+        item = self._get({"pk": _s(_pk(migration)), "sk": _s("look")})
+        if item is None or int(item["fence"]["N"]) != self.read(migration).fence:
+            return None
+        return datetime.fromisoformat(item["due"]["S"])
+
+    def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
+        key = {"pk": _s(_pk(blue.migration)), "sk": _s(f"blue#{blue.service}")}
+        for _ in range(_ATTEMPTS):
+            _same_fence(self.read(blue.migration), fence)
+            kept = self._get(key)
+            if kept is not None:
+                return BlueFound.model_validate_json(kept["found"]["S"])
+            item = {**key, "found": _s(blue.model_dump_json())}
+            try:
+                self._transact(
+                    [self._fence_check(blue.migration, fence), self._put_if(item, "attribute_not_exists(pk)", {})]
+                )
+            except _ConditionFailed:
+                continue  # the fence has risen, or somebody kept it in between: look again
+            return blue
+        raise JournalBusy(f"{blue.migration}: what was found on {blue.service} is written by others at the same time")
+
+    def blues(self, migration: str) -> tuple[BlueFound, ...]:
+        return tuple(BlueFound.model_validate_json(item["found"]["S"]) for item in self._query(_pk(migration), "blue#"))
+
+    def drop_blue(self, migration: str, service: str) -> None:
+        with _busy():
+            self._client.delete_item(TableName=self._table, Key={"pk": _s(_pk(migration)), "sk": _s(f"blue#{service}")})
+
+    def keep_hold(self, hold: Hold) -> None:
+        item = {
+            "pk": _s(_pk(hold.migration)),
+            "sk": _s(f"hold#{hold.by}"),
+            "why": _s(hold.why),
+            "at": _s(_iso(hold.at)),
+            "fence": _n(hold.fence),
+        }
+        try:
+            self._transact([self._check(_record_key(hold.migration), "attribute_exists(pk)", {}), self._put(item)])
+        except _ConditionFailed as unknown:
+            raise UnknownMigration(hold.migration) from unknown
+
+    def holds(self, migration: str) -> tuple[Hold, ...]:
+        fence = self.read(migration).fence
+        found = tuple(_hold(item, migration) for item in self._query(_pk(migration), "hold#"))
+        return tuple(hold for hold in found if hold.fence == fence)
+
+    def drop_hold(self, migration: str, by: str) -> None:
+        with _busy():
+            self._client.delete_item(TableName=self._table, Key={"pk": _s(_pk(migration)), "sk": _s(f"hold#{by}")})
+
     # -- whom news concern, and who waits ------------------------------------
 
     def index(self, resource: str, migration: str) -> None:
@@ -275,6 +339,12 @@ class DynamoDbJournal:
             self._client.put_item(
                 TableName=self._table,
                 Item={"pk": _s(f"resource#{resource}"), "sk": _s(_pk(migration)), "migration": _s(migration)},
+            )
+
+    def unindex(self, resource: str, migration: str) -> None:
+        with _busy():
+            self._client.delete_item(
+                TableName=self._table, Key={"pk": _s(f"resource#{resource}"), "sk": _s(_pk(migration))}
             )
 
     def migrations_of(self, resource: str) -> tuple[str, ...]:
@@ -367,14 +437,13 @@ class DynamoDbJournal:
         }
 
     def _check(self, key: _Item, condition: str, values: _Item) -> TransactWriteItemTypeDef:
+        given = {"ExpressionAttributeValues": values} if values else {}
         return {
-            "ConditionCheck": {
-                "TableName": self._table,
-                "Key": key,
-                "ConditionExpression": condition,
-                "ExpressionAttributeValues": values,
-            }
+            "ConditionCheck": {"TableName": self._table, "Key": key, "ConditionExpression": condition, **given}  # type: ignore[typeddict-item]
         }
+
+    def _fence_check(self, migration: str, fence: int) -> TransactWriteItemTypeDef:
+        return self._check(_record_key(migration), "fence = :fence", {":fence": _n(fence)})
 
     def _delete(self, key: _Item) -> TransactWriteItemTypeDef:
         return {"Delete": {"TableName": self._table, "Key": key}}
@@ -544,6 +613,16 @@ def _edge(item: Mapping[str, Any], migration: str) -> EdgeRecord:
 
 def _owner_item(arn: str, migration: str) -> _Item:
     return {**_owner_key(arn), "migration": _s(migration)}
+
+
+def _hold(item: Mapping[str, Any], migration: str) -> Hold:
+    return Hold(
+        migration=migration,
+        by=str(item["sk"]["S"]).removeprefix("hold#"),
+        why=item["why"]["S"],
+        at=datetime.fromisoformat(item["at"]["S"]),
+        fence=int(item["fence"]["N"]),
+    )
 
 
 def _entry_item(entry: Entry) -> _Item:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from crossfade.journal.blue import BlueFound
+from crossfade.journal.hold import Hold
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token
 from crossfade.rollout.phases import Phase
 
@@ -119,8 +121,61 @@ class Journal(Protocol):
         """
         ...
 
+    def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
+        """
+        Remember when the executor of this fence will have looked at green again, at the latest.
+
+        Raises:
+            Fenced: the fence has risen above `fence`.
+        """
+        ...
+
+    def look_due(self, migration: str) -> datetime | None:
+        """Return when the next look is due under the fence that stands; None where none was promised."""
+        ...
+
+    def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
+        """
+        Write down what was found on a blue service, and return what is kept.
+
+        What was found first stays until it is dropped, since later findings are our own doing.
+
+        Raises:
+            Fenced: the fence has risen above `fence`; nothing was written.
+        """
+        ...
+
+    def blues(self, migration: str) -> tuple[BlueFound, ...]:
+        """Return what was found on each blue service that is not thawed, by its name."""
+        ...
+
+    def drop_blue(self, migration: str, service: str) -> None:
+        """Forget what was found on a blue service: it is thawed. Forgetting twice changes nothing."""
+        ...
+
+    def keep_hold(self, hold: Hold) -> None:
+        """
+        Let a hold stand, in place of an earlier one by the same.
+
+        Raises:
+            UnknownMigration: no such migration.
+        """
+        ...
+
+    def holds(self, migration: str) -> tuple[Hold, ...]:
+        """Return the holds that stand under the migration's fence, by who holds."""
+        ...
+
+    def drop_hold(self, migration: str, by: str) -> None:
+        """End a hold; ending one that does not stand changes nothing."""
+        ...
+
     def index(self, resource: str, migration: str) -> None:
         """Remember that news of a resource (see `journal.model`) concern a migration."""
+        ...
+
+    def unindex(self, resource: str, migration: str) -> None:
+        """Forget that news of a resource concern a migration."""
         ...
 
     def migrations_of(self, resource: str) -> tuple[str, ...]:

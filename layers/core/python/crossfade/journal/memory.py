@@ -7,6 +7,8 @@ from datetime import datetime
 from threading import RLock
 
 from crossfade.errors import BlueIsGone, EdgeOwned, Fenced, UnknownEdge, UnknownMigration
+from crossfade.journal.blue import BlueFound
+from crossfade.journal.hold import Hold
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_detail, bounded_reason
 from crossfade.journal.opening import opening
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
@@ -23,6 +25,9 @@ class MemoryJournal:
         self._entries: list[tuple[str, Entry]] = []
         self._index: dict[str, dict[str, None]] = {}
         self._tokens: dict[str, Token] = {}
+        self._looks: dict[str, tuple[int, datetime]] = {}
+        self._blues: dict[tuple[str, str], BlueFound] = {}
+        self._holds: dict[tuple[str, str], Hold] = {}
 
     def open(self, record: MigrationRecord, edges: Sequence[EdgeRecord]) -> MigrationRecord:
         with self._lock:
@@ -115,6 +120,47 @@ class MemoryJournal:
         with self._lock:
             record = self._fenced(migration, fence)
             self._records[migration] = record.model_copy(update={"climb": climb})
+
+    def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
+        with self._lock:
+            self._fenced(migration, fence)
+            self._looks[migration] = (fence, due)
+
+    def look_due(self, migration: str) -> datetime | None:
+        with self._lock:
+            fence, due = self._looks.get(migration, (0, None))
+            return due if fence == self.read(migration).fence else None
+
+    def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
+        with self._lock:
+            self._fenced(blue.migration, fence)
+            return self._blues.setdefault((blue.migration, blue.service), blue)
+
+    def blues(self, migration: str) -> tuple[BlueFound, ...]:
+        with self._lock:
+            return tuple(kept for (owner, _), kept in sorted(self._blues.items()) if owner == migration)
+
+    def drop_blue(self, migration: str, service: str) -> None:
+        with self._lock:
+            self._blues.pop((migration, service), None)
+
+    def keep_hold(self, hold: Hold) -> None:
+        with self._lock:
+            self.read(hold.migration)
+            self._holds[hold.migration, hold.by] = hold
+
+    def holds(self, migration: str) -> tuple[Hold, ...]:
+        with self._lock:
+            mine = [kept for (owner, _), kept in sorted(self._holds.items()) if owner == migration]
+            return tuple(kept for kept in mine if kept.fence == self.read(migration).fence)
+
+    def drop_hold(self, migration: str, by: str) -> None:
+        with self._lock:
+            self._holds.pop((migration, by), None)
+
+    def unindex(self, resource: str, migration: str) -> None:
+        with self._lock:
+            self._index.get(resource, {}).pop(migration, None)
 
     def index(self, resource: str, migration: str) -> None:
         with self._lock:

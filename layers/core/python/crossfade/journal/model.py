@@ -232,3 +232,8 @@ def service_resource(cluster: str, name: str) -> str:
 def alarm_resource(name: str) -> str:
     """Return the index key of a CloudWatch alarm."""
     return f"alarm:{name}"
+
+
+def log_group_resource(name: str) -> str:
+    """Return the index key of a CloudWatch log group."""
+    return f"log-group:{name}"

@@ -31,11 +31,14 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     balancers = sorted({rule.load_balancer for edge in plan.edges for rule in edge.rules})
     groups = sorted({edge.green.name for edge in plan.edges})
     services = sorted({service.green.service_name for service in plan.services})
+    blues = sorted({service.blue.service_name for service in plan.services})
     families = sorted({service.green.task_definition.family for service in plan.services})
     found = {
         "EdgeArns": [f"{elb}:{kind}/app/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
         "TargetGroupArns": [f"{elb}:targetgroup/{name}/*" for name in groups],
         "ServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in services],
+        "BlueServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in blues],
+        "BlueTaskArns": [f"{ecs}:task/{plan.cluster}/*"] if blues else [],
         "TaskDefinitionArns": [f"{ecs}:task-definition/{name}:*" for name in families],
         "PassRoleArns": sorted(pass_roles),
     }

@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ecs import ECSClient
@@ -29,6 +30,12 @@ def _client(service: str) -> Any:
 
     limits = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=5)
     return boto3.client(service, config=limits)  # type: ignore[call-overload]  # one place for every kind
+
+
+def autoscaling() -> ApplicationAutoScalingClient:
+    """Return the Application Auto Scaling client."""
+    client: ApplicationAutoScalingClient = _client("application-autoscaling")
+    return client
 
 
 def cloudwatch() -> CloudWatchClient:

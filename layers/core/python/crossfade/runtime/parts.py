@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from crossfade.connect.autoscaling import AutoScaling
+from crossfade.connect.blue import Blues, Scaling
 from crossfade.connect.cloudmap import CloudMapNamespaces
-from crossfade.connect.ecs import EcsServices
+from crossfade.connect.ecs import EcsBlues, EcsServices
 from crossfade.connect.logs import CloudWatchLogGroups
 from crossfade.connect.services import LogGroups, Namespaces, Services
 from crossfade.events.outbound import Notices
@@ -20,12 +22,14 @@ from crossfade.journal.journal import Journal
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
-from crossfade.judge.logs import CloudWatchProxyLogs
+from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs, CloudWatchProxyStreams
+from crossfade.judge.proxylog_feed import ProxyFeed, ProxyMeter, ProxyStreams
 from crossfade.plan.s3 import S3PlanStore
 from crossfade.plan.store import PlanStore
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.runtime import clients
+from crossfade.runtime.embedded import EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.edges import EdgesOfKinds
@@ -63,6 +67,16 @@ def services() -> Services:
     return EcsServices(clients.ecs())
 
 
+def scaling() -> Scaling:
+    """Return the scaling of the account's ECS services."""
+    return AutoScaling(clients.autoscaling())
+
+
+def blues() -> Blues:
+    """Return the account's blue services, with the few verbs allowed on them."""
+    return EcsBlues(clients.ecs())
+
+
 def namespaces() -> Namespaces:
     """Return the account's Cloud Map namespaces."""
     return CloudMapNamespaces(clients.servicediscovery())
@@ -91,6 +105,22 @@ def alarms() -> Alarms:
 def proxy_logs() -> ProxyLogs:
     """Return what green's proxies wrote."""
     return CloudWatchProxyLogs(clients.logs())
+
+
+def proxy_feed() -> ProxyFeed:
+    """Return what brings the proxies' log to us."""
+    function = Settings.from_environment().on_proxy_log_arn
+    return CloudWatchProxyFeed(clients.logs(), clients.cloudwatch(), function=function)
+
+
+def proxy_streams() -> ProxyStreams:
+    """Return the proxies' log, whole."""
+    return CloudWatchProxyStreams(clients.logs())
+
+
+def proxy_meter() -> ProxyMeter:
+    """Return where counts of the proxies' log are published."""
+    return EmbeddedProxyMeter()
 
 
 def notices() -> Notices:

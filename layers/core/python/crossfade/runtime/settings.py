@@ -15,6 +15,7 @@ class Settings:
     journal_table: str
     topic_arn: str = ""
     roll_back_arn: str = ""
+    on_proxy_log_arn: str = ""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -31,4 +32,5 @@ class Settings:
             journal_table=table,
             topic_arn=os.environ.get("TOPIC_ARN", ""),
             roll_back_arn=os.environ.get("ROLL_BACK_ARN", ""),
+            on_proxy_log_arn=os.environ.get("ON_PROXY_LOG_ARN", ""),
         )
