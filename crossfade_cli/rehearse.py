@@ -13,12 +13,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from crossfade.errors import CrossfadeError
+from crossfade.errors import BadInput, CrossfadeError
 from crossfade.plan.document import MigrationPlan
+from rehearsal.breaking import FAULTS, Breaking, fault
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF, FULL, Pace
-from rehearsal.rehearsal import Breaking, Progress, RehearsalFailed, rehearse
+from rehearsal.rehearsal import Progress, RehearsalFailed, rehearse
 from rehearsal.summary import Scenario, Summary
+
+_COLUMNS = 3
 
 
 class Scenarios(StrEnum):
@@ -44,6 +47,12 @@ def rehearse_command(
     ] = None,
     scenario: Annotated[Scenarios, typer.Option(help="What to play.")] = Scenarios.ALL,
     sick: Annotated[Sick, typer.Option(help="In `sick`: break one task of a green service, or every one.")] = Sick.ONE,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault", help=f"Play `sick` with this fault; may be repeated. `every`, or of: {', '.join(FAULTS)}."
+        ),
+    ] = None,
     service: Annotated[
         str | None,
         typer.Option(
@@ -64,11 +73,18 @@ def rehearse_command(
     logging.disable(logging.WARNING)
     console = Console(highlight=False, soft_wrap=True)
     pace = BRIEF if brief else FULL
-    played = [Scenario.HEALTHY, Scenario.SICK] if scenario is Scenarios.ALL else [Scenario(scenario.value)]
     try:
         shop = application(example, plan)
         sickly = service or _first_called(shop.plan)
-        breaking = Breaking(service=shop.plan.service(sickly).green.service_name, which=_which(sick))
+        twins = shop.plan.service(sickly)
+        plain = Breaking(service=twins.green.service_name, which=_which(sick))
+        played = _played(scenario, plain)
+        if faults:
+            names = list(FAULTS) if faults == ["every"] else faults
+            played = [
+                (Scenario.SICK, fault(each, green=twins.green.service_name, blue=twins.blue.service_name))
+                for each in _known(names)
+            ]
     except KeyError:
         console.print(f"[red]the plan has no service {service!r}; --service names one of its services")
         raise typer.Exit(2) from None
@@ -78,8 +94,8 @@ def rehearse_command(
     console.print(_introduction(pace))
     summaries: list[Summary] = []
     try:
-        for each in played:
-            console.rule(f"[bold]{each}")
+        for each, breaking in played:
+            console.rule(f"[bold]{breaking.name or each}")
             summaries.append(rehearse(shop, each, pace=pace, breaking=breaking, seed=seed, tell=_teller(console)))
     except RehearsalFailed as failed:
         console.print(f"[red]{failed}")
@@ -94,6 +110,18 @@ def _first_called(plan: MigrationPlan) -> str:
     """Return the service that the one at the edge calls first; the one at the edge when it calls none."""
     entry = plan.edges[0].service if plan.edges else plan.services[0].name
     return next((call.service for call in plan.service(entry).calls if call.service is not None), entry)
+
+
+def _played(scenario: Scenarios, breaking: Breaking) -> list[tuple[Scenario, Breaking]]:
+    scenarios = [Scenario.HEALTHY, Scenario.SICK] if scenario is Scenarios.ALL else [Scenario(scenario.value)]
+    return [(each, breaking) for each in scenarios]
+
+
+def _known(names: list[str]) -> list[str]:
+    unknown = [name for name in names if name not in FAULTS]
+    if unknown:
+        raise BadInput(f"--fault {unknown[0]}: there is {', '.join(FAULTS)}, and `every` for all of them")
+    return names
 
 
 def _which(sick: Sick) -> Literal["one", "all"]:
@@ -122,10 +150,30 @@ def _teller(console: Console) -> Callable[[Progress], None]:
 
 def _table(summaries: list[Summary]) -> Table:
     table = Table(title="Rehearsal", show_lines=False)
-    for heading in ("", *(str(summary.scenario) for summary in summaries)):
+    if len(summaries) > _COLUMNS:
+        return _by_row(summaries)
+    for heading in ("", *(summary.fault or str(summary.scenario) for summary in summaries)):
         table.add_column(heading)
     for label, cell in _ROWS:
         table.add_row(label, *(cell(summary) for summary in summaries))
+    return table
+
+
+def _by_row(summaries: list[Summary]) -> Table:
+    table = Table(title="Rehearsal")
+    for heading in ("fault", "as it should", "outcome", "to decision", "to 0 %", "failed", "of", "reason"):
+        table.add_column(heading)
+    for summary in summaries:
+        table.add_row(
+            summary.fault or str(summary.scenario),
+            "yes" if summary.passed else "NO",
+            summary.outcome,
+            _seconds(summary.seconds.fault_to_decision),
+            _seconds(summary.seconds.decision_to_zero),
+            str(summary.requests.failed),
+            str(summary.requests.total),
+            summary.reason,
+        )
     return table
 
 

@@ -26,6 +26,7 @@ from crossfade.rollout.phases import Phase
 from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.elbv2 import WeightChange, weight_changes
+from rehearsal.breaking import Breaking
 from rehearsal.dataplane import DataPlane, Load, Totals, version
 from rehearsal.deploy import Deployer
 from rehearsal.pace import Pace, quickened
@@ -42,15 +43,6 @@ _ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 class RehearsalFailed(Exception):
     """The rehearsal could not be carried out; the message says at which step and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breaking:
-    """Which green tasks fail in `sick`: of one service, one task or all, answering with this code."""
-
-    service: str
-    which: Literal["one", "all"] = "one"
-    code: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +70,9 @@ class _Stage:
     arns: Mapping[str, str]
     execution: str
     started: float
+    time_scale: int
     broken_at: float | None = None
+    mend_at: float | None = None
     outcome: Literal["completed", "rolled_back", "held", "failed"] = "failed"
     reason: str = ""
     seen: list[str] = field(default_factory=list)
@@ -141,11 +135,20 @@ def rehearse(
             arns=outputs,
             execution=execution,
             started=time.time(),
+            time_scale=pace.time_scale,
         )
         _play(stage, scenario, breaking=breaking, until=began + limit_seconds, say=say)
         time.sleep(_AFTERMATH_SECONDS)  # what the last clients of the old split still get, counts
         totals = load.stop()
-        return _summary(stage, scenario, pace=pace, seed=seed, totals=totals, total_seconds=time.monotonic() - began)
+        return _summary(
+            stage,
+            scenario,
+            pace=pace,
+            breaking=breaking,
+            seed=seed,
+            totals=totals,
+            total_seconds=time.monotonic() - began,
+        )
 
 
 class _Teller:
@@ -217,9 +220,11 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
         record = _record(stage)
         green = _green_percent(stage)
         if scenario is Scenario.SICK and stage.broken_at is None and _may_break(stage):
-            stage.plane.break_tasks(breaking.service, which=breaking.which, code=breaking.code)
-            stage.broken_at = time.time()
+            _break(stage, breaking)
             say(f"breaking {breaking.which} of {breaking.service}", phase=_phase(record), green=green)
+        if stage.mend_at is not None and time.time() >= stage.mend_at:
+            _mend(stage, breaking)
+            say(f"{breaking.service} is mended", phase=_phase(record), green=green)
         line = f"{_phase(record)} {green}"
         if line != last or time.monotonic() - told >= 1:
             totals = stage.load.snapshot().totals
@@ -230,6 +235,36 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
             return
         time.sleep(_LOOK_SECONDS)
     stage.outcome, stage.reason = "held", f"the scenario did not end within its limit; last: {_said(stage)}"
+
+
+def _break(stage: _Stage, breaking: Breaking) -> None:
+    stage.broken_at = time.time()
+    if breaking.dies:
+        _end_a_task(stage, breaking.service)
+        return
+    for service in filter(None, (breaking.service, breaking.twin)):
+        stage.plane.break_tasks(
+            service,
+            which=breaking.which,
+            mode=breaking.mode,
+            code=breaking.code,
+            probability=breaking.probability,
+            milliseconds=breaking.milliseconds,
+        )
+    if breaking.mended_after_seconds is not None:
+        stage.mend_at = stage.broken_at + breaking.mended_after_seconds / stage.time_scale
+
+
+def _mend(stage: _Stage, breaking: Breaking) -> None:
+    stage.mend_at = None
+    for service in filter(None, (breaking.service, breaking.twin)):
+        stage.plane.mend_tasks(service)
+
+
+def _end_a_task(stage: _Stage, service: str) -> None:
+    containers = stage.aws.client("ecs")
+    tasks = containers.list_tasks(cluster=stage.plan.cluster, serviceName=service)["taskArns"]
+    containers.stop_task(cluster=stage.plan.cluster, task=min(tasks), reason="ended by the rehearsal")
 
 
 def _record(stage: _Stage) -> MigrationRecord | None:
@@ -313,7 +348,14 @@ def _green_percent(stage: _Stage) -> float:
 
 
 def _summary(
-    stage: _Stage, scenario: Scenario, *, pace: Pace, seed: int, totals: Totals, total_seconds: float
+    stage: _Stage,
+    scenario: Scenario,
+    *,
+    pace: Pace,
+    breaking: Breaking,
+    seed: int,
+    totals: Totals,
+    total_seconds: float,
 ) -> Summary:
     edge = stage.plan.edges[0]
     shares = _shares(stage)
@@ -322,10 +364,12 @@ def _summary(
     at_zero = _back_to_zero(shares)
     decision = decided.timestamp() - stage.started if decided else None
     transitions, longest = _histories(stage)
-    wanted = ("completed", 100.0) if scenario is Scenario.HEALTHY else ("rolled_back", 0.0)
+    completes = scenario is Scenario.HEALTHY or breaking.ends == "completed"
+    wanted = ("completed", 100.0) if completes else ("rolled_back", 0.0)
     clean = totals.failed == 0 if scenario is Scenario.HEALTHY else stage.broken_at is not None
     return Summary(
         scenario=scenario,
+        fault=breaking.name or None if scenario is Scenario.SICK else None,
         passed=(stage.outcome, final) == wanted and clean,
         outcome=stage.outcome,
         reason=stage.reason,

@@ -54,6 +54,7 @@ class Summary(Frozen):
     """A rehearsal's result. `passed` says whether the scenario ended as it should."""
 
     scenario: Scenario
+    fault: str | None = None
     passed: bool
     outcome: Literal["completed", "rolled_back", "held", "failed"]
     reason: str

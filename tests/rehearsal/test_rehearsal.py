@@ -14,10 +14,11 @@ import pytest
 
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.elbv2 import WeightChange, weight_changes
+from rehearsal.breaking import Breaking
 from rehearsal.deploy import Deployer
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF
-from rehearsal.rehearsal import STACK, Breaking, rehearse
+from rehearsal.rehearsal import STACK, rehearse
 from rehearsal.summary import Scenario, Summary
 
 pytestmark = pytest.mark.rehearsal

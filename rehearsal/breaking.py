@@ -1,0 +1,72 @@
+"""
+What can be broken in a rehearsal, and how the migration should end then.
+
+A fault strikes tasks of one green service once green has a share. `shared-outage` strikes
+blue's twin alike and is mended after a while: it is nobody's fault, and green should wait.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from rehearsal.dataplane.dataplane import Fault
+
+Ending = Literal["rolled_back", "completed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Breaking:
+    """
+    Which tasks fail, and how.
+
+    Args:
+        service: The green ECS service.
+        name: The fault's name in `FAULTS`; empty for the plain `sick`.
+        which: One of its tasks or all of them.
+        mode: What a struck request meets; see `DataPlane.break_tasks`.
+        code: The answer's status, for `error`.
+        probability: The part of requests struck.
+        milliseconds: How long a struck request waits, for `delay`.
+        twin: Blue's service that fails alike, in a shared outage.
+        mended_after_seconds: When it ends by itself, in plan time; None for never.
+        dies: The task ends, and ECS replaces it.
+        ends: How the migration should end.
+    """
+
+    service: str
+    name: str = ""
+    which: Literal["one", "all"] = "one"
+    mode: Fault = "error"
+    code: int = 500
+    probability: float = 1.0
+    milliseconds: float = 0.0
+    twin: str | None = None
+    mended_after_seconds: float | None = None
+    dies: bool = False
+    ends: Ending = "rolled_back"
+
+
+_PATTERN = Breaking(service="")
+FAULTS: dict[str, Breaking] = {
+    "one-500": _PATTERN,
+    "one-503": replace(_PATTERN, code=503),
+    "one-30-percent": replace(_PATTERN, probability=0.3),
+    "all-500": replace(_PATTERN, which="all"),
+    "all-20-percent": replace(_PATTERN, which="all", probability=0.2),
+    "hang": replace(_PATTERN, mode="hang"),
+    "slow": replace(_PATTERN, which="all", mode="delay", milliseconds=2_000),
+    "refused": replace(_PATTERN, mode="refuse"),
+    "task-death": replace(_PATTERN, dies=True, ends="completed"),
+    "shared-outage": replace(
+        _PATTERN, which="all", probability=0.2, twin="", mended_after_seconds=180, ends="completed"
+    ),
+    "none": replace(_PATTERN, probability=0.0, ends="completed"),
+}
+"""By name. `one-503` is hidden by Service Connect's retries; `none` must not be rolled back."""
+
+
+def fault(name: str, *, green: str, blue: str) -> Breaking:
+    """Return a fault of this name for a service; KeyError if there is none."""
+    pattern = FAULTS[name]
+    return replace(pattern, name=name, service=green, twin=blue if pattern.twin is not None else None)
