@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +27,9 @@ from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.elbv2 import WeightChange, weight_changes
 from rehearsal.breaking import Breaking
-from rehearsal.dataplane import DataPlane, Load, Totals, version
+from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Totals, version
 from rehearsal.deploy import Deployer
+from rehearsal.deploy.errors import DeployError
 from rehearsal.pace import Pace, quickened
 from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
 
@@ -107,7 +108,7 @@ def rehearse(
     """
     began = time.monotonic()
     plan = quickened(application.plan, pace)
-    with ExitStack() as stack:
+    with ExitStack() as stack, _in_one_sentence():
         say = _Teller(tell, began)
         say("starting the embedded AWS and the data plane")
         plane = stack.enter_context(DataPlane(time_scale=pace.time_scale, seed=seed))
@@ -149,6 +150,15 @@ def rehearse(
             totals=totals,
             total_seconds=time.monotonic() - began,
         )
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    """Say of what stands in the way of a rehearsal what it is, and no more."""
+    try:
+        yield
+    except (DeployError, EnvoyMissing, EnvoyRefused) as error:
+        raise RehearsalFailed(str(error)) from error
 
 
 class _Teller:
