@@ -12,6 +12,7 @@ from typer._click.exceptions import ClickException  # typer carries its own clic
 
 from crossfade_cli.export import export_command
 from crossfade_cli.plan import plan_command
+from crossfade_cli.replay import replay_command
 
 _BAD_INPUT = {"rehearse": 2}
 """Exit codes for a command that cannot be understood; 1 unless said here."""
@@ -44,6 +45,7 @@ def app(*, rehearsal: bool) -> typer.Typer:
     made.callback()(_crossfade)
     made.command("plan")(plan_command)
     made.command("export")(export_command)
+    made.command("replay")(replay_command)
     if rehearsal:
         from crossfade_cli.rehearse import rehearse_command  # noqa: PLC0415 — see above
 
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else ""
     try:
-        answer = app(rehearsal=command not in ("plan", "export", "--version"))(
+        answer = app(rehearsal=command not in ("plan", "export", "replay", "--version"))(
             given, prog_name="crossfade", standalone_mode=False
         )
     except ClickException as error:
