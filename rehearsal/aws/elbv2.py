@@ -148,6 +148,12 @@ def health_of(target_group_arn: str, ip: str, port: int) -> Health | None:
         return None if target is None else target.health
 
 
+def healthy_count(target_group_arn: str) -> int:
+    """Answer how many targets of a group are healthy now."""
+    with _state.lock:
+        return sum(target.health == "healthy" for target in _state.targets.get(target_group_arn, {}).values())
+
+
 def in_use(target_group_arn: str, region: str) -> bool:
     """Whether a listener or rule of a load balancer forwards to the target group."""
     return bool(_balancers_using(region).get(target_group_arn))

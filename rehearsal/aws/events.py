@@ -21,7 +21,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import EventsBackend, Rule, events_backends
@@ -38,6 +38,7 @@ _SECONDS_OF = {"minute": 60, "hour": 3600, "day": 86_400}
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9._-]+)>")
 
 JsonObject = dict[str, Any]
+Order: TypeAlias = tuple[str, float]  # lose, duplicate or delay; copies or seconds
 
 
 def emit(source: str, detail_type: str, detail: JsonObject, resources: list[str], *, region: str | None = None) -> None:
@@ -51,41 +52,44 @@ def emit(source: str, detail_type: str, detail: JsonObject, resources: list[str]
 
 
 class EventOrders:
-    """Events to be lost, duplicated or delayed, by detail type; each order is for so many events."""
+    """
+    Events to be lost, duplicated or delayed, by detail type; each order is for so many events.
+
+    `decide` sees every event, as PutEvents takes it, and may answer an order for this one.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._orders: dict[str, list[tuple[str, float, str]]] = {}
+        self._orders: dict[str, list[Order]] = {}
+        self.decide: Callable[[JsonObject], Order | None] = lambda _: None
 
-    def lose(self, detail_type: str, *, times: int = 1, about: str = "") -> None:
-        """Let the next events of this type reach nobody; `about` picks those whose JSON matches this expression."""
-        self._order(detail_type, ("lose", 0, about), times)
+    def lose(self, detail_type: str, *, times: int = 1) -> None:
+        """Let the next events of this type reach nobody."""
+        self._order(detail_type, ("lose", 0), times)
 
-    def duplicate(self, detail_type: str, *, times: int = 1, copies: int = 2, about: str = "") -> None:
-        """Let the next events of this type arrive so many times; `about` as in `lose`."""
-        self._order(detail_type, ("duplicate", copies, about), times)
+    def duplicate(self, detail_type: str, *, times: int = 1, copies: int = 2) -> None:
+        """Let the next events of this type arrive so many times."""
+        self._order(detail_type, ("duplicate", copies), times)
 
-    def delay(self, detail_type: str, seconds: float, *, times: int = 1, about: str = "") -> None:
-        """Let the next events of this type arrive so many seconds late, behind later ones; `about` as in `lose`."""
-        self._order(detail_type, ("delay", seconds, about), times)
+    def delay(self, detail_type: str, seconds: float, *, times: int = 1) -> None:
+        """Let the next events of this type arrive so many seconds late, behind those that come after them."""
+        self._order(detail_type, ("delay", seconds), times)
 
     def clear(self) -> None:
         """Forget every order."""
         with self._lock:
             self._orders.clear()
 
-    def next(self, event: JsonObject) -> tuple[str, float] | None:
-        """Take the next order for this event."""
+    def next(self, event: JsonObject) -> Order | None:
+        """Take the order for this event: what `decide` says of it, or else the next for its type."""
+        decided = self.decide(event)
+        if decided is not None:
+            return decided
         with self._lock:
-            orders = self._orders.get(str(event.get("DetailType")), [])
-            text = json.dumps(event, default=str) if any(about for _, _, about in orders) else ""
-            for number, (what, amount, about) in enumerate(orders):
-                if not about or re.search(about, text):
-                    orders.pop(number)
-                    return what, amount
-        return None
+            orders = self._orders.get(str(event.get("DetailType")))
+            return orders.pop(0) if orders else None
 
-    def _order(self, detail_type: str, order: tuple[str, float, str], times: int) -> None:
+    def _order(self, detail_type: str, order: Order, times: int) -> None:
         with self._lock:
             self._orders.setdefault(detail_type, []).extend([order] * times)
 
