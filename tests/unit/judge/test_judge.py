@@ -211,6 +211,16 @@ def test_a_share_so_small_that_chance_explains_the_silence_is_not_lost_data() ->
     assert (said.answer, said.verdict) == (Answer.HOLD, Verdict.UNKNOWN)
 
 
+def test_a_period_in_which_chance_gave_green_nothing_neither_counts_nor_starts_the_soak_anew() -> None:
+    few = Rung(share_bp=500, soak_seconds=300)
+    busy, quiet = (100, 0, 60, 0), (60, 0, None, None)
+
+    held, advanced = (judged([busy, quiet, busy, busy, quiet, busy, *more], rung=few) for more in ([], [busy]))
+
+    assert (held.answer, held.counted_seconds) == (Answer.HOLD, 240)
+    assert (advanced.answer, advanced.counted_seconds) == (Answer.ADVANCE, 300)
+
+
 def test_more_rungs_to_judge_ask_for_more_evidence_on_each() -> None:
     rows = readings([(900, 1, 300, 12)])
 

@@ -41,6 +41,7 @@ _OVER_P99 = 0.01
 _PERIODS_TO_SEE = 3
 """Metric periods until a fault is seen and answered: one it falls into, one to close, one to be read."""
 
+_NONE = Count(0, 0)
 _NEVER = "nothing on this rung: evidence against green is kept until it is left"
 
 
@@ -88,14 +89,18 @@ class _Case:
 
     @cached_property
     def since_gap(self) -> tuple[Bucket, ...]:
-        """The buckets after the last one that lacks a colour it should have."""
-        newest_first = takewhile(self.is_present, reversed(self.buckets))
+        """The buckets after the last one that lacks a colour which chance alone would not have left out."""
+        newest_first = takewhile(
+            lambda bucket: self.is_present(bucket) or self.is_quiet(bucket), reversed(self.buckets)
+        )
         return tuple(newest_first)[::-1]
 
     @cached_property
     def good(self) -> tuple[Bucket, ...]:
-        """Those of them that count: blue was well."""
-        return tuple(bucket for bucket in self.since_gap if not self.is_bad_for_blue(bucket))
+        """Those of them that count: both were served, and blue was well."""
+        return tuple(
+            bucket for bucket in self.since_gap if self.is_present(bucket) and not self.is_bad_for_blue(bucket)
+        )
 
     @cached_property
     def log_e(self) -> float:
@@ -171,6 +176,23 @@ class _Case:
     def is_present(self, bucket: Bucket) -> bool:
         """Return whether every colour with a share has data in this bucket."""
         return all(bucket.of(colour) is not None for colour in self.colours())
+
+    def is_quiet(self, bucket: Bucket) -> bool:
+        """
+        Return whether one colour's silence in this bucket is what chance does to a small share of little traffic.
+
+        Such a bucket is no gap and no evidence: it counts for nothing.
+        """
+        if not self.live or (bucket.blue is None) == (bucket.green is None):
+            return False
+        missing = Colour.BLUE if bucket.blue is None else Colour.GREEN
+        return not self.is_silence_strange(missing, served_on_the_other=(bucket.blue or bucket.green or _NONE).requests)
+
+    def is_silence_strange(self, colour: Colour, *, served_on_the_other: int) -> bool:
+        """Return whether chance does not explain that a colour served nothing while the other served so many."""
+        green = Share(self.rung.share_bp).fraction
+        share = green if colour is Colour.GREEN else 1 - green
+        return served_on_the_other * log(1 - share) <= _SILENCE_AT
 
     def is_bad_for_blue(self, bucket: Bucket) -> bool:
         """Return whether blue, too, failed more than the SLO allows."""
@@ -460,13 +482,11 @@ def _lost_seconds(case: _Case, colour: Colour) -> int:
     if not case.live:
         return 0
     other = Colour.BLUE if colour is Colour.GREEN else Colour.GREEN
-    green = Share(case.rung.share_bp).fraction
-    share = green if colour is Colour.GREEN else 1 - green
     silent = list(
         takewhile(lambda bucket: bucket.of(colour) is None and bucket.of(other) is not None, reversed(case.buckets))
     )
     served = sum(count.requests for bucket in silent if (count := bucket.of(other)))
-    if served * log(1 - share) > _SILENCE_AT:
+    if not case.is_silence_strange(colour, served_on_the_other=served):
         return 0
     return len(silent) * case.readings.window.period_seconds
 
