@@ -140,7 +140,8 @@ def _summary(results: Sequence[Result], lines_per_s: float, floor_lines_per_s: f
             total, silences = sum((each.score for each in of), Score()), sum((each.silences for each in of), Score())
             rows.append(
                 f"{confidence:7} {len(of):3} recordings: "
-                f"precision {_said(total.precision)} recall {_said(total.recall)}; with silences {_said(silences.precision)} and {_said(silences.recall)}"
+                f"precision {_said(total.precision)} recall {_said(total.recall)}; "
+                f"with silences {_said(silences.precision)} and {_said(silences.recall)}"
             )
     joined = [result for result in results if result.confidence is Confidence.JOIN] or results
     total = sum((each.score for each in joined), Score())

@@ -17,6 +17,7 @@ def handler(request: CreateRequest) -> Created:
         services=parts.services(),
         namespaces=parts.namespaces(),
         log_groups=parts.log_groups(),
+        feed=parts.proxy_feed(),
         edges=parts.edges(),
         executions=parts.executions(),
         now=parts.now(),

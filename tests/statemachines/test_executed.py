@@ -74,7 +74,57 @@ def test_an_enforced_ejection_in_the_proxies_log_gives_everything_back(world: Wo
     world.until_phase("rolled_back")
 
     assert world.meter.green_percent() == 0
-    assert "ejected" in (world.journal.read("shop").reason or "")
+    assert "eject" in (world.journal.read("shop").reason or "")
+
+
+def test_an_ejection_is_heard_of_at_once_without_waiting_for_a_look(world: World) -> None:
+    world.aws.faults.throttle(world.physical["JudgeGreen"], times=1_000)
+    world.migrate()
+    world.until_green_has(50)
+    _write_ejection(world)
+
+    world.until_phase("rolled_back")
+
+    assert world.meter.green_percent() == 0
+    assert "the proxies' log tells of an ejection" in (world.journal.read("shop").reason or "")
+
+
+def test_an_alarm_on_the_log_rolls_back_when_our_own_code_does_not_run(world: World) -> None:
+    for function in ("JudgeGreen", "OnProxyLog"):
+        world.aws.faults.throttle(world.physical[function], times=1_000)
+    world.migrate()
+    world.until_green_has(50)
+    _quicken_the_ejection_alarm(world)
+    _write_ejection(world)
+
+    world.until_phase("rolled_back")
+
+    assert world.meter.green_percent() == 0
+    assert "alarm crossfade-shop-ejections is in ALARM" in (world.journal.read("shop").reason or "")
+
+
+def test_an_ejection_rolls_back_when_nothing_is_delivered_and_no_filter_counts(world: World) -> None:
+    world.migrate()
+    world.until_green_has(50)
+    _lose_the_feed(world)
+    _write_ejection(world)
+
+    world.until_phase("rolled_back")
+
+    assert world.meter.green_percent() == 0
+    assert "green's proxies ejected 1 task" in (world.journal.read("shop").reason or "")
+
+
+def test_a_green_that_fails_gives_everything_back_without_a_line_of_the_proxies(world: World) -> None:
+    world.migrate()
+    world.until_green_has(50)
+    _lose_the_feed(world)
+    world.meter.green_fails = 0.1
+
+    world.until_phase("rolled_back")
+
+    assert world.meter.green_percent() == 0
+    assert "green is worse than blue" in (world.journal.read("shop").reason or "")
 
 
 def test_an_alarm_of_the_operators_own_rolls_back(world: World) -> None:
@@ -230,6 +280,29 @@ def _reasons(world: World) -> list[str]:
     entries = world.journal.entries("shop")
     opened = world.journal.read("shop").opened_at
     return [e.detail["judgement"]["reason"] for e in entries if e.what == EVIDENCE and e.at >= opened]
+
+
+def _quicken_the_ejection_alarm(world: World) -> None:
+    """Let the alarm judge ten seconds instead of a minute."""
+    alarms = world.aws.client("cloudwatch")
+    [alarm] = alarms.describe_alarms(AlarmNames=["crossfade-shop-ejections"])["MetricAlarms"]
+    settings = (
+        "AlarmName",
+        "Namespace",
+        "MetricName",
+        "Statistic",
+        "EvaluationPeriods",
+        "Threshold",
+        "ComparisonOperator",
+        "TreatMissingData",
+    )
+    alarms.put_metric_alarm(**{name: alarm[name] for name in settings}, Period=10)
+
+
+def _lose_the_feed(world: World) -> None:
+    logs, group = world.aws.client("logs"), world.plan.proxy_logs.group
+    logs.delete_subscription_filter(logGroupName=group, filterName="crossfade")
+    logs.delete_metric_filter(logGroupName=group, filterName="crossfade")
 
 
 def _write_ejection(world: World) -> None:

@@ -9,6 +9,7 @@ from crossfade.connect.creation import Checked, CheckRequest, Created, CreateReq
 from crossfade.connect.memory import MemoryLogGroups, MemoryNamespaces, MemoryServices
 from crossfade.connect.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
+from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.plan.document import (
     BlueService,
     ClientAlias,
@@ -146,6 +147,7 @@ class World:
         self.blue_created = len(self.services.created)
         self.namespaces = MemoryNamespaces()
         self.log_groups = MemoryLogGroups()
+        self.feed = MemoryProxyFeed()
         self.edges = MemoryEdges.of(*self.plan.edges)
         self.executions = MemoryExecutions(waiting={FIRST, SECOND})
         self.plans = MemoryPlanStore()
@@ -163,6 +165,7 @@ class World:
             services=through(self.services),
             namespaces=through(self.namespaces),
             log_groups=through(self.log_groups),
+            feed=through(self.feed),
             edges=through(self.edges),
             executions=through(self.executions),
             now=NOON,

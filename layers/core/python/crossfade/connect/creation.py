@@ -13,7 +13,8 @@ from crossfade.connect.taskdef import rewrite
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, ServiceExists
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, Token, service_resource
+from crossfade.journal.model import Entry, Token, alarm_resource, log_group_resource, service_resource
+from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
 from crossfade.plan.document import Endpoint, Frozen, LogPlan, MigrationPlan, ServicePlan, Timeout, Tls
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions
@@ -63,6 +64,7 @@ def create(
     services: Services,
     namespaces: Namespaces,
     log_groups: LogGroups,
+    feed: ProxyFeed,
     edges: Edges,
     executions: Executions,
     now: datetime,
@@ -74,7 +76,8 @@ def create(
     it is made: the namespace and the log group by name, the end and the service by name and tag, the task
     definition by its digest; and ECS takes a repeated CreateService for the first one by
     its client token. The state's task token is kept before the service is created, so
-    that no event of ECS can come too early. Blue is only read.
+    that no event of ECS can come too early. Blue is only read. That the proxies' log
+    cannot be delivered is noted and stops nothing: the judge reads it by itself.
 
     Raises:
         Fenced: a rollback has begun.
@@ -101,6 +104,9 @@ def create(
     tags = {MIGRATION_TAG: request.migration}
     namespace = plan.namespace.arn or namespaces.ensure(plan.namespace.name, tags)
     log_groups.ensure(plan.proxy_logs.group, tags)
+    for news in (log_group_resource(plan.proxy_logs.group), alarm_resource(ejection_alarm(request.migration))):
+        journal.index(news, request.migration)
+    undelivered = feed.subscribe(plan.proxy_logs.group, request.migration)
     target_groups = _make_ends(request, plan, service, tags, journal=journal, edges=edges)
     definition = rewrite(services.task_definition(blue.task_definition), service.green.task_definition)
     registered = services.register(definition, {**tags, DIGEST_TAG: _digest(definition)})
@@ -117,9 +123,8 @@ def create(
     )
     green = _adopted(found, registered) or services.create(wanted)
     _refuse_failed(green)
-    journal.append(
-        _entry(request, "result", resource, at=now, detail={"service_arn": green.arn}, of=intent), fence=request.fence
-    )
+    made = {"service_arn": green.arn} | ({"undelivered": undelivered} if undelivered else {})
+    journal.append(_entry(request, "result", resource, at=now, detail=made, of=intent), fence=request.fence)
     if green.is_complete:
         executions.succeed_task(request.token, {"service": service.name, "service_arn": green.arn})
         journal.drop_token(resource, request.token)

@@ -6,16 +6,24 @@ whom the news concern and what is claimed; guards read the truth from AWS.
 
 Source: "ECS service deployment state change events" (Amazon ECS developer guide),
 "Alarm events and EventBridge" (CloudWatch user guide), "Automating Step Functions event
-delivery" (Step Functions developer guide).
+delivery" (Step Functions developer guide), "Real-time processing of log data with
+subscriptions" (CloudWatch Logs user guide).
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import base64
+import binascii
+import json
+import zlib
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from crossfade.journal.model import alarm_resource, service_resource
+from crossfade.journal.model import alarm_resource, log_group_resource, service_resource
+
+_MOST_LOG_BYTES: Final = 64 * 1024 * 1024
+_GZIP: Final = 31
 
 
 class _FromAws(BaseModel):
@@ -111,3 +119,45 @@ class ExecutionStatusChanged(_Envelope):
     """Step Functions Execution Status Change; best effort, possibly out of order."""
 
     detail: ExecutionDetail
+
+
+class LogEvent(_FromAws):
+    """One line of a log stream; `timestamp` in milliseconds since 1970."""
+
+    id: str
+    timestamp: int
+    message: str
+
+
+class ProxyLogDelivered(_FromAws):
+    """
+    What a subscription delivers: lines of one log stream, packed. It may come twice, and streams in any order.
+
+    A CONTROL_MESSAGE only asks whether anybody is there.
+    """
+
+    message_type: str = Field(alias="messageType")
+    log_group: str = Field(alias="logGroup")
+    log_stream: str = Field(alias="logStream")
+    log_events: tuple[LogEvent, ...] = Field(alias="logEvents")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unpack(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "awslogs" not in given:
+            return given
+        try:
+            packed = base64.b64decode(given["awslogs"]["data"], validate=True)
+            return json.loads(zlib.decompressobj(_GZIP).decompress(packed, _MOST_LOG_BYTES))
+        except (KeyError, TypeError, binascii.Error, zlib.error) as broken:
+            raise ValueError(f"awslogs.data is no packed JSON: {broken}") from broken
+
+    @property
+    def resource(self) -> str:
+        """Return the journal's key of the log group."""
+        return log_group_resource(self.log_group)
+
+    @property
+    def is_data(self) -> bool:
+        """Return whether it holds lines."""
+        return self.message_type == "DATA_MESSAGE"

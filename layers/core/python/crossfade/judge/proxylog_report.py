@@ -42,6 +42,21 @@ class Report:
     errors: tuple[int, ...]
     seen: frozenset[int]
 
+    def within(self, batch: Report) -> Report:
+        """
+        Return the part of this report that a batch of its lines brought.
+
+        An ejection belongs to the batch with the failure that was one too many, so that
+        reading the same stretch again for the next batch counts nothing twice.
+        """
+        ends = {*batch.errors, *(each.at for each in batch.ejected)}
+        return Report(
+            ejected=tuple(each for each in self.ejected if each.at in ends),
+            suppressed=tuple(each for each in self.suppressed if each.at in ends),
+            errors=batch.errors,
+            seen=batch.seen,
+        )
+
     def counts(self) -> dict[int, Counts]:
         """Return the counts by the beginning of their ten seconds; what is not there is not known."""
         ejected = Counter(_bucket(each.at) for each in self.ejected if each.confidence in ACTED_ON)

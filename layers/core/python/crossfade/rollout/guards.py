@@ -9,17 +9,26 @@ they are true, so that duplicated, late and reordered ones change nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 
 from crossfade.connect.services import Services, ServiceState
 from crossfade.errors import BlueIsGone, TryAgain, UnknownMigration
-from crossfade.events.inbound import AlarmStateChanged, DeploymentStateChanged, ExecutionStatusChanged
+from crossfade.events.inbound import (
+    AlarmStateChanged,
+    DeploymentStateChanged,
+    ExecutionStatusChanged,
+    ProxyLogDelivered,
+)
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Token
+from crossfade.journal.model import MigrationRecord, Token
 from crossfade.judge.alarms import Alarms
+from crossfade.judge.proxylog_feed import ProxyMeter, ProxyStreams
+from crossfade.judge.proxylog_replay import Confidence, Ejected
+from crossfade.judge.proxylog_report import ACTED_ON, Report, report
 from crossfade.plan.document import Frozen
 from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.phases import Phase
 from crossfade.rollout.rollback import begin_rollback
 
 COMPLETED, FAILED = "SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"
@@ -27,6 +36,15 @@ COMPLETED, FAILED = "SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"
 _ENDED_BADLY = frozenset({ExecutionStatus.FAILED, ExecutionStatus.TIMED_OUT, ExecutionStatus.ABORTED})
 _STOPPED_BY_ROLLBACK = "RolledBack"
 """The error with which `roll_back` stops `migrate`."""
+
+_SERVING: Final = frozenset({Phase.CLIMBING, Phase.BAKING, Phase.WATCHING})
+"""The phases in which green has a share, so that an ejection says something about it."""
+
+_READ_BEFORE: Final = timedelta(seconds=60)
+"""How much is read before the first failed request of a batch: a bout of five failures is over sooner."""
+
+_LATE: Final = timedelta(seconds=900)
+"""A line that comes later says nothing of now."""
 
 
 class GuardAnswer(Frozen):
@@ -115,6 +133,66 @@ def resume_service(
         executions=executions,
         now=now,
     )
+
+
+def guard_proxy_log(
+    event: ProxyLogDelivered,
+    *,
+    journal: Journal,
+    streams: ProxyStreams,
+    meter: ProxyMeter,
+    executions: Executions,
+    now: datetime,
+) -> GuardAnswer:
+    """
+    Roll back a migration in which green has a share, when one of its proxies ejected a task.
+
+    Envoy's own events decide. A batch that has none but failed requests makes the log be
+    read whole, and ejections be rebuilt; when it cannot be, nothing is known, and the
+    judge goes on by itself. The batch's counts are published. Idempotent:
+    `begin_rollback` is, and a line counts by its own time, however often and late it
+    comes; a batch delivered twice is published twice.
+    """
+    if not event.is_data:
+        return _nothing(f"{event.message_type} of {event.log_group}")
+    serving = {
+        migration: record.opened_at
+        for migration in journal.migrations_of(event.resource)
+        if (record := _record(migration, journal)) is not None and record.phase in _SERVING
+    }
+    if not serving:
+        return _nothing(f"no migration has a share on green and logs to {event.log_group}")
+    batch = report({event.log_stream: [line.message for line in event.log_events]})
+    found, why = batch, f"{len(event.log_events)} lines of {event.log_stream} tell of no ejection"
+    if not any(each.confidence is Confidence.EVENT for each in batch.ejected) and batch.errors:
+        since = datetime.fromtimestamp(batch.errors[0] / 1000, UTC) - _READ_BEFORE
+        read = streams.read(event.log_group, since=max(since, now - _LATE), until=now)
+        found = Report((), (), batch.errors, batch.seen) if read.faults else report(read.streams)
+        why = "; ".join(read.faults) or why
+    for migration in serving:
+        meter.publish(migration, found.within(batch).counts())
+    ejected = {
+        migration: told
+        for migration, opened_at in serving.items()
+        if (told := _since(found.ejected, max(opened_at, now - _LATE)))
+    }
+    if not ejected:
+        return _nothing(why, ", ".join(serving))
+    first = next(iter(ejected.values()))[0]
+    at = datetime.fromtimestamp(first.at / 1000, UTC)
+    reason = f"the proxies' log tells of an ejection: {first.host} at {at:%H:%M:%S} ({first.confidence})"
+    return _roll_back(list(ejected), reason, journal=journal, executions=executions, now=now)
+
+
+def _since(ejected: Sequence[Ejected], since: datetime) -> list[Ejected]:
+    return [each for each in ejected if each.confidence in ACTED_ON and each.at >= since.timestamp() * 1000]
+
+
+def _record(migration: str, journal: Journal) -> MigrationRecord | None:
+    try:
+        return journal.read(migration)
+    except UnknownMigration:
+        return None
 
 
 def _answer(token: Token, state: ServiceState, *, journal: Journal, executions: Executions) -> GuardAnswer:
