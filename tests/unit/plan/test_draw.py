@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.connect.gaps import TABLE
 from crossfade.errors import BadInput, MeshNotFound
-from crossfade.plan.document import MigrationPlan, RungKind
+from crossfade.plan.document import DnsRef, EdgePlan, MigrationPlan, RecordRef, RungKind
 from crossfade.plan.draw import DrawOptions
 from crossfade.plan.parameters import parameters
 from crossfade.plan.report import report
@@ -211,6 +211,21 @@ def test_the_stacks_parameters_name_what_the_plan_touches_and_nothing_else() -> 
         "arn:aws:ecs:eu-west-1:*:task-definition/web-sc:*",
         "PassRoleArns": "arn:aws:iam::1:role/a,arn:aws:iam::1:role/b",
     }
+
+
+def test_the_stacks_parameters_name_the_zones_and_records_of_an_edge_in_route_53() -> None:
+    dns = DnsRef(
+        zone_id="Z1",
+        records=(RecordRef(name="Shop.example.", type="A"), RecordRef(name="*.shop.example", type="CNAME")),
+        green_load_balancer="green",
+    )
+    plan = drawn(two_services())
+    edge = EdgePlan.model_validate({**plan.edges[0].model_dump(), "kind": "route53", "rules": (), "dns": dns})
+
+    named = parameters(plan.model_copy(update={"edges": (edge,)}))
+
+    assert named["HostedZoneArns"] == "arn:aws:route53:::hostedzone/Z1"
+    assert named["RecordNames"] == "\\052.shop.example,shop.example"
 
 
 def test_parameters_leave_out_what_is_not_known() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -56,7 +57,7 @@ def test_a_plan_drawn_before_there_were_kinds_reads_and_writes_as_it_was() -> No
         {"kind": "nlb", "rules": (), "dns": DNS},
     ],
 )
-def test_an_edge_says_where_users_are_divided_in_the_way_of_its_kind(changes: dict[str, object]) -> None:
+def test_an_edge_says_where_users_are_divided_in_the_way_of_its_kind(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="is described by"):
         an_edge_plan(**changes)
 

@@ -29,12 +29,15 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     elb = f"arn:aws:elasticloadbalancing:{region}:*"
     ecs = f"arn:aws:ecs:{region}:*"
     balancers = sorted({rule.load_balancer for edge in plan.edges for rule in edge.rules})
+    zones = [edge.dns for edge in plan.edges if edge.dns is not None]
     groups = sorted({edge.green.name for edge in plan.edges})
     services = sorted({service.green.service_name for service in plan.services})
     blues = sorted({service.blue.service_name for service in plan.services})
     families = sorted({service.green.task_definition.family for service in plan.services})
     found = {
         "EdgeArns": [f"{elb}:{kind}/app/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
+        "HostedZoneArns": [f"arn:aws:route53:::hostedzone/{zone}" for zone in sorted({dns.zone_id for dns in zones})],
+        "RecordNames": sorted({_normalized(record.name) for dns in zones for record in dns.records}),
         "TargetGroupArns": [f"{elb}:targetgroup/{name}/*" for name in groups],
         "ServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in services],
         "BlueServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in blues],
@@ -43,3 +46,8 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
         "PassRoleArns": sorted(pass_roles),
     }
     return {name: ",".join(values) for name, values in found.items() if values}
+
+
+def _normalized(name: str) -> str:
+    """Return a record's name as Route 53's condition keys have it: lower case, no dot at its end, a wildcard escaped."""
+    return name.lower().rstrip(".").replace("*", "\\052")
