@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
@@ -18,10 +20,20 @@ from rich.table import Table
 from crossfade.errors import BadInput, CrossfadeError, MeshNotFound
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SourceText, read_parameters, read_sources
+from crossfade.plan.answers import Answers, accept, earlier_answers, read_answers, together
 from crossfade.plan.document import Gap, MigrationPlan, Severity
 from crossfade.plan.draw import DrawOptions, draw
+from crossfade.plan.infrastructure import cloudformation, terraform
+from crossfade.plan.page import page
 from crossfade.plan.parameters import parameters
-from crossfade.plan.report import endpoint_in_words, ladder_in_words, report, rule_in_words, summary
+from crossfade.plan.report import (
+    endpoint_in_words,
+    ladder_in_words,
+    ledger_in_words,
+    report,
+    rule_in_words,
+    summary,
+)
 from crossfade_cli.files import read_files, write_file
 
 OPEN_GAP = 2
@@ -49,24 +61,63 @@ def plan_command(
     migration: Annotated[str | None, typer.Option(help="Name of the migration; the mesh's by default.")] = None,
     mesh: Annotated[str | None, typer.Option(help="Which mesh, where the sources hold several.")] = None,
     region: Annotated[str | None, typer.Option(help="The Region, where the plan shall name it.")] = None,
-    report_file: Annotated[Path | None, typer.Option("--report", help="Write the report (Markdown) here.")] = None,
+    namespace: Annotated[
+        str | None, typer.Option(help="Green's namespace by name, or the ARN of one that is shared with this account.")
+    ] = None,
+    green_name: Annotated[
+        str | None, typer.Option(help="Names green's services: a template with {service} in it.", metavar="TEMPLATE")
+    ] = None,
+    tls_authority: Annotated[
+        str | None, typer.Option(help="ARN of the AWS Private CA that issues green's certificates.")
+    ] = None,
+    tls_role: Annotated[str | None, typer.Option(help="ARN of the role with which ECS has them issued.")] = None,
+    tls_key: Annotated[str | None, typer.Option(help="ARN of the KMS key for their private keys.")] = None,
+    background: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What green does with work that no request brings: SERVICE=share, create_at_zero or leave_out.",
+            metavar="SERVICE=ANSWER",
+        ),
+    ] = None,
+    accept_file: Annotated[
+        Path | None, typer.Option("--accept", help="Gaps that a person accepts: a file of answers, or an earlier plan.")
+    ] = None,
+    report_file: Annotated[
+        Path | None, typer.Option("--report", help="Write the report here: a page for .html, otherwise Markdown.")
+    ] = None,
 ) -> None:
     """
     Draw a plan: who moves to Service Connect, in which order, by which edges, and what is lost.
 
     Exit code 0, 2 when a blocking gap is open (the plan is written all the same), 1 for bad input. When there is
-    nothing to migrate it says so, writes nothing and exits 0.
+    nothing to migrate it says so, writes nothing and exits 0. What was answered to a plan that stands at the output
+    already is kept. Green itself is written beside the plan, as CloudFormation and as Terraform (green/).
     """
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         texts = read_files(source)
         found = read_sources(texts, _parameters(params, param or []))
-        options = DrawOptions(migration=migration, mesh=mesh, region=region)
-        plan = _draw(found, options, texts)
+        names = {service.name for service in found.services}
+        answers = _answers(output, names, accept_file, _pairs("--background", background or []))
+        options = DrawOptions(
+            migration=migration,
+            mesh=mesh,
+            region=region,
+            namespace=namespace,
+            green_name=green_name,
+            tls_authority=tls_authority,
+            tls_role=tls_role,
+            tls_key=tls_key,
+            background=answers.background,
+        )
+        answered = accept(_draw(found, options, texts), answers, _now())
+        plan = answered.plan
         write_file(output, plan.to_json())
         write_file(output.parent / "parameters.json", json.dumps(parameters(plan), indent=2) + "\n")
+        write_file(output.parent / "green" / "template.json", cloudformation(plan))
+        write_file(output.parent / "green" / "main.tf", terraform(plan))
         if report_file is not None:
-            write_file(report_file, report(plan))
+            write_file(report_file, page(plan) if report_file.suffix in (".html", ".htm") else report(plan))
     except MeshNotFound as nothing:
         console.print(escape(_sentence(nothing)), soft_wrap=True)
         return
@@ -74,6 +125,9 @@ def plan_command(
         errors.print(f"[red]{escape(str(wrong))}")
         raise typer.Exit(1) from None
     _show(plan, found, output, console)
+    for unmet in answered.unmet:
+        place = f" {unmet.resource}" if unmet.resource else ""
+        console.print(f"Accepted and not a gap of this plan: {escape(unmet.id + place)}")
     if plan.open_blocking_gaps():
         raise typer.Exit(OPEN_GAP)
 
@@ -105,12 +159,32 @@ def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
     if file is not None:
         (text,) = read_files([str(file)])
         found.update(read_parameters(text.text, text.path))
+    return {**found, **_pairs("--param", given)}
+
+
+def _pairs(option: str, given: list[str]) -> dict[str, str]:
+    found = {}
     for pair in given:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise BadInput(f"--param {pair}: write NAME=VALUE")
+            raise BadInput(f"{option} {pair}: write NAME=VALUE")
         found[name] = value
     return found
+
+
+def _answers(output: Path, names: set[str], file: Path | None, background: dict[str, str]) -> Answers:
+    """Return what is answered: in the plan that stands at the output, over it in a file, over that by options."""
+    every = []
+    if output.is_file():
+        with suppress(BadInput, ValidationError):  # what stands there may be anything; it is written anew
+            (text,) = read_files([str(output)])
+            kept = earlier_answers(MigrationPlan.from_json(text.text))
+            still = {name: answer for name, answer in kept.background.items() if name in names}
+            every.append(kept.model_copy(update={"background": still}))
+    if file is not None:
+        (text,) = read_files([str(file)])
+        every.append(read_answers(text.text, text.path))
+    return together([*every, Answers(background=background)])
 
 
 def _show(plan: MigrationPlan, found: Found, output: Path, console: Console) -> None:
@@ -128,16 +202,24 @@ def _show(plan: MigrationPlan, found: Found, output: Path, console: Console) -> 
     _show_gaps(plan.gaps, console)
     if "PassRoleArns" not in parameters(plan):
         console.print("Add PassRoleArns to the parameters: the task and execution roles that blue's tasks run with.")
-    console.print(f"Written to {escape(str(output))} and {escape(str(output.parent / 'parameters.json'))}")
+    if plan.redeploy:
+        console.print(f"Deployed a second time, since they call each other: {escape(', '.join(plan.redeploy))}")
+    if plan.outside_names:
+        names = ", ".join(f"{each.name} ({each.service})" for each in plan.outside_names)
+        console.print(f"Names that others may dial keep leading to blue: {escape(names)}")
+    console.print(f"Fields of the mesh: {escape(ledger_in_words(plan.ledger))}")
+    written = (output, output.parent / "parameters.json", output.parent / "green")
+    console.print(f"Written to {escape(', '.join(map(str, written)))}")
 
 
 def _services(plan: MigrationPlan) -> Table:
     table = Table()
+    services = {service.name: service for service in plan.services}
     for heading in ("wave", "service", "role", "endpoints", "calls", "green"):
         table.add_column(heading, overflow="fold")
     for number, wave in enumerate(plan.waves, start=1):
         for name in wave:
-            service = plan.service(name)
+            service = services[name]
             table.add_row(
                 str(number),
                 escape(service.name),

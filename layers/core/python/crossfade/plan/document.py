@@ -404,7 +404,7 @@ class Bounds(Frozen):
     exposure_requests: int = Field(
         default=0,
         ge=0,
-        description="Requests that a rung may put at risk to gather evidence faster, when it is thin; 0 climbs as planned",
+        description="Requests a rung may put at risk to gather evidence faster when it is thin; 0 climbs as planned",
     )
 
 
@@ -418,6 +418,7 @@ class Timings(Frozen):
     create_deadline_seconds: int = Field(default=1_800, ge=1)
     confirm_seconds: Seconds = Field(default=60, description="Between the two confirmations of a rollback")
     restore_retry_seconds: int = Field(default=10, ge=1, description="Between restores; slows to thirty times")
+    overdue_seconds: Seconds = Field(default=300, description="A look this late is taken for one that never comes")
 
 
 class LogPlan(Frozen):
@@ -524,3 +525,12 @@ def digest(document: str | bytes) -> str:
     """Return the SHA-256 of a plan as stored, in hex; the name by which an execution asks for it."""
     raw = document.encode() if isinstance(document, str) else document
     return hashlib.sha256(raw).hexdigest()
+
+
+def schema() -> str:
+    """Return the JSON schema of a plan as stored, for `docs/plan.schema.json`."""
+    made = MigrationPlan.model_json_schema(mode="serialization")
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "A plan of Crossfade, schema 1"}
+    return (
+        json.dumps({**head, **{key: made[key] for key in made if key != "title"}}, indent=2, ensure_ascii=False) + "\n"
+    )

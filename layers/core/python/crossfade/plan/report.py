@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from crossfade.plan.document import EdgePlan, Endpoint, Gap, MigrationPlan, ServicePlan, Severity, Timeout
+from crossfade.plan.document import EdgePlan, Endpoint, Gap, Ledger, MigrationPlan, ServicePlan, Severity, Timeout
 
 _MEANING = {
     Severity.BLOCKING: "needs an answer before the stack takes the plan",
@@ -17,25 +17,34 @@ _MEANING = {
 }
 
 
+def meaning(severity: Severity) -> str:
+    """Return what a severity means, in a few words."""
+    return _MEANING[severity]
+
+
 def report(plan: MigrationPlan) -> str:
     """Return the report; the same plan gives the same text."""
     return "\n".join(_lines(plan)) + "\n"
 
 
 def _lines(plan: MigrationPlan) -> Iterator[str]:
-    yield f"# {plan.migration}: from App Mesh to Service Connect"
+    yield f"# {plan.migration}: to Service Connect"
     yield ""
     yield summary(plan)
     yield ""
     yield from _gaps(plan.gaps)
+    services = {service.name: service for service in plan.services}
     yield "## Services"
     yield ""
     yield "| wave | service | role | green | endpoints | calls |"
     yield "|---|---|---|---|---|---|"
     for number, wave in enumerate(plan.waves, start=1):
         for name in wave:
-            yield _service(number, plan.service(name))
+            yield _service(number, services[name])
     yield ""
+    if plan.redeploy:
+        yield f"Deployed a second time, since they call each other: {', '.join(plan.redeploy)}."
+        yield ""
     yield "## Edges"
     yield ""
     if not plan.edges:
@@ -43,12 +52,45 @@ def _lines(plan: MigrationPlan) -> Iterator[str]:
         yield ""
     for edge in plan.edges:
         yield from _edge(edge)
+    yield from _left_behind(plan)
     yield "## Sources"
     yield ""
     for source in plan.sources:
         yield f"- `{source.path}` ({source.sha256[:12]})"
     yield ""
     yield f"Drawn {plan.drawn_at:%Y-%m-%d %H:%M} UTC by {plan.drawn_by}."
+
+
+def _left_behind(plan: MigrationPlan) -> Iterator[str]:
+    if plan.not_migrated:
+        yield "## What stays behind"
+        yield ""
+        yield from (f"- `{each.what}`: {each.why}" for each in plan.not_migrated)
+        yield ""
+    if plan.outside_names:
+        yield "## Names that others may dial"
+        yield ""
+        yield "They keep leading to blue, and to nobody once it is retired."
+        yield ""
+        yield from (f"- `{each.name}` ({each.service})" for each in plan.outside_names)
+        yield ""
+    yield "## Fields of the mesh"
+    yield ""
+    yield ledger_in_words(plan.ledger)
+    yield ""
+    for each in plan.ledger.reasons:
+        yield f"- `{each.field}` ({each.count}): {each.reason}. [source]({each.source})"
+    if plan.ledger.reasons:
+        yield ""
+
+
+def ledger_in_words(ledger: Ledger) -> str:
+    """Return the ledger in a sentence: how many fields were used, named in a gap, and without effect."""
+    whole = ledger.used + ledger.named_in_a_gap + ledger.without_effect
+    return (
+        f"{whole} field{_s(whole)} set: {ledger.used} used, {ledger.named_in_a_gap} named in a gap, "
+        f"{ledger.without_effect} without effect."
+    )
 
 
 def summary(plan: MigrationPlan) -> str:

@@ -1,0 +1,100 @@
+"""The report's page, looked at in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from crossfade.plan.page import page
+from tests.meshes import a_mesh, a_name, a_node, drawn, two_services
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSER = os.environ.get("CHROME_PATH") or next((path for name in NAMES if (path := shutil.which(name))), None)
+WIDTH, HEIGHT = 920, 900
+needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"no Chromium here (CHROME_PATH, {', '.join(NAMES)})")
+
+Colour = tuple[int, int, int]
+BLUE, GREEN, RED = (0x1D, 0x4E, 0xD8), (0x15, 0x80, 0x3D), (0xB4, 0x23, 0x18)
+
+
+def pixels(png: bytes) -> tuple[tuple[int, int], list[list[Colour]]]:
+    """The size of a PNG of 8 bits a channel, not interlaced, and its colours row by row."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    at, data = 8, b""
+    width = height = channels = 0
+    while at < len(png):
+        (length,) = struct.unpack(">I", png[at : at + 4])
+        kind, body = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
+        if kind == b"IHDR":
+            width, height, depth, colour, _c, _f, interlaced = struct.unpack(">IIBBBBB", body)
+            assert (depth, interlaced) == (8, 0)
+            channels = {2: 3, 6: 4}[colour]
+        elif kind == b"IDAT":
+            data += body
+        at += 12 + length
+    raw, stride = zlib.decompress(data), width * channels
+    before, rows = bytearray(stride), []
+    for number in range(height):
+        start = number * (stride + 1)
+        line = bytearray(raw[start + 1 : start + 1 + stride])
+        _unfilter(raw[start], line, before, channels)
+        rows.append([(line[x], line[x + 1], line[x + 2]) for x in range(0, stride, channels)])
+        before = line
+    return (width, height), rows
+
+
+def _unfilter(kind: int, line: bytearray, above: bytearray, step: int) -> None:
+    """Undo a PNG filter in place (PNG specification, section 9)."""
+    if kind == 0:
+        return
+    for at in range(len(line)):
+        left, up = line[at - step] if at >= step else 0, above[at]
+        corner = above[at - step] if at >= step else 0
+        if kind == 1:
+            guess = left
+        elif kind == 2:
+            guess = up
+        elif kind == 3:
+            guess = (left + up) // 2
+        else:
+            nearest = left + up - corner
+            guess = min((left, up, corner), key=lambda each, nearest=nearest: abs(nearest - each))  # type: ignore[misc]
+        line[at] = (line[at] + guess) & 0xFF
+
+
+def look(html: str, folder: Path) -> tuple[str, bytes]:
+    """What the browser makes of a page: its document, and a picture."""
+    file, picture = folder / "page.html", folder / "page.png"
+    file.write_text(html, encoding="utf-8")
+    assert BROWSER is not None
+    common = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
+    common += [f"--user-data-dir={folder / 'profile'}", f"--window-size={WIDTH},{HEIGHT}"]
+    wanted = [[*common, "--dump-dom", file.as_uri()], [*common, f"--screenshot={picture}", file.as_uri()]]
+    answers = [subprocess.run(each, capture_output=True, timeout=60, check=True) for each in wanted]  # noqa: S603
+    return answers[0].stdout.decode(), picture.read_bytes()
+
+
+@needs_browser
+def test_the_page_shows_gaps_first_and_the_call_graph_blue_beside_green(tmp_path: Path) -> None:
+    resources = {**two_services(), **a_mesh(egress="DROP_ALL")}
+    resources |= {**a_node("api", backends=["web.m.local"]), **a_name("web.m.local", node="web")}
+
+    document, picture = look(page(drawn(resources)), tmp_path)
+
+    assert re.findall(r"<h2>([^<]*)", document)[:2] == ["Gaps", "Who calls whom"]
+    (width, height), rows = pixels(picture)
+    assert (width, height) == (WIDTH, HEIGHT)
+    seen = Counter(colour for row in rows for colour in row)
+    assert min(seen[RED], seen[BLUE], seen[GREEN]) > 100
+    columns = {tone: [x for row in rows for x, colour in enumerate(row) if colour == tone] for tone in (BLUE, GREEN)}
+    assert max(columns[BLUE]) < min(columns[GREEN])
+    top = {tone: next(y for y, row in enumerate(rows) if tone in row) for tone in (RED, BLUE)}
+    assert top[RED] < top[BLUE]
