@@ -76,15 +76,10 @@ def rehearse_command(
     try:
         shop = application(example, plan)
         sickly = service or _first_called(shop.plan)
-        twins = shop.plan.service(sickly)
-        plain = Breaking(service=twins.green.service_name, which=_which(sick))
-        played = _played(scenario, plain)
+        played = _played(scenario, Breaking(shop.plan.service(sickly).green.service_name, which=_which(sick)))
         if faults:
             names = list(FAULTS) if faults == ["every"] else faults
-            played = [
-                (Scenario.SICK, fault(each, green=twins.green.service_name, blue=twins.blue.service_name))
-                for each in _known(names)
-            ]
+            played = [(Scenario.SICK, fault(each, shop.plan, sickly)) for each in _known(names)]
     except KeyError:
         console.print(f"[red]the plan has no service {service!r}; --service names one of its services")
         raise typer.Exit(2) from None

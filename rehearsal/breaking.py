@@ -2,7 +2,9 @@
 What can be broken in a rehearsal, and how the migration should end then.
 
 A fault strikes tasks of one green service once green has a share. `shared-outage` strikes
-blue's twin alike and is mended after a while: it is nobody's fault, and green should wait.
+the service at the edge, blue's and green's alike, and is mended after a while: it is
+nobody's fault, and green should wait. Deeper in, the two meshes would not fail alike: App
+Mesh may be told to retry what Service Connect does not.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from crossfade.plan.document import MigrationPlan
 from rehearsal.dataplane.dataplane import Fault
 
 Ending = Literal["rolled_back", "completed"]
@@ -66,7 +69,9 @@ FAULTS: dict[str, Breaking] = {
 """By name. `one-503` is hidden by Service Connect's retries; `none` must not be rolled back."""
 
 
-def fault(name: str, *, green: str, blue: str) -> Breaking:
-    """Return a fault of this name for a service; KeyError if there is none."""
+def fault(name: str, plan: MigrationPlan, service: str) -> Breaking:
+    """Return a fault of this name for a service of the plan; KeyError if there is no such fault or service."""
     pattern = FAULTS[name]
-    return replace(pattern, name=name, service=green, twin=blue if pattern.twin is not None else None)
+    struck = plan.service(plan.edges[0].service if pattern.twin is not None else service)
+    twin = struck.blue.service_name if pattern.twin is not None else None
+    return replace(pattern, name=name, service=struck.green.service_name, twin=twin)
