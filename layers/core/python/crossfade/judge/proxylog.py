@@ -34,11 +34,19 @@ _GRPC_AS_HTTP: Final = {
 }  # fmt: skip
 """gRPC statuses that Envoy's outlier detection takes for a 5xx: `Grpc::Utility::grpcToHttpStatus`."""
 
+_TEXT: Final = r'(?:null|"[^"\\]*")'
 _SORTED: Final = re.compile(
-    r'\{"authority":"?([^",]*)"?,.*?"duration(?:_ms)?":(\d+),.*?"request_id":"([^"]+)","response_code":(\d+),'
-    r'"start_time":"([^"]+)","upstream_host":(?:"([^"]+)"|null),.*\}\s*'
+    r'\{"authority":"([^"\\]*)","bytes_received":\d+,"bytes_sent":\d+,"duration(?:_ms)?":(\d+),'
+    rf'"forwarded_for":{_TEXT},"method":{_TEXT},"path":{_TEXT},"protocol":{_TEXT},'
+    r'"request_id":"([^"\\]+)","response_code":(\d+),'
+    r'"start_time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z","upstream_host":"([^"\\]+)",'
+    rf'"upstream_service_time":{_TEXT},"user_agent":{_TEXT}\}}\s*'
 )
-"""An access line with its fields as Envoy sorts them. A quote in a value is escaped, so none looks like a key."""
+"""
+An HTTP access line with its fields as Envoy sorts them and nothing escaped: nearly every line is one.
+
+What does not fit, gRPC and HTTP/2 among it, is parsed as JSON, which takes three times as long.
+"""
 
 
 class LogLine(NamedTuple):
@@ -81,11 +89,12 @@ ProxyLine: TypeAlias = AccessLine | OutlierLine
 def read_line(text: str) -> ProxyLine | None:
     """Return what a line says; None for any other line than an HTTP access line or an outlier event."""
     found = _SORTED.fullmatch(text)
-    if found is not None and '"grpc_status":' not in text:
-        authority, duration, request_id, code, at, host = found.groups()
-        start = _milliseconds(at)
+    if found is not None:
+        authority, duration, request_id, code, second, millisecond, host = found.groups()
+        known = _seconds.get(second)
+        start = _milliseconds(f"{second}.{millisecond}Z") if known is None else known + int(millisecond)
         if start is not None:
-            return AccessLine(start, start + int(duration), int(code), host or "", request_id, authority)
+            return _plain(AccessLine, (start, start + int(duration), int(code), host, request_id, authority))
     if "upstream_" not in text:  # spares parsing what others write
         return None
     try:
@@ -152,24 +161,24 @@ def _access(line: dict[str, Any]) -> AccessLine | None:
 
 
 _seconds: dict[str, int] = {}
-"""Milliseconds since 1970 by the text of a second: neighbouring lines share it."""
+"""Milliseconds since 1970 by the text of a second in UTC: neighbouring lines share it."""
+
+_MOST_SECONDS: Final = 100_000
+"""A day of them."""
+
+_plain = tuple.__new__
+"""Makes a named tuple in half the time its own name takes."""
 
 
 def _milliseconds(text: object) -> int | None:
     """Return a time of Envoy's, cut to milliseconds."""
-    if not isinstance(text, str):
-        return None
-    second = text[:19]
-    known = _seconds.get(second)
-    if known is not None and len(text) == 24 and text[19] == "." and text[23] == "Z" and text[20:23].isdecimal():  # noqa: PLR2004  # 2026-11-22T12:00:00.123Z
-        return known + int(text[20:23])
     moment = _moment(text)
     if moment is None:
         return None
-    if len(text) == 24 and text[23] == "Z":  # noqa: PLR2004
-        if len(_seconds) > 100_000:  # noqa: PLR2004  # a day of seconds
+    if isinstance(text, str) and text.endswith("Z"):
+        if len(_seconds) > _MOST_SECONDS:
             _seconds.clear()
-        _seconds[second] = (moment.replace(microsecond=0) - _EPOCH) // _MILLISECOND
+        _seconds[text[:19]] = (moment.replace(microsecond=0) - _EPOCH) // _MILLISECOND
     return (moment - _EPOCH) // _MILLISECOND
 
 

@@ -52,18 +52,26 @@ class Client(NamedTuple):
 _Leg: TypeAlias = tuple[str, str]
 """A stream and an upstream host: the lines of one direction."""
 
+_Answered: TypeAlias = dict[int, tuple[AccessLine, list[tuple[AccessLine, _Leg]]]]
+"""A client's lines, by identity, each with the servers' lines of the same request and their legs."""
+
+_plain = tuple.__new__
+
 
 def clients(streams: Mapping[str, Iterable[AccessLine]]) -> tuple[Client, ...]:
     """
-    Return what every client among these streams tried, by stream and upstream.
+    Return what every client among these streams tried, by stream and upstream; a line must be there once.
 
-    The order of lines, and lines that are there twice, change nothing.
+    The order of lines and streams changes nothing.
     """
-    legs: dict[_Leg, list[AccessLine]] = defaultdict(list)
+    legs: dict[_Leg, list[AccessLine]] = {}
     for stream, lines in streams.items():
-        for line in dict.fromkeys(lines):
-            if line.host:
-                legs[stream, line.host].append(line)
+        by_host: dict[str, list[AccessLine]] = defaultdict(list)
+        for line in lines:
+            by_host[line.host].append(line)
+        for host, alike in by_host.items():
+            if host:
+                legs[stream, host] = alike
     servers = _servers(legs)
     asked: dict[_Leg, list[AccessLine]] = defaultdict(list)
     for leg, lines in legs.items():
@@ -76,38 +84,39 @@ def clients(streams: Mapping[str, Iterable[AccessLine]]) -> tuple[Client, ...]:
             for of, lines in sorted(asked.items())
         )
     answered = _answered(asked, {leg: legs[leg] for leg in servers})
-    return tuple(_joined(of, lines, answered.get(of, {})) for of, lines in sorted(asked.items()))
+    return tuple(_joined(of, lines, answered[of]) for of, lines in sorted(asked.items()))
 
 
-def _joined(
-    of: _Leg, lines: Sequence[AccessLine], answered: Mapping[AccessLine, list[tuple[AccessLine, _Leg]]]
-) -> Client:
+def _joined(of: _Leg, lines: Sequence[AccessLine], answered: _Answered) -> Client:
     hosts = _hosts(answered)
     attempts: list[Attempt] = []
     for line in lines:
-        inner = answered.get(line)
-        if inner is None:
+        found = answered.get(id(line))
+        if found is None:
             attempts.append(_own(line))
             continue
+        inner = found[1]
         if len(inner) > 1:
             inner.sort()
         last, leg = inner[-1]
         reached = hosts.get(leg, line.host) == line.host
-        for server, at in inner[: -1 if reached else None]:
+        for server, at in inner[:-1] if reached else inner:
             code = server.code if server.code >= _SERVER_ERROR else RETRIED
             attempts.append(Attempt(server.start, server.end, hosts.get(at, at[0]), code))
-        attempts.append(Attempt(last.start if reached else max(line.start, last.end), line.end, line.host, line.code))
-    return Client(*of, tuple(sorted(attempts)), joined=bool(answered))
+        start = last.start if reached else max(line.start, last.end)
+        attempts.append(_plain(Attempt, (start, line.end, line.host, line.code)))
+    attempts.sort()
+    return Client(*of, tuple(attempts), joined=bool(answered))
 
 
 def _own(line: AccessLine) -> Attempt:
     return Attempt(line.start, line.end, line.host, line.code)
 
 
-def _hosts(answered: Mapping[AccessLine, list[tuple[AccessLine, _Leg]]]) -> dict[_Leg, str]:
+def _hosts(answered: _Answered) -> dict[_Leg, str]:
     """Return by which host clients know each server: that of the last attempt, where both saw the same answer."""
     seen: dict[_Leg, Counter[str]] = defaultdict(Counter)
-    for line, inner in answered.items():
+    for line, inner in answered.values():
         last, leg = max(inner) if len(inner) > 1 else inner[0]
         if last.code == line.code:
             seen[leg][line.host] += 1
@@ -116,20 +125,27 @@ def _hosts(answered: Mapping[AccessLine, list[tuple[AccessLine, _Leg]]]) -> dict
 
 def _answered(
     asked: Mapping[_Leg, Sequence[AccessLine]], served: Mapping[_Leg, Sequence[AccessLine]]
-) -> dict[_Leg, dict[AccessLine, list[tuple[AccessLine, _Leg]]]]:
+) -> dict[_Leg, _Answered]:
     """Return the servers' lines of each client's line: those of the same request that it encloses most closely."""
-    callers: dict[str, list[tuple[_Leg, AccessLine]]] = defaultdict(list)
+    callers: dict[str, tuple[_Leg, AccessLine]] = {}
+    more: dict[str, list[tuple[_Leg, AccessLine]]] = {}
     for of, lines in asked.items():
         for line in lines:
-            callers[line.request_id].append((of, line))
-    found: dict[_Leg, dict[AccessLine, list[tuple[AccessLine, _Leg]]]] = defaultdict(dict)
+            first = callers.setdefault(line.request_id, (of, line))
+            if first[1] is not line:
+                more.setdefault(line.request_id, [first]).append((of, line))
+    found: dict[_Leg, _Answered] = {of: {} for of in asked}
     for leg, lines in served.items():
         for line in lines:
             known = callers.get(line.request_id)
             if known is None:
                 continue
-            of, caller = known[0] if len(known) == 1 else _closest(known, line, leg[0])
-            found[of].setdefault(caller, []).append((line, leg))
+            of, caller = _closest(more[line.request_id], line, leg[0]) if line.request_id in more else known
+            there = found[of].get(id(caller))
+            if there is None:
+                found[of][id(caller)] = (caller, [(line, leg)])
+            else:
+                there[1].append((line, leg))
     return found
 
 

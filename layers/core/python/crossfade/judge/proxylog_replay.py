@@ -208,12 +208,12 @@ def _is_still_out(host: _Host, at: int) -> bool:
 def replay(client: Client) -> Replayed:
     """Return what one client's outlier detection did, by time; the same whatever the order of its attempts."""
     hosts: dict[str, _Host] = {}
-    for attempt in client.attempts:
-        host = hosts.get(attempt.host)
+    for start, end, name, code in client.attempts:
+        host = hosts.get(name)
         if host is None:
-            host = hosts[attempt.host] = _Host(attempt.host, [], [])
-        host.starts.append(attempt.start)
-        host.ends.append((attempt.end, attempt.start, attempt.code))
+            host = hosts[name] = _Host(name, [], [])
+        host.starts.append(start)
+        host.ends.append((end, start, code))
     for host in hosts.values():
         host.ends.sort()
     detection = _Detection(
