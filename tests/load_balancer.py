@@ -1,10 +1,11 @@
-"""A load balancer with one edge of two rules, in the embedded AWS."""
+"""Load balancers with one edge of two rules, in the embedded AWS."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from crossfade.shift.alb import AlbEdges
+from crossfade.shift.nlb import NlbEdges
 from crossfade.shift.share import Share
 from rehearsal.aws.elbv2 import check_targets
 from tests.aws import a_client
@@ -76,13 +77,7 @@ class LoadBalancer:
         return str(made["Rules"][0]["RuleArn"])
 
     def set_healthy(self, target_group: str, count: int) -> None:
-        described = self.client.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
-        if described:
-            self.client.deregister_targets(TargetGroupArn=target_group, Targets=[d["Target"] for d in described])
-        if count:
-            targets = [{"Id": f"10.0.0.{place + 10}", "Port": PORT} for place in range(count)]
-            self.client.register_targets(TargetGroupArn=target_group, Targets=targets)
-            check_targets()
+        set_healthy(self.client, target_group, count)
 
     def actions(self, rule: str) -> list[dict[str, Any]]:
         rules = self.client.describe_rules(ListenerArn=self.listener)["Rules"]
@@ -106,6 +101,52 @@ class LoadBalancer:
 
     def give(self, rule: str, green: str, share: Share) -> None:
         self.put(rule, forward({self.blue: (10_000 - share.bp) // 20, green: share.bp // 20}))
+
+
+class NetworkLoadBalancer:
+    """Listeners 80 and 443 forward to blue."""
+
+    def __init__(self) -> None:
+        ec2 = a_client("ec2")
+        self.client = a_client("elbv2")
+        self._vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=self._vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        made = self.client.create_load_balancer(Name="flows", Type="network", Subnets=[subnet])
+        self.arn = made["LoadBalancers"][0]["LoadBalancerArn"]
+        group = self.client.create_target_group(
+            Name="web-blue", Protocol="TCP", Port=PORT, VpcId=self._vpc, TargetType="ip"
+        )
+        self.blue = str(group["TargetGroups"][0]["TargetGroupArn"])
+        self.listeners = [
+            str(
+                self.client.create_listener(
+                    LoadBalancerArn=self.arn, Protocol="TCP", Port=port, DefaultActions=[forward({self.blue: 1})]
+                )["Listeners"][0]["ListenerArn"]
+            )
+            for port in (80, 443)
+        ]
+        self.set_healthy(self.blue, 2)
+        self.edges = NlbEdges(self.client)
+
+    def set_healthy(self, target_group: str, count: int) -> None:
+        set_healthy(self.client, target_group, count)
+
+    def put(self, listener: str, *actions: dict[str, Any]) -> None:
+        self.client.modify_listener(ListenerArn=listener, DefaultActions=list(actions))
+
+    def give(self, listener: str, green: str, share: Share) -> None:
+        self.put(listener, forward({self.blue: (10_000 - share.bp) // 20, green: share.bp // 20}))
+
+
+def set_healthy(client: Any, target_group: str, count: int) -> None:
+    """Make so many targets of a target group answer, and no others be there."""
+    described = client.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+    if described:
+        client.deregister_targets(TargetGroupArn=target_group, Targets=[d["Target"] for d in described])
+    if count:
+        targets = [{"Id": f"10.0.0.{place + 10}", "Port": PORT} for place in range(count)]
+        client.register_targets(TargetGroupArn=target_group, Targets=targets)
+        check_targets()
 
 
 def forward(weights: dict[str, int], *, sticky: bool = False) -> dict[str, Any]:

@@ -258,6 +258,25 @@ def _description(ip: str, port: int, target: Target | None, *, used: bool) -> di
     return {**described, "TargetHealth": health}
 
 
+# -- load balancers -----------------------------------------------------------
+
+
+@operation("elbv2", "CreateLoadBalancer")
+def create_load_balancer(call: Call) -> Any:
+    """Create a load balancer; the ARN of one for flows says `net`, where moto says `app` of all."""
+    created = call.next()
+    if call.params.get("Type") != "network":
+        return created
+    backend = elbv2_backends[call.account][call.region]
+    for balancer in created["LoadBalancers"]:
+        tags = backend.tagging_service.list_tags_for_resource(balancer.arn)["Tags"]
+        del backend.load_balancers[balancer.arn]
+        balancer.arn = balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+        backend.load_balancers[balancer.arn] = balancer
+        backend.tagging_service.tag_resource(balancer.arn, tags)
+    return created
+
+
 # -- target groups ------------------------------------------------------------
 
 

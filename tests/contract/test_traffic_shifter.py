@@ -24,7 +24,7 @@ from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
 from rehearsal.aws import in_process
-from tests.load_balancer import LoadBalancer
+from tests.load_balancer import LoadBalancer, NetworkLoadBalancer, forward
 from tests.traffic import an_edge_plan
 from tests.zone import Zone
 
@@ -109,6 +109,39 @@ class AlbWorld:
         self.front.client.delete_rule(RuleArn=rule.arn)
 
 
+class NlbWorld:
+    requests = 2
+    plan: EdgePlan = PLAN.model_copy(
+        update={
+            "kind": "nlb",
+            "rules": (
+                RuleRef(load_balancer="flows", listener_port=80, priority="default"),
+                RuleRef(load_balancer="flows", listener_port=443, priority="default"),
+            ),
+        }
+    )
+    misplanned: tuple[EdgePlan, ...] = (
+        plan.model_copy(update={"rules": plan.rules[:1]}),
+        plan.model_copy(update={"kind": "alb"}),
+    )
+
+    def __init__(self) -> None:
+        self.flows = NetworkLoadBalancer()
+        self.edges: Edges = self.flows.edges
+
+    def set_healthy(self, edge: FoundEdge, colour: str, count: int) -> None:
+        self.flows.set_healthy(edge.resolved.blue_arn if colour == "blue" else str(edge.resolved.green_arn), count)
+
+    def drift(self, edge: FoundEdge, rule: int, share: Share) -> None:
+        self.flows.give(edge.resolved.rules[rule].arn, str(edge.resolved.green_arn), share)
+
+    def drop_green(self, edge: FoundEdge, rule: int) -> None:
+        self.flows.put(edge.resolved.rules[rule].arn, forward({edge.resolved.blue_arn: 1}))
+
+    def delete_rule(self, edge: FoundEdge) -> None:
+        self.flows.client.delete_listener(ListenerArn=edge.resolved.rules[1].arn)
+
+
 class Route53World:
     requests = 1
 
@@ -142,7 +175,12 @@ def _record(edge: FoundEdge, rule: int) -> Route53Record:
     return edge.resolved.rules[rule]
 
 
-WORLDS: dict[str, Callable[[], World]] = {"memory": MemoryWorld, "alb": AlbWorld, "route53": Route53World}
+WORLDS: dict[str, Callable[[], World]] = {
+    "memory": MemoryWorld,
+    "alb": AlbWorld,
+    "nlb": NlbWorld,
+    "route53": Route53World,
+}
 
 
 @pytest.fixture(params=WORLDS)
@@ -300,17 +338,17 @@ def test_a_rule_that_lost_its_green_end_stops_the_climb(
     shifter.set_green(Share(1_000))
     world.drop_green(edge, 1)
 
-    for forward in (shifter.green, lambda: shifter.set_green(Share(100))):
+    for onward in (shifter.green, lambda: shifter.set_green(Share(100))):
         with pytest.raises(EdgeChanged):
-            forward()
+            onward()
 
 
 def test_a_rule_that_is_gone_stops_the_climb(world: World, edge: EdgeRecord, shifter: TrafficShifter) -> None:
     world.delete_rule(edge)
 
-    for forward in (shifter.green, shifter.way_back, lambda: shifter.set_green(Share(100))):
+    for onward in (shifter.green, shifter.way_back, lambda: shifter.set_green(Share(100))):
         with pytest.raises(EdgeChanged):
-            forward()
+            onward()
 
 
 def test_an_edge_without_a_green_end_is_not_shifted(world: World) -> None:

@@ -28,14 +28,15 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     region = plan.region or "*"
     elb = f"arn:aws:elasticloadbalancing:{region}:*"
     ecs = f"arn:aws:ecs:{region}:*"
-    balancers = sorted({rule.load_balancer for edge in plan.edges for rule in edge.rules})
+    paths = {"alb": "app", "nlb": "net"}
+    balancers = sorted({f"{paths[e.kind]}/{rule.load_balancer}" for e in plan.edges for rule in e.rules})
     zones = [edge.dns for edge in plan.edges if edge.dns is not None]
     groups = sorted({edge.green.name for edge in plan.edges})
     services = sorted({service.green.service_name for service in plan.services})
     blues = sorted({service.blue.service_name for service in plan.services})
     families = sorted({service.green.task_definition.family for service in plan.services})
     found = {
-        "EdgeArns": [f"{elb}:{kind}/app/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
+        "EdgeArns": [f"{elb}:{kind}/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
         "HostedZoneArns": [f"arn:aws:route53:::hostedzone/{zone}" for zone in sorted({dns.zone_id for dns in zones})],
         "RecordNames": sorted({_normalized(record.name) for dns in zones for record in dns.records}),
         "TargetGroupArns": [f"{elb}:targetgroup/{name}/*" for name in groups],

@@ -36,6 +36,7 @@ from crossfade.shift.edges import EdgesOfKinds
 from crossfade.shift.route53 import Route53Edges
 from crossfade.shift.shifter import Edges
 
+from crossfade.shift.nlb import NlbEdges
 
 def now() -> datetime:
     """Return the time, in UTC."""
@@ -60,6 +61,7 @@ def edges() -> Edges:
             "route53": lambda: Route53Edges(clients.route53(), clients.elbv2()),
         }
     )
+            "nlb": lambda: NlbEdges(clients.elbv2()),
 
 
 def services() -> Services:

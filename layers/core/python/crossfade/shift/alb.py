@@ -12,6 +12,7 @@ balancer, and traffic does not fail over from a target group without healthy tar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +34,9 @@ from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, Nlb
 from crossfade.plan.document import EdgePlan, TargetGroupRef
 from crossfade.shift.elbv2 import busy, healthy_targets, tags_of, target_group
 from crossfade.shift.rule import (
+    MOST_TARGET_GROUPS,
     ROUNDING_BP,
+    TARGET_GROUP_NAME,
     Actions,
     Split,
     divide,
@@ -89,7 +92,9 @@ class _Rule:
 
 
 class AlbEdges:
-    """`Edges` of the account's Application Load Balancers."""
+    """`Edges` of the account's Application Load Balancers; `nlb` makes of it those of Network Load Balancers."""
+
+    resolves_to: type[AlbEdge | NlbEdge] = AlbEdge
 
     def __init__(self, client: ElasticLoadBalancingv2Client) -> None:
         self._client = client
@@ -107,7 +112,9 @@ class AlbEdges:
                 for rule in _scan(self._client, load_balancer)
                 if (found := split(rule.actions, blue=blue_arn, green=green_arn)) is not None and found.pair
             ]
+        _refuse_other_kind(plan, load_balancer)
         _refuse_other_rules(plan, [rule for rule, _ in leading])
+        _refuse_full(plan, [found for _, found in leading])
         _refuse_green_in_use(plan, [found for _, found in leading])
         for rule, _ in leading:
             if is_sticky(rule.actions):
@@ -116,7 +123,7 @@ class AlbEdges:
                     "first met, so a rollback would not reach them; switch its target group stickiness off"
                 )
         has_green_end = all(found.green is not None for _, found in leading)
-        resolved = AlbEdge(
+        resolved = self.resolves_to(
             load_balancer_arn=load_balancer,
             blue_arn=blue_arn,
             green_arn=green_arn if has_green_end else None,
@@ -126,7 +133,7 @@ class AlbEdges:
         )
         return FoundEdge(
             name=plan.name,
-            kind="alb",
+            kind=resolved.kind,
             resolved=resolved,
             way_back=_way_back(resolved, [rule for rule, _ in leading]),
             ceiling_bp=plan.ceiling_bp,
@@ -315,12 +322,23 @@ class AlbShifter:
 
 
 def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rule]:
-    """Return every rule of every listener, listeners by port, rules as AWS orders them."""
+    """Return every rule of every listener, listeners by port, rules as AWS orders them; flows know no rules."""
     listeners = [
         listener
         for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
         for listener in page["Listeners"]
     ]
+    if _is_network(load_balancer):
+        return [
+            _Rule(
+                arn=listener["ListenerArn"],
+                is_default=True,
+                port=listener["Port"],
+                priority="default",
+                actions=tuple(dict(action) for action in listener["DefaultActions"]),
+            )
+            for listener in sorted(listeners, key=lambda listener: listener["Port"])
+        ]
     return [
         _Rule(
             arn=listener["ListenerArn"] if rule["IsDefault"] else rule["RuleArn"],
@@ -333,6 +351,10 @@ def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rul
         for page in client.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"])
         for rule in page["Rules"]
     ]
+
+
+def _is_network(load_balancer: str) -> bool:
+    return ":loadbalancer/net/" in load_balancer
 
 
 def _resolved(edge: FoundEdge) -> AlbEdge | NlbEdge:
@@ -389,6 +411,24 @@ def _refuse_other_rules(plan: EdgePlan, found: Sequence[_Rule]) -> None:
         raise EdgeChanged(
             f"edge {plan.name}: the plan names rules {sorted(planned)} (port, priority), {sorted(there)} lead to blue; "
             "draw the plan again"
+        )
+
+
+def _refuse_other_kind(plan: EdgePlan, load_balancer: str) -> None:
+    if _is_network(load_balancer) != (plan.kind == "nlb"):
+        raise EdgeChanged(f"edge {plan.name}: the plan says {plan.kind}, and blue is behind {load_balancer}")
+
+
+def _refuse_full(plan: EdgePlan, found: Sequence[Split]) -> None:
+    if any(now.green is None and 1 + len(now.others) >= MOST_TARGET_GROUPS for now in found):
+        raise PreflightRefused(
+            f"edge {plan.name}: a rule forwards to {MOST_TARGET_GROUPS} target groups already, and takes no more; "
+            "take one out that has no weight"
+        )
+    if re.fullmatch(TARGET_GROUP_NAME, plan.green.name) is None:
+        raise PreflightRefused(
+            f"edge {plan.name}: {plan.green.name!r} is no name for a target group: up to 32 letters, digits and "
+            "hyphens, no hyphen first or last"
         )
 
 

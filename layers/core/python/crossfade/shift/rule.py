@@ -21,6 +21,8 @@ from crossfade.errors import EdgeChanged, UnreachableGoal
 from crossfade.shift.share import ALL, NONE, Share
 
 MOST_WEIGHT = 999
+MOST_TARGET_GROUPS = 5
+TARGET_GROUP_NAME = r"(?!-)(?!internal-)[A-Za-z0-9-]{1,32}(?<!-)"
 ROUNDING_BP = 40
 """A share held lies this close to the share asked for, or the edge is too coarse."""
 

@@ -1,0 +1,68 @@
+"""
+Edges on Network Load Balancers: weighted target groups of listeners, which divide flows and not requests.
+
+A change of weights reaches new connections only. So an edge settles when its longest
+connection has ended, and a rollback ends green's connections itself: it deregisters
+green's targets, with connection termination and without a delay.
+
+Source: Elastic Load Balancing API 2015-12-01; Network Load Balancer guide, "Target group
+attributes": with `deregistration_delay.connection_termination.enabled`, connections to a
+deregistered target are closed at the end of the deregistration delay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crossfade.journal.model import AlbEdge, FoundEdge, NlbEdge
+from crossfade.shift.alb import AlbEdges, AlbShifter
+from crossfade.shift.elbv2 import busy
+from crossfade.shift.share import Share
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+
+_END_CONNECTIONS = {
+    "deregistration_delay.connection_termination.enabled": "true",
+    "deregistration_delay.timeout_seconds": "0",
+}
+_LEAVING = frozenset({"draining", "unused"})
+
+
+class NlbEdges(AlbEdges):
+    """`Edges` of the account's Network Load Balancers."""
+
+    resolves_to: type[AlbEdge | NlbEdge] = NlbEdge
+
+    def shifter(self, edge: FoundEdge) -> NlbShifter:
+        return NlbShifter(self._client, edge)
+
+
+class NlbShifter(AlbShifter):
+    """`TrafficShifter` of one edge on one Network Load Balancer."""
+
+    def withdraw(self) -> Share:
+        """
+        See `TrafficShifter.withdraw`; then end the connections that green still has.
+
+        Green's targets stay deregistered. ECS registers those of new tasks, so a green
+        that shall be tried again is deployed again.
+        """
+        held = super().withdraw()
+        if self._green is not None:
+            with busy(self._edge.name):
+                _end_connections(self._client, self._green)
+        return held
+
+
+def _end_connections(client: ElasticLoadBalancingv2Client, target_group: str) -> None:
+    try:
+        described = client.describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+    except client.exceptions.TargetGroupNotFoundException:
+        return
+    targets: Any = [each["Target"] for each in described if each["TargetHealth"]["State"] not in _LEAVING]
+    if not targets:
+        return
+    attributes: Any = [{"Key": key, "Value": value} for key, value in _END_CONNECTIONS.items()]
+    client.modify_target_group_attributes(TargetGroupArn=target_group, Attributes=attributes)
+    client.deregister_targets(TargetGroupArn=target_group, Targets=targets)
