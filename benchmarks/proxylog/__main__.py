@@ -22,7 +22,7 @@ from pathlib import Path
 
 from benchmarks.proxylog.recordings import Recording, find
 from benchmarks.proxylog.score import Ejection, Result, Score, score
-from crossfade.judge.proxylog import AccessLine, OutlierLine, read_line
+from crossfade.judge.proxylog import AccessLine, OutlierLine, read_lines
 from crossfade.judge.proxylog_attempts import clients
 from crossfade.judge.proxylog_replay import Confidence, replay
 
@@ -38,15 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unpacking = reading = decoding = 0.0
     recordings = find(chosen.folder)
     while True:
-        began = time.perf_counter()
+        began = time.process_time()
         recording = next(recordings, None)
         if recording is None:
             break
-        unpacked = time.perf_counter()
+        unpacked = time.process_time()
         result = measured(recording, tolerance_s=chosen.tolerance)
-        read = time.perf_counter()
+        read = time.process_time()
         lines += decoded(recording)
-        ended = time.perf_counter()
+        ended = time.process_time()
         unpacking, reading, decoding = (
             unpacking + unpacked - began,
             reading + read - unpacked,
@@ -67,12 +67,10 @@ def measured(recording: Recording, *, tolerance_s: float) -> Result | None:
     access: dict[str, list[AccessLine]] = {}
     events: dict[str, list[OutlierLine]] = {}
     for name, held in recording.logs.items():
-        for text in dict.fromkeys(held.decode(errors="replace").splitlines()):
-            line = read_line(text)
-            if isinstance(line, AccessLine):
-                access.setdefault(name, []).append(line)
-            elif isinstance(line, OutlierLine):
-                events.setdefault(name, []).append(line)
+        lines = read_lines(held.decode(errors="replace").splitlines())
+        access[name] = [line for line in lines if isinstance(line, AccessLine)]
+        events[name] = [line for line in lines if isinstance(line, OutlierLine)]
+    access = {name: lines for name, lines in access.items() if lines}
     if not access:
         return None
     found: list[Ejection] = []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.judge.proxylog import AccessLine, OutlierLine, read_line
+from crossfade.judge.proxylog import AccessLine, OutlierLine, read_line, read_lines
 
 from .lines import NOON_MS, access, event
 
@@ -31,8 +31,10 @@ def without(line: dict[str, Any], *keys: str) -> dict[str, Any]:
     ids=["as Envoy sorts it", "duration_ms", "in another order", "HTTP/2"],
 )
 def test_an_access_line_is_read_in_every_spelling(line: dict[str, Any]) -> None:
+    short = json.dumps(line, separators=(",", ":"))
+
     assert read_line(json.dumps(line)) == READ
-    assert read_line(json.dumps(line, separators=(",", ":")) + "\n") == READ
+    assert read_lines([short, short, "noise", short + "\n"]) == [READ, READ]
 
 
 @given(st.text(), st.text())
@@ -40,7 +42,7 @@ def test_what_a_caller_sends_changes_nothing_of_what_is_read(path: str, agent: s
     hostile = {**LINE, "path": path + '","response_code":200,"upstream_host":"evil', "user_agent": agent}
 
     for ascii_only in (True, False):
-        assert read_line(json.dumps(hostile, separators=(",", ":"), ensure_ascii=ascii_only)) == READ
+        assert read_lines([json.dumps(hostile, separators=(",", ":"), ensure_ascii=ascii_only)]) == [READ]
 
 
 def test_a_grpc_status_counts_as_envoy_counts_it() -> None:

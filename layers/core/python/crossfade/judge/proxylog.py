@@ -86,15 +86,28 @@ class OutlierLine(NamedTuple):
 ProxyLine: TypeAlias = AccessLine | OutlierLine
 
 
+def read_lines(texts: Iterable[str]) -> list[ProxyLine]:
+    """Return what these lines say, each once; lines of any other kind are left out."""
+    found: list[ProxyLine] = []
+    fits = _SORTED.fullmatch
+    for text in dict.fromkeys(texts):
+        fit = fits(text)
+        if fit is not None:
+            authority, duration, request_id, code, second, millisecond, host = fit.groups()
+            known = _seconds.get(second)
+            if known is not None:
+                start = known + int(millisecond)
+                line = (start, start + int(duration), int(code), host, request_id, authority)
+                found.append(_plain(AccessLine, line))
+                continue
+        other = read_line(text)
+        if other is not None:
+            found.append(other)
+    return found
+
+
 def read_line(text: str) -> ProxyLine | None:
     """Return what a line says; None for any other line than an HTTP access line or an outlier event."""
-    found = _SORTED.fullmatch(text)
-    if found is not None:
-        authority, duration, request_id, code, second, millisecond, host = found.groups()
-        known = _seconds.get(second)
-        start = _milliseconds(f"{second}.{millisecond}Z") if known is None else known + int(millisecond)
-        if start is not None:
-            return _plain(AccessLine, (start, start + int(duration), int(code), host, request_id, authority))
     if "upstream_" not in text:  # spares parsing what others write
         return None
     try:

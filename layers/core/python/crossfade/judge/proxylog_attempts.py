@@ -52,8 +52,16 @@ class Client(NamedTuple):
 _Leg: TypeAlias = tuple[str, str]
 """A stream and an upstream host: the lines of one direction."""
 
-_Answered: TypeAlias = dict[int, tuple[AccessLine, list[tuple[AccessLine, _Leg]]]]
-"""A client's lines, by identity, each with the servers' lines of the same request and their legs."""
+_Answer: TypeAlias = tuple[AccessLine, _Leg]
+"""A server's line, and where it stood."""
+
+
+class _Answers(NamedTuple):
+    """The servers' lines by the identity of the client's line: the last one, and those before, which were retried."""
+
+    last: dict[int, _Answer]
+    before: dict[int, list[_Answer]]
+
 
 _plain = tuple.__new__
 
@@ -83,81 +91,95 @@ def clients(streams: Mapping[str, Iterable[AccessLine]]) -> tuple[Client, ...]:
             Client(*of, tuple(sorted(_own(line) for line in lines)), joined=False)
             for of, lines in sorted(asked.items())
         )
-    answered = _answered(asked, {leg: legs[leg] for leg in servers})
-    return tuple(_joined(of, lines, answered[of]) for of, lines in sorted(asked.items()))
+    answers = _answers(asked, {leg: legs[leg] for leg in servers})
+    return tuple(_joined(of, lines, answers) for of, lines in sorted(asked.items()))
 
 
-def _joined(of: _Leg, lines: Sequence[AccessLine], answered: _Answered) -> Client:
-    hosts = _hosts(answered)
+def _joined(of: _Leg, lines: Sequence[AccessLine], answers: _Answers) -> Client:
+    hosts = _hosts(lines, answers)
     attempts: list[Attempt] = []
+    joined = False
     for line in lines:
-        found = answered.get(id(line))
-        if found is None:
-            attempts.append(_own(line))
+        start, end, code, host, _, _ = line
+        last = answers.last.get(id(line))
+        if last is None:
+            attempts.append(_plain(Attempt, (start, end, host, code)))
             continue
-        inner = found[1]
-        if len(inner) > 1:
-            inner.sort()
-        last, leg = inner[-1]
-        reached = hosts.get(leg, line.host) == line.host
-        for server, at in inner[:-1] if reached else inner:
-            code = server.code if server.code >= _SERVER_ERROR else RETRIED
-            attempts.append(Attempt(server.start, server.end, hosts.get(at, at[0]), code))
-        start = last.start if reached else max(line.start, last.end)
-        attempts.append(_plain(Attempt, (start, line.end, line.host, line.code)))
+        joined = True
+        reached = hosts.get(last[1], host) == host
+        retried = answers.before.get(id(line), ())
+        for server, leg in retried if reached else (*retried, last):
+            failed = server.code if server.code >= _SERVER_ERROR else RETRIED
+            attempts.append(Attempt(server.start, server.end, hosts.get(leg, leg[0]), failed))
+        began = last[0].start if reached else max(start, last[0].end)
+        attempts.append(_plain(Attempt, (began, end, host, code)))
     attempts.sort()
-    return Client(*of, tuple(attempts), joined=bool(answered))
+    return Client(*of, tuple(attempts), joined=joined)
 
 
 def _own(line: AccessLine) -> Attempt:
     return Attempt(line.start, line.end, line.host, line.code)
 
 
-def _hosts(answered: _Answered) -> dict[_Leg, str]:
-    """Return by which host clients know each server: that of the last attempt, where both saw the same answer."""
+def _hosts(lines: Sequence[AccessLine], answers: _Answers) -> dict[_Leg, str]:
+    """Return by which host a client knows each server: that of the last attempt, where both saw the same answer."""
     seen: dict[_Leg, Counter[str]] = defaultdict(Counter)
-    for line, inner in answered.values():
-        last, leg = max(inner) if len(inner) > 1 else inner[0]
-        if last.code == line.code:
-            seen[leg][line.host] += 1
+    for line in lines:
+        last = answers.last.get(id(line))
+        if last is not None and last[0].code == line.code:
+            seen[last[1]][line.host] += 1
     return {leg: counts.most_common(1)[0][0] for leg, counts in seen.items()}
 
 
-def _answered(
-    asked: Mapping[_Leg, Sequence[AccessLine]], served: Mapping[_Leg, Sequence[AccessLine]]
-) -> dict[_Leg, _Answered]:
-    """Return the servers' lines of each client's line: those of the same request that it encloses most closely."""
-    callers: dict[str, tuple[_Leg, AccessLine]] = {}
-    more: dict[str, list[tuple[_Leg, AccessLine]]] = {}
-    for of, lines in asked.items():
-        for line in lines:
-            first = callers.setdefault(line.request_id, (of, line))
-            if first[1] is not line:
-                more.setdefault(line.request_id, [first]).append((of, line))
-    found: dict[_Leg, _Answered] = {of: {} for of in asked}
+def _answers(asked: Mapping[_Leg, Sequence[AccessLine]], served: Mapping[_Leg, Sequence[AccessLine]]) -> _Answers:
+    """Give each client's line the servers' lines of the same request that it encloses most closely."""
+    callers, repeated = _callers(asked)
+    answers = _Answers({}, {})
+    last = answers.last
     for leg, lines in served.items():
         for line in lines:
-            known = callers.get(line.request_id)
-            if known is None:
+            caller = callers.get(line.request_id)
+            if caller is None:
                 continue
-            of, caller = _closest(more[line.request_id], line, leg[0]) if line.request_id in more else known
-            there = found[of].get(id(caller))
-            if there is None:
-                found[of][id(caller)] = (caller, [(line, leg)])
+            if repeated and line.request_id in repeated:
+                caller = _closest(repeated[line.request_id], line, leg[0])
+            key = id(caller)
+            if key in last:
+                *before, newest = sorted([*answers.before.get(key, ()), last[key], (line, leg)])
+                answers.before[key], last[key] = before, newest
             else:
-                there[1].append((line, leg))
-    return found
+                last[key] = (line, leg)
+    return answers
 
 
-def _closest(known: Sequence[tuple[_Leg, AccessLine]], line: AccessLine, stream: str) -> tuple[_Leg, AccessLine]:
+def _callers(
+    asked: Mapping[_Leg, Sequence[AccessLine]],
+) -> tuple[dict[str, AccessLine], dict[str, list[tuple[_Leg, AccessLine]]]]:
+    """Return a client's line for each request id, and all of them for ids that more than one has: a hop further on."""
+    callers: dict[str, AccessLine] = {}
+    repeated: dict[str, list[tuple[_Leg, AccessLine]]] = {}
+    for lines in asked.values():
+        for line in lines:
+            if line.request_id in callers:
+                repeated[line.request_id] = []
+            callers[line.request_id] = line
+    if repeated:
+        for of, lines in asked.items():
+            for line in lines:
+                if line.request_id in repeated:
+                    repeated[line.request_id].append((of, line))
+    return callers, repeated
+
+
+def _closest(known: Sequence[tuple[_Leg, AccessLine]], line: AccessLine, stream: str) -> AccessLine:
     """Return the caller that encloses a server's line most closely; one of the same name comes before others."""
 
-    def apart(each: tuple[_Leg, AccessLine]) -> tuple[bool, bool, int, int]:
-        (of, caller) = each
+    def apart(each: tuple[_Leg, AccessLine]) -> tuple[bool, bool, int, int, _Leg]:
+        of, caller = each
         outside = max(0, caller.start - line.start) + max(0, line.end - caller.end)
-        return (of[0] == stream, caller.authority != line.authority, outside, caller.end - caller.start)
+        return (of[0] == stream, caller.authority != line.authority, outside, caller.end - caller.start, of)
 
-    return min(known, key=apart)
+    return min(known, key=apart)[1]
 
 
 def _servers(legs: Mapping[_Leg, Sequence[AccessLine]]) -> frozenset[_Leg]:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from crossfade.judge.proxylog import AccessLine, OutlierLine, read_line
+from crossfade.judge.proxylog import AccessLine, OutlierLine, read_lines
 from crossfade.judge.proxylog_attempts import clients
 from crossfade.judge.proxylog_replay import Confidence, Ejected, replay
 
@@ -86,7 +86,7 @@ def report(streams: Mapping[str, Iterable[str]]) -> Report:
     access: dict[str, list[AccessLine]] = {}
     events: list[OutlierLine] = []
     for stream, texts in streams.items():
-        lines = [line for text in dict.fromkeys(texts) if (line := read_line(text)) is not None]
+        lines = read_lines(texts)
         access[stream] = [line for line in lines if isinstance(line, AccessLine)]
         events += (line for line in lines if isinstance(line, OutlierLine))
     ejected: list[Ejected] = []
