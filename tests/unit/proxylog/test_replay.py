@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
 import pytest
 
@@ -185,20 +186,24 @@ def test_dropped_lines_invent_nothing(dropped: float) -> None:
 
 def test_a_request_id_that_travels_further_is_counted_at_each_hop_for_its_own_client() -> None:
     """web calls orders, which calls stock with the same id; stock fails often, and its caller retries nothing."""
-    web, orders, stock = [], [], []
+    web: list[str] = []
+    orders: list[str] = []
+    stock: tuple[list[str], list[str]] = ([], [])
     for turn, ms in enumerate(range(0, 4_000, 25)):
-        of = {"request_id": f"r-{ms}"}
+        of: dict[str, Any] = {"request_id": f"r-{ms}"}
         host = f"10.0.2.{turn % 2 + 1}:80"
         bad = turn % 2 == 0 and ms >= 2_000
         web.append(json.dumps(access(ms, "10.0.1.1:80", 200, duration=9, **of)))
         orders.append(json.dumps(access(ms + 1, "127.0.0.1:8080", 200, duration=7, **of)))
         orders.append(json.dumps(access(ms + 2, host, 500 if bad else 200, duration=5, authority="stock", **of)))
-        stock.append(json.dumps(access(ms + 3, "127.0.0.1:9090", 500 if bad else 200, authority="stock", **of)))
+        stock[turn % 2].append(
+            json.dumps(access(ms + 3, "127.0.0.1:9090", 500 if bad else 200, authority="stock", **of))
+        )
 
     found = clients(
         {
             name: [line for line in read_lines(lines) if isinstance(line, AccessLine)]
-            for name, lines in {"web": web, "orders": orders, "stock": stock}.items()
+            for name, lines in {"web": web, "orders": orders, "stock-1": stock[0], "stock-2": stock[1]}.items()
         }
     )
 
