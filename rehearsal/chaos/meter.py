@@ -1,0 +1,70 @@
+"""What the lanes' edges would have counted, published as AWS would."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rehearsal.aws import EmbeddedAws
+from rehearsal.chaos.lane import Lane
+
+REQUESTS_PER_SECOND = 400
+_ANSWER_SECONDS = 0.02
+_FAILING = 0.2  # of the requests of a green that fails
+
+
+class Meter(threading.Thread):
+    """Counts, once a second, what every lane's edge with its present weights would have counted."""
+
+    def __init__(self, aws: EmbeddedAws, lanes: Sequence[Lane]) -> None:
+        super().__init__(name="meter", daemon=True)
+        self._metrics = aws.client("cloudwatch")
+        self._lanes = lanes
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Publish until told to stop."""
+        while not self._over.wait(1 - time.time() % 1):
+            second = datetime.fromtimestamp(int(time.time()) - 1, UTC)
+            data = [datum for lane in self._lanes for datum in _counted(lane, second)]
+            if data:
+                self._metrics.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=data)
+
+    def stop(self) -> None:
+        """Count no more."""
+        self._over.set()
+        self.join()
+
+
+def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:
+    weights, arns = {"blue": 1, "green": 0}, {"blue": lane.blue_arn}
+    track = lane.track
+    if track is not None:
+        with track.lock:
+            arns = dict(track.arns)
+            if track.changes:
+                weights = {"blue": track.changes[-1].blue, "green": track.changes[-1].green}
+    total = sum(weights.values()) or 1
+    data: list[dict[str, Any]] = []
+    for side, arn in arns.items():
+        requests = round(REQUESTS_PER_SECOND * weights[side] / total)
+        dimensions = [
+            {"Name": "TargetGroup", "Value": arn.rpartition(":")[2]},
+            {"Name": "LoadBalancer", "Value": lane.balancer_arn.partition("loadbalancer/")[2]},
+        ]
+        failed = round(requests * _FAILING) if side == "green" and lane.green_fails else 0
+        data.append({**_datum("RequestCount", dimensions, second), "Value": requests, "Unit": "Count"})
+        if requests:
+            answers = {"Values": [_ANSWER_SECONDS], "Counts": [float(requests)], "Unit": "Seconds"}
+            data.append({**_datum("TargetResponseTime", dimensions, second), **answers})
+        if failed:
+            errors = _datum("HTTPCode_Target_5XX_Count", dimensions, second)
+            data.append({**errors, "Value": failed, "Unit": "Count"})
+    return data
+
+
+def _datum(name: str, dimensions: list[dict[str, str]], at: datetime) -> dict[str, Any]:
+    return {"MetricName": name, "Dimensions": dimensions, "Timestamp": at, "StorageResolution": 1}
