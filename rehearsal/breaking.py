@@ -34,6 +34,7 @@ class Breaking:
         twin: Blue's service that fails alike, in a shared outage.
         mended_after_seconds: When it ends by itself, in plan time; None for never.
         dies: The task ends, and ECS replaces it.
+        unalarmed: The plan names no alarm of the operator's, who would have been the one to stop it.
         ends: How the migration should end.
     """
 
@@ -47,6 +48,7 @@ class Breaking:
     twin: str | None = None
     mended_after_seconds: float | None = None
     dies: bool = False
+    unalarmed: bool = False
     ends: Ending = "rolled_back"
 
 
@@ -62,7 +64,7 @@ FAULTS: dict[str, Breaking] = {
     "refused": replace(_PATTERN, mode="refuse"),
     "task-death": replace(_PATTERN, dies=True, ends="completed"),
     "shared-outage": replace(
-        _PATTERN, which="all", probability=0.2, twin="", mended_after_seconds=180, ends="completed"
+        _PATTERN, which="all", probability=0.2, twin="", mended_after_seconds=180, unalarmed=True, ends="completed"
     ),
     "none": replace(_PATTERN, probability=0.0, ends="completed"),
 }

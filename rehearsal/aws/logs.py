@@ -19,7 +19,8 @@ from moto.logs.models import LogEvent, LogStream, logs_backends
 
 from rehearsal.aws.cloudwatch import put_metric
 from rehearsal.aws.filter_pattern import BadPattern, compiled, matches, value_at
-from rehearsal.aws.registry import Call, operation, soon
+from rehearsal.aws.functions import invoke_later
+from rehearsal.aws.registry import Call, operation
 
 MOST_EVENTS: Final = 10_000  # in one request, put or answered
 MOST_BYTES: Final = 1_048_576  # of one PutLogEvents, each event counting 26 more than its message
@@ -123,9 +124,10 @@ def _subscribe(stream: Any, subscription: Any, events: Sequence[LogEvent]) -> No
         ],
     }
     packed = base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()
-    payload = json.dumps({"awslogs": {"data": packed}})
     functions = lambda_backends[stream.account_id][stream.region]
-    soon(lambda: functions.get_function(subscription.destination_arn).invoke(payload, {}, {}))
+    arn = subscription.destination_arn
+    # In the background, as on AWS: a batch that finds Lambda throttled comes again.
+    invoke_later(functions.get_function(arn), {"awslogs": {"data": packed}}, arn=arn)
 
 
 # -- operations ---------------------------------------------------------------
