@@ -289,7 +289,7 @@ LEADS_TO_NOBODY: Final = Reason("the route leads to no ECS service of the source
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield (field, value) of every leaf of a specification, list items as `[]`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         for key, item in value.items():
             yield from leaves(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):

@@ -121,10 +121,13 @@ def resolve(value: object, scope: Scope, where: str = "", *, keep: Keep | None =
     Raises:
         Unresolved: an expression cannot be resolved and `keep` is None. Its `where` is set.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         name = _intrinsic(value)
         if name is None:
-            resolved = {str(key): resolve(item, scope, f"{where}/{key}", keep=keep) for key, item in value.items()}
+            resolved = {
+                str(key): item if isinstance(item, str | int) else resolve(item, scope, f"{where}/{key}", keep=keep)
+                for key, item in value.items()
+            }
             return {key: item for key, item in resolved.items() if item is not NO_VALUE}
         try:
             if name == "Fn::If":

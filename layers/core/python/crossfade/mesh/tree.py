@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from crossfade.errors import BadInput
@@ -31,7 +32,7 @@ class Tree:
         """Return the value under `key`; absent when there is none."""
         if self.value is None:
             return Tree(None, Place(self.place.file, f"{self.place.path}/{key}"))
-        if not isinstance(self.value, Mapping):
+        if not isinstance(self.value, dict | Mapping):  # dict first: the check against an ABC costs ten times as much
             raise self._wrong("a mapping")
         return Tree(self.value.get(key), Place(self.place.file, f"{self.place.path}/{key}"))
 
@@ -130,11 +131,16 @@ def lower_camel(value: object) -> object:
     CloudFormation writes `AWSCloudMap`, `TLS` and `PortMapping` where the APIs write
     `awsCloudMap`, `tls` and `portMapping`.
     """
-    if isinstance(value, Mapping):
-        return {_ACRONYM.sub(_lower, str(key), count=1): lower_camel(item) for key, item in value.items()}
+    if isinstance(value, dict | Mapping):
+        return {_spelled(str(key)): lower_camel(item) for key, item in value.items()}
     if isinstance(value, list):
         return [lower_camel(item) for item in value]
     return value
+
+
+@lru_cache(maxsize=4_096)
+def _spelled(key: str) -> str:
+    return _ACRONYM.sub(_lower, key, count=1)
 
 
 def _lower(match: re.Match[str]) -> str:
