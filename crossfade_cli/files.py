@@ -10,8 +10,6 @@ from crossfade.errors import BadInput
 from crossfade.mesh.sources import SUFFIXES, SourceText
 from crossfade.mesh.template import LARGEST_BYTES
 
-_TERRAFORM = ".tf"
-
 
 def read_files(named: Sequence[str]) -> list[SourceText]:
     """
@@ -44,10 +42,8 @@ def _files(name: str) -> Iterator[Path]:
 def _folder(folder: Path) -> Iterator[Path]:
     inside = sorted(path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.parts[1:]))
     found = [path for path in inside if path.is_file() and path.suffix in SUFFIXES]
-    if not found and any(path.suffix == _TERRAFORM for path in inside):
-        raise BadInput(f"{folder}: Terraform cannot be read yet; give the mesh as a CloudFormation template")
     if not found:
-        raise BadInput(f"{folder}: there is no template in this folder ({', '.join(SUFFIXES)})")
+        raise BadInput(f"{folder}: there is nothing to read in this folder ({', '.join(SUFFIXES)})")
     for path in found:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BadInput(f"{path}: a link that leads out of {folder}; name the file itself if it is meant")

@@ -9,8 +9,8 @@ from crossfade.mesh.sources import SourceText, read_parameters, read_sources
 @pytest.mark.parametrize(
     ("path", "text", "said"),
     [
-        ("main.tf", 'resource "aws_appmesh_mesh" "m" {}', "main.tf: Terraform cannot be read yet"),
-        ("s.json", '{"terraform_version": "1.9", "resources": []}', "Terraform's state"),
+        ("main.tf", 'resource "aws_appmesh_mesh" {', "not readable as Terraform's HCL 2"),
+        ("s.json", '{"version": 3, "terraform_version": "0.11", "modules": []}', "Terraform state of version 3"),
         ("m.yaml", "apiVersion: appmesh.k8s.aws/v1beta2\nkind: Mesh\n---\nkind: x\n", "mesh on Kubernetes has no way"),
         ("d.yaml", "apiVersion: apps/v1\nkind: Deployment\n", "a Kubernetes resource"),
         ("vn.json", '{"virtualNode": {"meshName": "m"}}', "a text is needed here, found nothing"),

@@ -161,7 +161,8 @@ def _documents(body: object) -> Iterator[Mapping[str, object]]:
     low = lower_camel({key: value for key, value in body.items() if key != "Tags"})
     assert isinstance(low, Mapping)
     known = set(_ONE) | set(_MANY) | set(_LISTED) | _WITHOUT_EFFECT
-    is_answer_of_one = bool(set(low) & known) and not {"family", "serviceName", "spec"} & set(low)
+    told = {key for key in set(low) & known if not isinstance(low[key], Mapping) or _says_what(key, low[key])}
+    is_answer_of_one = bool(told) and not {"family", "serviceName", "spec"} & set(low)
     is_input = "spec" in low and not {"apiVersion", "kind"} & set(low) and isinstance(low["spec"], Mapping | None)
     if is_answer_of_one or is_input:
         yield low
@@ -199,12 +200,18 @@ def read_answers(documents: Sequence[tuple[str, object]], parameters: Mapping[st
 def _read(path: str, document: Mapping[str, object], found: Answers) -> None:
     for key, value in document.items():
         where = Tree(value, Place(path, key))
-        if key in _ONE and isinstance(value, Mapping):
+        if key in _ONE and isinstance(value, Mapping) and _says_what(key, value):
             found.items.append(Item(_ONE[key], where))
         elif key in _MANY:
             found.items += [Item(_kind(_MANY[key], each), each) for each in where]
         elif key in _LISTED:
             _read_list(_LISTED[key], where, found)
+
+
+def _says_what(key: str, value: Mapping[str, object]) -> bool:
+    """Return whether a word as common as `service` stands for AWS's."""
+    needed = {"service": {"serviceName"}, "namespace": {"id", "name"}, "taskDefinition": {"family"}}.get(key, set())
+    return needed <= set(value)
 
 
 def _kind(usual: Kind, item: Tree) -> Kind:

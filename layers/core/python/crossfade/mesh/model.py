@@ -478,7 +478,8 @@ class Found:
             BadInput: a part of it is unknown; the message says how to supply it.
         """
         for hole in _HOLE.findall(text):
-            raise BadInput(self.unknown.get(hole, f"{text} is not known from files"))
+            reasons = {each.lower(): why for each, why in self.unknown.items()}  # aliases are in lower case
+            raise BadInput(reasons.get(hole.lower(), f"{hole} is not known from files"))
         return text
 
     def refuse_duplicates(self) -> None:

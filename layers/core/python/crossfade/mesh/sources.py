@@ -24,13 +24,21 @@ from crossfade.mesh.model import Found, merge
 from crossfade.mesh.plain_ecs import see_plain_services
 from crossfade.mesh.taskdefs import rebuild
 from crossfade.mesh.template import load_yaml
+from crossfade.mesh.terraform import read_configuration
+from crossfade.mesh.tfstate import is_state, read_states
 from crossfade.plan.document import SourceFile
 
-SUFFIXES: Final = (".yaml", ".yml", ".json", ".template")
-"""Files that are looked at in a folder."""
+SUFFIXES: Final = (
+    *(".yaml", ".yml", ".json", ".template"),
+    *(".tf", ".tfvars", ".tfstate"),
+    *(".tpl", ".tftpl", ".tmpl"),
+)
+"""Files that are looked at in a folder; the last three are templates that Terraform may read."""
 
 _MESH_ON_KUBERNETES: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?appmesh\.k8s\.aws", re.MULTILINE)
-_TERRAFORM: Final = (".tf", ".tfvars", ".tfstate", ".hcl")
+_BESIDE: Final = (".tpl", ".tftpl", ".tmpl")
+_LINK: Final = re.compile(r"\.{0,2}[\w./-]+\.tf\s*")
+"""A link that a checkout has stored as a text."""
 _TELLING: Final = re.compile(
     r"AWS::|appmesh|virtualNode|virtual_node|containerDefinitions|taskDefinition", re.IGNORECASE
 )
@@ -57,6 +65,9 @@ class _Sorted:
     templates: list[Template] = field(default_factory=list)
     answers: list[tuple[str, object]] = field(default_factory=list)
     dependencies: list[tuple[str, object]] = field(default_factory=list)
+    states: list[tuple[str, object]] = field(default_factory=list)
+    configuration: list[tuple[str, str]] = field(default_factory=list)
+    beside: dict[str, str] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
 
 
@@ -73,35 +84,63 @@ def read_sources(sources: Sequence[SourceText], parameters: Mapping[str, str]) -
     """
     if not sources:
         raise BadInput("no source given")
-    by_form = _Sorted()
-    for source in sources:
-        _sort(source, by_form)
-    if not (by_form.templates or by_form.answers):
-        raise BadInput(by_form.aside[0] if by_form.aside else "the sources hold neither a mesh nor an ECS service")
+    by_form = _sorted(sources)
+    configuration = read_configuration(by_form.configuration, by_form.beside, parameters)
     answers = read_answers(by_form.answers, parameters)
     answers.refuse_undescribed()
+    items = [*answers.items, *read_states(by_form.states), *configuration.items]
+    notes = [*(f"left aside: {each}" for each in by_form.aside), *configuration.notes]
+    unknown = {**answers.unknown, **configuration.unknown}
     parts = [
-        read_templates(by_form.templates, parameters, answers.used),
-        found_of(answers.items),
-        Found(unknown=answers.unknown, dependencies=read_dependencies(by_form.dependencies)),
-        Found(notes=tuple(f"left aside: {each}" for each in by_form.aside)),
+        read_templates(by_form.templates, parameters, answers.used | configuration.used),
+        found_of(items),
+        Found(unknown=unknown, dependencies=read_dependencies(by_form.dependencies), notes=tuple(notes)),
     ]
-    return see_plain_services(rebuild(merge(parts))).in_order()
+    found = see_plain_services(rebuild(merge(parts))).in_order()
+    if not found.services and not found.mesh_names() and configuration.modules_elsewhere:
+        named = ", ".join(f"{name} ({source})" for name, source in sorted(configuration.modules_elsewhere.items()))
+        raise BadInput(
+            f"{by_form.configuration[0][0]}: all it makes comes from modules that are not among the sources: {named}; "
+            "give `terraform show -json` instead"
+        )
+    return found
 
 
-def _sort(source: SourceText, by_form: _Sorted) -> None:
-    try:
-        _put(source, by_form)
-    except BadInput as refused:
-        if not source.by_chance or _TELLING.search(source.text):
-            raise
-        by_form.aside.append(str(refused))
+def _sorted(sources: Sequence[SourceText]) -> _Sorted:
+    by_form = _Sorted()
+    has_terraform = any(_is_configuration(source.path) for source in sources)
+    for source in sources:
+        by_form.beside[str(PurePath(source.path))] = source.text
+        try:
+            _put(source, by_form)
+        except BadInput as refused:
+            is_telling = not isinstance(refused, _Something) and _TELLING.search(source.text) and not has_terraform
+            if _is_configuration(source.path) or not source.by_chance or is_telling:
+                raise
+            by_form.aside.append(str(refused))
+    if not (by_form.templates or by_form.answers or by_form.configuration or by_form.states):
+        raise BadInput(by_form.aside[0] if by_form.aside else "the sources hold neither a mesh nor an ECS service")
+    return by_form
+
+
+class _Something(BadInput):
+    """A text was read and is something else."""
+
+
+def _is_configuration(path: str) -> bool:
+    return path.endswith((".tf", ".tfvars", ".tf.json", ".tfvars.json"))
 
 
 def _put(source: SourceText, by_form: _Sorted) -> None:
     path = source.path
-    if PurePath(path).suffix in _TERRAFORM or path.endswith(".tf.json"):
-        raise BadInput(f"{path}: Terraform cannot be read yet; give the mesh as a CloudFormation template")
+    if PurePath(path).suffix in _BESIDE:
+        return
+    if _is_configuration(path):
+        if _LINK.fullmatch(source.text):
+            by_form.aside.append(f"{path}: a link to {source.text.strip()}, stored as a text")
+        else:
+            by_form.configuration.append((path, source.text))
+        return
     if _MESH_ON_KUBERNETES.search(source.text):
         raise BadInput(
             f"{path}: an App Mesh resource of Kubernetes; Service Connect is a feature of Amazon ECS, so a mesh on "
@@ -110,12 +149,14 @@ def _put(source: SourceText, by_form: _Sorted) -> None:
     body = load_yaml(source.text, path)
     if isinstance(body, Mapping) and isinstance(body.get("Resources"), Mapping):
         by_form.templates.append(Template(path=path, body={str(key): value for key, value in body.items()}))
+    elif is_state(body):
+        by_form.states.append((path, body))
     elif is_dependencies(body):
         by_form.dependencies.append((path, body))
     elif is_answer(body):
         by_form.answers.append((path, body))
     else:
-        raise BadInput(f"{path}: {_what(body)}")
+        raise _Something(f"{path}: {_what(body)}")
 
 
 def _what(body: object) -> str:
@@ -124,8 +165,8 @@ def _what(body: object) -> str:
         if "apiVersion" in body and "kind" in body:
             return "a Kubernetes resource; Service Connect is a feature of Amazon ECS"
         if "terraform_version" in body or "format_version" in body:
-            return "Terraform's state or plan, which cannot be read yet; give a CloudFormation template"
-    return "neither a CloudFormation template (it has no Resources) nor an answer of the AWS CLI"
+            return "Terraform's, but neither a state nor what `terraform show -json` prints"
+    return "neither a CloudFormation template (it has no Resources), nor Terraform's, nor an answer of the AWS CLI"
 
 
 def read_parameters(text: str, path: str) -> dict[str, str]:
