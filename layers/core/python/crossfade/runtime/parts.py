@@ -33,10 +33,10 @@ from crossfade.runtime.embedded import EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.edges import EdgesOfKinds
+from crossfade.shift.nlb import NlbEdges
 from crossfade.shift.route53 import Route53Edges
 from crossfade.shift.shifter import Edges
 
-from crossfade.shift.nlb import NlbEdges
 
 def now() -> datetime:
     """Return the time, in UTC."""
@@ -58,10 +58,10 @@ def edges() -> Edges:
     return EdgesOfKinds(
         {
             "alb": lambda: AlbEdges(clients.elbv2()),
+            "nlb": lambda: NlbEdges(clients.elbv2()),
             "route53": lambda: Route53Edges(clients.route53(), clients.elbv2()),
         }
     )
-            "nlb": lambda: NlbEdges(clients.elbv2()),
 
 
 def services() -> Services:
