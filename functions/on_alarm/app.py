@@ -12,5 +12,10 @@ from crossfade.runtime.step import step
 def handler(event: AlarmStateChanged) -> GuardAnswer:
     """See `crossfade.rollout.guards.guard_alarm`."""
     return guard_alarm(
-        event, journal=parts.journal(), alarms=parts.alarms(), executions=parts.executions(), now=parts.now()
+        event,
+        journal=parts.journal(),
+        alarms=parts.alarms(),
+        executions=parts.executions(),
+        notices=parts.notices(),
+        now=parts.now(),
     )

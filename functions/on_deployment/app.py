@@ -12,5 +12,10 @@ from crossfade.runtime.step import step
 def handler(event: DeploymentStateChanged) -> GuardAnswer:
     """See `crossfade.rollout.guards.resume_service`."""
     return resume_service(
-        event, journal=parts.journal(), services=parts.services(), executions=parts.executions(), now=parts.now()
+        event,
+        journal=parts.journal(),
+        services=parts.services(),
+        executions=parts.executions(),
+        notices=parts.notices(),
+        now=parts.now(),
     )

@@ -10,4 +10,11 @@ from crossfade.runtime.step import step
 @step(OpenRequest)
 def handler(request: OpenRequest) -> Opened:
     """See `crossfade.rollout.opening.open_migration`."""
-    return open_migration(request, journal=parts.journal(), plans=parts.plans(), edges=parts.edges(), now=parts.now())
+    return open_migration(
+        request,
+        journal=parts.journal(),
+        plans=parts.plans(),
+        edges=parts.edges(),
+        schedule=parts.schedule(),
+        now=parts.now(),
+    )

@@ -15,10 +15,18 @@ from crossfade.events import inbound
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = {
+    "alarm_contributor_state_changed": "OnAlarm",
     "alarm_state_changed": "OnAlarm",
+    "composite_alarm_state_changed": "OnAlarm",
     "deployment_state_changed": "OnDeployment",
     "execution_status_changed": "OnExecution",
+    "task_state_changed": "OnTask",
 }
+READ_AS = {
+    "alarm_contributor_state_changed": "AlarmStateChanged",
+    "composite_alarm_state_changed": "AlarmStateChanged",
+}
+"""Samples that are read as another; the rest are named after their model."""
 STACK = dict(templates.load(ROOT / "template.yaml").resources("AWS::Serverless::Function"))
 
 
@@ -43,7 +51,7 @@ def _with_arns(part: Any) -> Any:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_sample_parses_at_its_door(name: str) -> None:
-    model = getattr(inbound, "".join(word.title() for word in name.split("_")))
+    model = getattr(inbound, READ_AS.get(name, "".join(word.title() for word in name.split("_"))))
 
     event = model.model_validate(sample(name))
 
@@ -54,12 +62,14 @@ def test_a_sample_parses_at_its_door(name: str) -> None:
 def test_a_rule_of_the_stack_picks_the_sample_up(name: str) -> None:
     found = [EventPattern.load(json.dumps(pattern)) for pattern in patterns(SAMPLES[name])]
 
-    assert [pattern.matches_event(sample(name)) for pattern in found] == [True]
+    assert [pattern.matches_event(sample(name)) for pattern in found].count(True) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "path", "value"),
     [
+        ("task_state_changed", ("detail", "lastStatus"), "RUNNING"),
+        ("task_state_changed", ("detail", "group"), "family:batch"),
         ("alarm_state_changed", ("detail", "state", "value"), "OK"),
         ("deployment_state_changed", ("detail", "eventName"), "SERVICE_DEPLOYMENT_IN_PROGRESS"),
         ("execution_status_changed", ("detail", "status"), "SUCCEEDED"),
@@ -79,4 +89,21 @@ def test_good_news_and_other_peoples_wake_nobody(name: str, path: tuple[str, ...
 
     woken = [EventPattern.load(json.dumps(pattern)).matches_event(event) for pattern in patterns(SAMPLES[name])]
 
-    assert woken == [False]
+    assert not any(woken)
+
+
+@pytest.mark.parametrize("name", ["hook_state_changed", "tick"])
+def test_what_is_parsed_and_wakes_nobody_by_a_pattern_parses_too(name: str) -> None:
+    model = getattr(inbound, "".join(word.title() for word in name.split("_")))
+
+    assert model.model_validate(sample(name)).source.startswith("aws.")
+
+
+def test_a_silenced_alarm_says_by_what() -> None:
+    composite = inbound.AlarmStateChanged.model_validate(sample("composite_alarm_state_changed"))
+    muted = sample("alarm_state_changed")
+    muted["detail"]["muteDetail"] = {"mutedByArn": "arn:nightly"}
+
+    assert composite.detail.silenced_by == "WaitPeriod"
+    assert inbound.AlarmStateChanged.model_validate(muted).detail.silenced_by == "arn:nightly"
+    assert inbound.AlarmStateChanged.model_validate(sample("alarm_state_changed")).detail.silenced_by is None

@@ -13,6 +13,7 @@ from crossfade.connect.memory import MemoryServices
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import ExecutionsBusy
 from crossfade.events.inbound import AlarmStateChanged, DeploymentStateChanged, ExecutionStatusChanged
+from crossfade.events.memory import MemoryNotices
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Token
 from crossfade.judge.memory import MemoryAlarms
@@ -39,6 +40,7 @@ class House:
         self.journal, self.executions = MemoryJournal(), MemoryExecutions()
         self.alarms = MemoryAlarms({"shop-errors": "ALARM"})
         self.services = MemoryServices("shop")
+        self.notices = MemoryNotices()
         self.journal.open(a_record(phase=phase, climb=CLIMB), [an_edge()])
         for resource in (MIGRATE, CLIMB, "alarm:shop-errors", "service:shop/web", WEB):
             self.journal.index(resource, "shop")
@@ -61,20 +63,32 @@ class House:
         self.executions.waiting.add(token)
         self.journal.keep_token(Token(migration="shop", resource=WEB, token=token, at=NOON))
 
-    def on_alarm(self, *, name: str = "shop-errors", value: str = "ALARM") -> GuardAnswer:
-        raw = sample("alarm_state_change", alarmName=name, state={"value": value})
+    def on_alarm(self, *, name: str = "shop-errors", value: str = "ALARM", **detail: object) -> GuardAnswer:
+        raw = sample("alarm_state_change", **{"alarmName": name, "state": {"value": value}, **detail})
         event = AlarmStateChanged.model_validate(raw)
-        return guard_alarm(event, journal=self.journal, alarms=self.alarms, executions=self.executions, now=NOON)
+        return guard_alarm(
+            event, journal=self.journal, alarms=self.alarms, executions=self.executions, notices=self.notices, now=NOON
+        )
 
     def on_execution(self, arn: str = MIGRATE, **detail: object) -> GuardAnswer:
         raw = sample("execution_status_change", executionArn=arn, **detail)
         event = ExecutionStatusChanged.model_validate(raw)
         return guard_execution(event, journal=self.journal, executions=self.executions, now=NOON)
 
-    def on_deployment(self, what: str = "COMPLETED", arn: str = "") -> GuardAnswer:
+    def on_deployment(
+        self, what: str = "COMPLETED", arn: str = "", *, time: str = "2026-11-22T12:30:00Z"
+    ) -> GuardAnswer:
         raw = sample("deployment_state_change", eventName=f"SERVICE_DEPLOYMENT_{what}")
+        raw["time"] = time
         event = DeploymentStateChanged.model_validate({**raw, "resources": [arn or raw["resources"][0]]})
-        return resume_service(event, journal=self.journal, services=self.services, executions=self.executions, now=NOON)
+        return resume_service(
+            event,
+            journal=self.journal,
+            services=self.services,
+            executions=self.executions,
+            notices=self.notices,
+            now=NOON,
+        )
 
 
 # -- alarms ----------------------------------------------------------------------------
@@ -99,6 +113,30 @@ def test_an_alarm_told_twice_rolls_back_once() -> None:
 
     assert (again.did, again.why) == ("nothing", "a rollback of shop runs already")
     assert len(house.executions.started) == 1
+
+
+@pytest.mark.parametrize(
+    "silence",
+    [
+        {"muteDetail": {"mutedByArn": "arn:nightly"}},
+        {"state": {"value": "ALARM", "actionsSuppressedBy": "Alarm"}},
+    ],
+)
+def test_an_alarm_that_a_person_silenced_holds_and_does_not_roll_back(silence: dict[str, Any]) -> None:
+    house = House()
+
+    answer = house.on_alarm(**silence)
+
+    assert answer.did == "held"
+    assert [hold.by for hold in house.journal.holds("shop")] == ["alarm:shop-errors"]
+    assert house.executions.started == []
+
+
+def test_a_contributor_of_an_alarm_is_believed_only_when_the_alarm_itself_is_in_alarm() -> None:
+    house = House()
+
+    assert house.on_alarm(state={}).did == "rolled_back"
+    assert House().on_alarm(name="shop-latency", state={}).did == "nothing"
 
 
 @pytest.mark.parametrize("value", ["OK", "INSUFFICIENT_DATA"])
@@ -364,14 +402,37 @@ def test_a_deployment_of_green_that_fails_under_traffic_is_rolled_back() -> None
     assert "tasks failed to start" in str(house.journal.read("shop").reason)
 
 
-@pytest.mark.parametrize("maker", [None, "other"])
-def test_a_deployment_of_what_no_migration_made_is_not_greens(maker: str | None) -> None:
+def test_a_deployment_of_what_another_migration_made_is_not_greens() -> None:
     house = House(Phase.CLIMBING)
-    house.create(migration=maker)
+    house.create(migration="other")
     house.services.fail("shop", "web-green", "tasks failed to start")
 
     assert house.on_deployment("FAILED").did == "nothing"
     assert house.journal.read("shop").fence == 1
+
+
+@pytest.mark.parametrize("what", ["COMPLETED", "FAILED"])
+def test_a_deployment_of_blue_holds_and_people_are_told_once(what: str) -> None:
+    house = House(Phase.CLIMBING)
+    house.create(migration=None)  # whatever its name, nobody made it for a migration
+    house.services.complete("shop", "web-green")
+
+    answers = [house.on_deployment(what).did for _ in range(2)]
+
+    assert answers == ["held", "held"]
+    assert [hold.by for hold in house.journal.holds("shop")] == [WEB]
+    assert [notice.what for notice in house.notices.told] == ["held"]
+    assert house.journal.read("shop").fence == 1
+
+
+def test_a_deployment_of_blue_from_before_the_migration_is_old_news() -> None:
+    house = House(Phase.CLIMBING)
+    house.create(migration=None)
+
+    answer = house.on_deployment(time="2026-11-22T11:00:00Z")
+
+    assert answer.did == "nothing"
+    assert house.journal.holds("shop") == ()
 
 
 def test_a_deployment_of_green_that_completes_under_traffic_is_no_news() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crossfade.errors import BadInput, BlockedByGap, EdgeChanged, EdgeOwned, Fenced, PlanChanged, UnknownMigration
+from crossfade.events.memory import MemorySchedule
 from crossfade.journal.memory import MemoryJournal
 from crossfade.plan.document import Acceptance, Gap, MigrationPlan, RungKind, Severity
 from crossfade.plan.memory import MemoryPlanStore
@@ -24,11 +25,14 @@ class Desk:
         self.plan = plan or a_plan()
         self.journal, self.plans = MemoryJournal(), MemoryPlanStore()
         self.edges = MemoryEdges.of(*self.plan.edges)
+        self.schedule = MemorySchedule()
         self.ref = self.plans.put("plans", "shop.json", self.plan)
 
     def open(self, migration: str = "shop", execution: str = MIGRATE) -> Opened:
         request = OpenRequest(migration=migration, plan=self.ref, execution=execution)
-        return open_migration(request, journal=self.journal, plans=self.plans, edges=self.edges, now=NOON)
+        return open_migration(
+            request, journal=self.journal, plans=self.plans, edges=self.edges, schedule=self.schedule, now=NOON
+        )
 
 
 def test_the_machines_are_told_all_they_need_of_the_plan() -> None:

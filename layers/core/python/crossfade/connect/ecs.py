@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
-from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState
+from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState, StoppedTask
 from crossfade.errors import BlueChanged, EcsBusy, GreenFailed, ServiceExists
 from crossfade.throttles import is_busy
 
@@ -46,6 +46,29 @@ class EcsServices:
             raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
         found = [service for service in answer["services"] if service.get("status") != "INACTIVE"]
         return _state(cast("JsonObject", found[0])) if found else None
+
+    def stopped(self, cluster: str, name: str) -> tuple[StoppedTask, ...]:
+        """See `Services`."""
+        gone = (self._client.exceptions.ServiceNotFoundException, self._client.exceptions.ClusterNotFoundException)
+        try:
+            with _asking("ListTasks"):
+                arns = self._client.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
+            if not arns:
+                return ()
+            with _asking("DescribeTasks"):
+                tasks = self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+        except gone:
+            return ()
+        return tuple(
+            StoppedTask(
+                arn=task["taskArn"],
+                at=task.get("stoppedAt") or task["stoppingAt"],
+                code=task.get("stopCode", ""),
+                reason=task.get("stoppedReason", ""),
+            )
+            for task in tasks
+            if "stoppedAt" in task or "stoppingAt" in task
+        )
 
     def task_definition(self, name: str) -> JsonObject:
         """See `Services`."""

@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState
+from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState, StoppedTask
 from crossfade.errors import BlueChanged, GreenFailed, ServiceExists
 from crossfade.journal.blue import ScalingFound
 
@@ -24,12 +24,18 @@ class MemoryServices:
         self._clusters = set(clusters)
         self._services: dict[tuple[str, str], ServiceState] = {}
         self._made_by: dict[tuple[str, str], str | None] = {}
+        self.dead: dict[str, tuple[StoppedTask, ...]] = {}
         self._definitions: dict[str, list[tuple[JsonObject, dict[str, str]]]] = {}
 
     def describe(self, cluster: str, name: str) -> ServiceState | None:
         """See `Services`."""
         self._refuse_unknown(cluster)
         return self._services.get((cluster, name))
+
+    def stopped(self, cluster: str, name: str) -> tuple[StoppedTask, ...]:
+        """See `Services`."""
+        self._refuse_unknown(cluster)
+        return self.dead.get(name, ())
 
     def task_definition(self, name: str) -> JsonObject:
         """See `Services`."""

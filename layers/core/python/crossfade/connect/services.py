@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -102,6 +103,28 @@ class ServiceState:
         return f"{rollout}, {self.running} of {self.desired} tasks run"
 
 
+@dataclass(frozen=True, slots=True)
+class StoppedTask:
+    """A task that stopped, when, and why; ECS remembers it for about an hour."""
+
+    arn: str
+    at: datetime
+    code: str
+    reason: str
+
+    @property
+    def died(self) -> bool:
+        """
+        Whether the task ended of its own: it exited, did not start, or failed its health checks.
+
+        ECS says the last only in words ("Task failed ELB health checks in …"), since its
+        code, ServiceSchedulerInitiated, stands for scaling in and deployments too.
+        """
+        if self.code == "ServiceSchedulerInitiated":
+            return "health check" in self.reason
+        return self.code in {"TaskFailedToStart", "EssentialContainerExited"}
+
+
 class Services(Protocol):
     """
     ECS services of the account.
@@ -117,6 +140,10 @@ class Services(Protocol):
         Raises:
             BlueChanged: there is no such cluster.
         """
+        ...
+
+    def stopped(self, cluster: str, name: str) -> tuple[StoppedTask, ...]:
+        """Return the service's tasks that stopped lately, as far as ECS remembers them; none for no service."""
         ...
 
     def task_definition(self, name: str) -> JsonObject:

@@ -42,9 +42,16 @@ class _Envelope(_FromAws):
 class AlarmState(_FromAws):
     """A state of an alarm; `timestamp` is all there is to order events by."""
 
-    value: str = Field(description="OK, ALARM or INSUFFICIENT_DATA")
+    value: str = Field(default="", description="OK, ALARM or INSUFFICIENT_DATA; empty where an event leaves it out")
     timestamp: AwareDatetime | None = None
     reason: str = ""
+    suppressed_by: str | None = Field(default=None, alias="actionsSuppressedBy", description="Of a composite alarm")
+
+
+class AlarmMute(_FromAws):
+    """The mute rule in whose window the alarm changed."""
+
+    muted_by: str = Field(default="a mute rule", alias="mutedByArn")
 
 
 class AlarmDetail(_FromAws):
@@ -52,10 +59,16 @@ class AlarmDetail(_FromAws):
 
     alarm_name: str = Field(alias="alarmName")
     state: AlarmState
+    mute: AlarmMute | None = Field(default=None, alias="muteDetail")
+
+    @property
+    def silenced_by(self) -> str | None:
+        """Return what a person set so that this alarm acts on nothing now; None where nobody did."""
+        return self.mute.muted_by if self.mute is not None else self.state.suppressed_by
 
 
 class AlarmStateChanged(_Envelope):
-    """CloudWatch Alarm State Change."""
+    """CloudWatch Alarm State Change, and CloudWatch Alarm Contributor State Change, of metric and composite alarms."""
 
     detail: AlarmDetail
 
@@ -104,6 +117,66 @@ class DeploymentStateChanged(_Envelope):
     @property
     def _path(self) -> list[str]:
         return self.resources[0].rsplit(":", 1)[-1].split("/")
+
+
+class TaskDetail(_FromAws):
+    """`group` is `service:<name>` for a service's task; `stop_code` says who ended it."""
+
+    task_arn: str = Field(alias="taskArn")
+    cluster_arn: str = Field(alias="clusterArn")
+    last_status: str = Field(alias="lastStatus")
+    group: str = ""
+    stop_code: str = Field(default="", alias="stopCode")
+    stopped_reason: str = Field(default="", alias="stoppedReason")
+
+
+class TaskStateChanged(_Envelope):
+    """ECS Task State Change."""
+
+    detail: TaskDetail
+
+    @property
+    def cluster(self) -> str:
+        """Return the cluster's name."""
+        return self.detail.cluster_arn.rsplit("/", 1)[-1]
+
+    @property
+    def service(self) -> str | None:
+        """Return the service's name; None for a task that is no service's."""
+        kind, _, name = self.detail.group.partition(":")
+        return name if kind == "service" and name else None
+
+    @property
+    def resource(self) -> str | None:
+        """Return the journal's key of the service; None for a task that is no service's."""
+        return None if self.service is None else service_resource(self.cluster, self.service)
+
+
+class HookDetail(_FromAws):
+    """A deployment's lifecycle hook; `event_name` is HOOK_AWAITING_ACTION, _SUCCEEDED, _FAILED or _TIMED_OUT."""
+
+    event_name: str = Field(alias="eventName")
+    hook_id: str = Field(alias="hookId")
+    lifecycle_stage: str = Field(alias="lifecycleStage")
+    cluster_arn: str = Field(alias="clusterArn")
+    service_arn: str = Field(alias="serviceArn")
+    service_deployment_arn: str = Field(alias="serviceDeploymentArn")
+    expires_at: AwareDatetime | None = Field(default=None, alias="expiresAt")
+
+
+class HookStateChanged(_Envelope):
+    """ECS Hook State Change: a native deployment pauses, or went on."""
+
+    detail: HookDetail
+
+    @property
+    def resource(self) -> str:
+        """Return the journal's key of the service."""
+        return service_resource(self.detail.cluster_arn, self.detail.service_arn.rsplit("/", 1)[-1])
+
+
+class Tick(_Envelope):
+    """Scheduled Event: a minute has passed."""
 
 
 class ExecutionDetail(_FromAws):

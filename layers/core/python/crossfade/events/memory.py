@@ -13,3 +13,29 @@ class MemoryNotices:
 
     def tell(self, notice: Notice) -> None:
         self.told.append(notice)
+
+
+class MemorySchedule:
+    """A `Schedule` that is on or off."""
+
+    def __init__(self) -> None:
+        self.on = False
+
+    def enable(self) -> None:
+        """See `Schedule`."""
+        self.on = True
+
+    def disable(self) -> None:
+        """See `Schedule`."""
+        self.on = False
+
+
+class MemoryUndelivered:
+    """An `Undelivered` of so many events."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self.waiting = waiting
+
+    def count(self) -> int:
+        """See `Undelivered`."""
+        return self.waiting

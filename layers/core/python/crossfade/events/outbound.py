@@ -6,10 +6,23 @@ from typing import Literal, Protocol
 
 from pydantic import AwareDatetime
 
+from crossfade.errors import NoticesBusy
 from crossfade.plan.document import Frozen
 from crossfade.rollout.phases import Phase
 
-What = Literal["completed", "rolling_back", "rolled_back", "held", "stuck"]
+What = Literal[
+    "opened",
+    "ready",
+    "climbing",
+    "waiting",
+    "completed",
+    "rolling_back",
+    "rolled_back",
+    "held",
+    "stuck",
+    "undelivered",
+    "retired",
+]
 
 
 class Notice(Frozen):
@@ -38,3 +51,21 @@ class Notices(Protocol):
     def tell(self, notice: Notice) -> None:
         """Hand a notice on. Telling the same twice costs a reader a glance and nothing else."""
         ...
+
+
+class EveryNotice:
+    """`Notices` that go to several places; all are told, also when one of them is busy."""
+
+    def __init__(self, *places: Notices) -> None:
+        self._places = places
+
+    def tell(self, notice: Notice) -> None:
+        """See `Notices`."""
+        busy: list[NoticesBusy] = []
+        for place in self._places:
+            try:
+                place.tell(notice)
+            except NoticesBusy as later:
+                busy.append(later)
+        if busy:
+            raise busy[0]

@@ -126,12 +126,14 @@ def judge_green(
         ),
         fence=request.fence,
     )
+    pause = next_look_seconds(plan.timings, request.look)
+    journal.expect_look(request.migration, now + timedelta(seconds=pause), fence=request.fence)
     return Judged(
         answer=answer,
         verdict=judgement.verdict,
         reason=reason,
         would_change=judgement.would_change,
-        next_look_seconds=next_look_seconds(plan.timings, request.look),
+        next_look_seconds=pause,
         log_e=judgement.log_e,
     )
 

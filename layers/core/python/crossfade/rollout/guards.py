@@ -1,7 +1,7 @@
 """
 Guards: what is done when AWS says that something happened.
 
-A guard may resume a task that waits, or start a rollback; it never gives green more.
+A guard may resume a task that waits, hold, or start a rollback; it never gives green more.
 Events are hints. Each guard asks the journal whom the news concern and AWS whether
 they are true, so that duplicated, late and reordered ones change nothing.
 """
@@ -20,6 +20,7 @@ from crossfade.events.inbound import (
     ExecutionStatusChanged,
     ProxyLogDelivered,
 )
+from crossfade.events.outbound import Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, Token
 from crossfade.judge.alarms import Alarms
@@ -28,6 +29,7 @@ from crossfade.judge.proxylog_replay import Confidence, Ejected
 from crossfade.judge.proxylog_report import ACTED_ON, Report, report
 from crossfade.plan.document import Frozen
 from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.holding import GOING, hold
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.rollback import begin_rollback
 
@@ -50,27 +52,40 @@ _LATE: Final = timedelta(seconds=900)
 class GuardAnswer(Frozen):
     """What a guard did, and why; for the log, since nobody waits for it."""
 
-    did: Literal["nothing", "resumed", "rolled_back"]
+    did: Literal["nothing", "resumed", "held", "rolled_back"]
     why: str
     migration: str | None = None
 
 
 def guard_alarm(
-    event: AlarmStateChanged, *, journal: Journal, alarms: Alarms, executions: Executions, now: datetime
+    event: AlarmStateChanged,
+    *,
+    journal: Journal,
+    alarms: Alarms,
+    executions: Executions,
+    notices: Notices,
+    now: datetime,
 ) -> GuardAnswer:
     """
     Roll back every open migration whose plan names an alarm that is in ALARM.
 
-    Idempotent: `begin_rollback` is, and a state that is no longer true does nothing.
+    What CloudWatch says now decides, so events may come in any order, and an event of one
+    contributor, which may not say the alarm's own state, is asked like any other. An alarm
+    that a person has muted or suppressed only holds. Idempotent: `begin_rollback` is, and
+    a state that is no longer true does nothing.
     """
     name = event.detail.alarm_name
-    if event.detail.state.value != "ALARM":
+    if event.detail.state.value not in {"ALARM", ""}:
         return _nothing(f"alarm {name} went to {event.detail.state.value}")
     migrations = journal.migrations_of(event.resource)
     if not migrations:
         return _nothing(f"no migration watches alarm {name}")
     if name not in alarms.in_alarm([name]):
         return _nothing(f"alarm {name} is no longer in ALARM")
+    silenced = event.detail.silenced_by
+    if silenced is not None:
+        why = f"alarm {name} is in ALARM and silenced by {silenced}"
+        return _hold(migrations, event.resource, why, journal=journal, notices=notices, now=now)
     return _roll_back(migrations, f"alarm {name} is in ALARM", journal=journal, executions=executions, now=now)
 
 
@@ -103,10 +118,19 @@ def guard_execution(
 
 
 def resume_service(
-    event: DeploymentStateChanged, *, journal: Journal, services: Services, executions: Executions, now: datetime
+    event: DeploymentStateChanged,
+    *,
+    journal: Journal,
+    services: Services,
+    executions: Executions,
+    notices: Notices,
+    now: datetime,
 ) -> GuardAnswer:
     """
     Answer the task that waits for a service; roll back when a deployment of green fails that nobody waits for.
+
+    A deployment of blue holds until a person resumes: blue is no longer what the plan was
+    drawn from, and the way back leads to what was deployed.
 
     What ECS says of the service decides, not the event. Idempotent: a token is
     answered once, and a second answer finds nobody.
@@ -122,6 +146,10 @@ def resume_service(
         return _nothing(f"{event.resource} does not exist")
     if token is not None:
         return _answer(token, state, journal=journal, executions=executions)
+    if state.migration is None:
+        opened_before = [each for each in migrations if _opened_before(each, event.time, journal)]
+        why = f"{state.name} was deployed while traffic moves away from it: {state.progress}"
+        return _hold(opened_before, event.resource, why, journal=journal, notices=notices, now=now)
     if state.failure is None:
         return _nothing(f"{event.resource} is {state.progress}, and nobody waits for it")
     if state.migration not in migrations:
@@ -208,6 +236,30 @@ def _answer(token: Token, state: ServiceState, *, journal: Journal, executions: 
     if not heard:
         return _nothing(f"{why}, and nobody waits for it any more", token.migration)
     return GuardAnswer(did="resumed", why=why, migration=token.migration)
+
+
+def _opened_before(migration: str, at: datetime, journal: Journal) -> bool:
+    try:
+        return journal.read(migration).opened_at <= at
+    except UnknownMigration:
+        return False
+
+
+def _hold(
+    migrations: Sequence[str], by: str, why: str, *, journal: Journal, notices: Notices, now: datetime
+) -> GuardAnswer:
+    held = []
+    for migration in migrations:
+        try:
+            record = journal.read(migration)
+        except UnknownMigration:
+            continue
+        if record.phase in GOING:
+            hold(record, by, why, journal=journal, notices=notices, now=now)
+            held.append(migration)
+    if not held:
+        return _nothing(f"{why}; no migration is open that it concerns")
+    return GuardAnswer(did="held", why=why, migration=", ".join(held))
 
 
 def _runs_on(migration: str, arn: str, journal: Journal) -> bool:

@@ -13,6 +13,7 @@ from crossfade.plan.document import EdgePlan, Frozen, MigrationPlan, Timings
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
+from crossfade.rollout.watching import OPEN, Schedule
 from crossfade.shift.action import RungRef
 from crossfade.shift.shifter import Edges
 
@@ -43,7 +44,9 @@ class Opened(Frozen):
     gaps: int
 
 
-def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, edges: Edges, now: datetime) -> Opened:
+def open_migration(
+    request: OpenRequest, *, journal: Journal, plans: PlanStore, edges: Edges, schedule: Schedule, now: datetime
+) -> Opened:
     """
     Take a plan's edges for its migration and return what the state machines need of it.
 
@@ -56,7 +59,7 @@ def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, 
         UnknownEdge, EdgeChanged, PreflightRefused: an edge is not as the plan describes it.
         EdgeOwned: another migration, or another execution of this one, holds an edge.
         Fenced: a rollback has ended this very opening.
-        EdgeBusy, JournalBusy: as the ports.
+        EdgeBusy, JournalBusy, NoticesBusy: as the ports.
     """
     plan = read_plan(plans, request.plan)
     if plan.migration != request.migration:
@@ -78,6 +81,7 @@ def open_migration(request: OpenRequest, *, journal: Journal, plans: PlanStore, 
     opened = journal.open(record, _find(plan, record, journal=journal, edges=edges))
     for resource in _resources(plan, request.execution):
         journal.index(resource, plan.migration)
+    schedule.enable()  # after the index: `watch` switches it off only while that is empty
     return Opened(
         migration=plan.migration,
         fence=opened.fence,
@@ -101,6 +105,7 @@ def _find(plan: MigrationPlan, wanted: MigrationRecord, *, journal: Journal, edg
 
 
 def _resources(plan: MigrationPlan, execution: str) -> Iterator[str]:
+    yield OPEN
     yield execution
     for alarm in plan.alarms:
         yield alarm_resource(alarm)

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_ecs import ECSClient
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_servicediscovery import ServiceDiscoveryClient
     from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
 
@@ -62,6 +64,12 @@ def elbv2() -> ElasticLoadBalancingv2Client:
     return client
 
 
+def eventbridge() -> EventBridgeClient:
+    """Return the EventBridge client."""
+    client: EventBridgeClient = _client("events")
+    return client
+
+
 def logs() -> CloudWatchLogsClient:
     """Return the CloudWatch Logs client."""
     client: CloudWatchLogsClient = _client("logs")
@@ -88,6 +96,12 @@ def servicediscovery() -> ServiceDiscoveryClient:
 def sns() -> SNSClient:
     """Return the SNS client."""
     client: SNSClient = _client("sns")
+    return client
+
+
+def sqs() -> SQSClient:
+    """Return the SQS client."""
+    client: SQSClient = _client("sqs")
     return client
 
 

@@ -15,8 +15,10 @@ from crossfade.connect.cloudmap import CloudMapNamespaces
 from crossfade.connect.ecs import EcsBlues, EcsServices
 from crossfade.connect.logs import CloudWatchLogGroups
 from crossfade.connect.services import LogGroups, Namespaces, Services
-from crossfade.events.outbound import Notices
+from crossfade.events.eventbridge import EventBridgeNotices, EventBridgeSchedule
+from crossfade.events.outbound import EveryNotice, Notices
 from crossfade.events.sns import SnsNotices
+from crossfade.events.sqs import SqsUndelivered
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.journal import Journal
 from crossfade.judge.alarms import Alarms
@@ -28,6 +30,7 @@ from crossfade.plan.s3 import S3PlanStore
 from crossfade.plan.store import PlanStore
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
+from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
 from crossfade.runtime.embedded import EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
@@ -127,4 +130,28 @@ def proxy_meter() -> ProxyMeter:
 
 def notices() -> Notices:
     """Return where people are told."""
-    return SnsNotices(clients.sns(), Settings.from_environment().topic_arn)
+    return EveryNotice(
+        EventBridgeNotices(clients.eventbridge()), SnsNotices(clients.sns(), Settings.from_environment().topic_arn)
+    )
+
+
+def schedule() -> Schedule:
+    """Return the rule that wakes `watch`."""
+    return EventBridgeSchedule(clients.eventbridge(), Settings.from_environment().watch_rule)
+
+
+def watch() -> Watch:
+    """Return everything that `watch` looks at and acts through."""
+    return Watch(
+        journal=journal(),
+        plans=plans(),
+        services=services(),
+        edges=edges(),
+        alarms=alarms(),
+        scaling=scaling(),
+        blues=blues(),
+        executions=executions(),
+        notices=notices(),
+        schedule=schedule(),
+        undelivered=SqsUndelivered(clients.sqs(), Settings.from_environment().undelivered_url),
+    )

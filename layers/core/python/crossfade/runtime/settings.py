@@ -16,6 +16,8 @@ class Settings:
     topic_arn: str = ""
     roll_back_arn: str = ""
     on_proxy_log_arn: str = ""
+    watch_rule: str = ""
+    undelivered_url: str = ""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -33,4 +35,6 @@ class Settings:
             topic_arn=os.environ.get("TOPIC_ARN", ""),
             roll_back_arn=os.environ.get("ROLL_BACK_ARN", ""),
             on_proxy_log_arn=os.environ.get("ON_PROXY_LOG_ARN", ""),
+            watch_rule=os.environ.get("WATCH_RULE", ""),
+            undelivered_url=os.environ.get("UNDELIVERED_URL", ""),
         )

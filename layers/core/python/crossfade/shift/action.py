@@ -113,6 +113,7 @@ def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetim
     try:
         journal.append(result, fence=request.fence)
         journal.put_edge(edge.model_copy(update={"asked_bp": asked.bp, "held_bp": held.bp}), fence=request.fence)
+        journal.expect_look(request.migration, now + shifter.settle, fence=request.fence)
     except Fenced:
         shifter.withdraw()
         raise

@@ -1,0 +1,281 @@
+"""
+Watch: once a minute, while a migration is open, look without being told.
+
+An event may be lost, a state machine may be stopped where nobody catches it. So every
+minute each open migration is looked at in AWS: do its executions live, was its last look
+on time, are its alarms quiet, do green's tasks live, could blue take everything back, do
+its edges hold what they were given. What cannot be read is no reason to act: the next
+minute comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from crossfade.connect.blue import Blues, FreezeRequest, Scaling, protect_again, thaw
+from crossfade.connect.services import Services, StoppedTask
+from crossfade.errors import CrossfadeError, EdgeChanged, TryAgain
+from crossfade.events.outbound import Notice, Notices
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
+from crossfade.judge.alarms import Alarms
+from crossfade.plan.document import Frozen, MigrationPlan
+from crossfade.plan.store import PlanStore, read_plan
+from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.holding import GOING, hold, recount, release
+from crossfade.rollout.phases import Phase
+from crossfade.rollout.rollback import begin_rollback
+from crossfade.shift.rule import ROUNDING_BP
+from crossfade.shift.share import Share
+from crossfade.shift.shifter import Edges
+
+OPEN = "open"
+"""The journal's index key of all open migrations."""
+
+DYING_TASKS = 3
+"""So many tasks of one green service that died of their own within `DYING_WINDOW` are no accident."""
+
+DYING_WINDOW = timedelta(minutes=10)
+
+_LIVES = frozenset({ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED, ExecutionStatus.PENDING_REDRIVE})
+_ALARM = "alarm:"
+_DRIFT = "drift:"
+
+
+class Schedule(Protocol):
+    """
+    The rule that wakes `watch`. Both methods may be repeated, and raise NoticesBusy when EventBridge throttles them.
+
+    Every implementation must pass `tests/contract/test_schedule.py`.
+    """
+
+    def enable(self) -> None:
+        """Let it wake `watch` every minute."""
+        ...
+
+    def disable(self) -> None:
+        """Let it rest."""
+        ...
+
+
+class Undelivered(Protocol):
+    """
+    The queue of events that no guard could take.
+
+    Every implementation must pass `tests/contract/test_schedule.py`.
+    """
+
+    def count(self) -> int:
+        """Return about how many wait there. Raises NoticesBusy when SQS throttles."""
+        ...
+
+
+class Watched(Frozen):
+    """What was seen of each open migration, for the log."""
+
+    open: int
+    seen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Everything that `watch` looks at and acts through."""
+
+    journal: Journal
+    plans: PlanStore
+    services: Services
+    edges: Edges
+    alarms: Alarms
+    scaling: Scaling
+    blues: Blues
+    executions: Executions
+    notices: Notices
+    schedule: Schedule
+    undelivered: Undelivered
+
+
+def watch(parts: Watch, *, now: datetime) -> Watched:
+    """
+    Look at every migration that is open; roll back, hold, or renew what ends by itself.
+
+    Safe to repeat at any time: it acts on what it reads. When nothing is open any more it
+    switches its own schedule off, and on again if something was opened meanwhile.
+    """
+    seen: list[str] = []
+    migrations = parts.journal.migrations_of(OPEN)
+    for migration in migrations:
+        try:
+            seen += [f"{migration}: {said}" for said in _watch_one(migration, parts, now)]
+        except CrossfadeError as trouble:  # the others are looked at all the same, and this one in a minute
+            seen.append(f"{migration}: {type(trouble).__name__}: {trouble}")
+    if not parts.journal.migrations_of(OPEN):
+        parts.schedule.disable()
+        if parts.journal.migrations_of(OPEN):  # opened between the two: its own enabling came too early
+            parts.schedule.enable()
+    return Watched(open=len(migrations), seen=tuple(seen))
+
+
+def _watch_one(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
+    record = parts.journal.read(migration)
+    if record.phase is Phase.DONE:
+        parts.journal.unindex(OPEN, migration)
+    elif record.phase is Phase.ROLLED_BACK:
+        yield from _close(record, parts, now)
+    elif record.phase is Phase.ROLLING_BACK:
+        started = begin_rollback(
+            migration, record.reason or "unsaid", journal=parts.journal, executions=parts.executions, now=now
+        )
+        if not started.joined:
+            yield "no rollback ran; it is started again"
+    elif record.phase in GOING:
+        yield from _watch_open(record, parts, now)
+
+
+def _close(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    if parts.journal.blues(record.migration):
+        request = FreezeRequest(migration=record.migration, fence=record.fence)
+        thaw(request, journal=parts.journal, scaling=parts.scaling, blues=parts.blues, now=now)
+        yield "blue is thawed"
+    parts.journal.unindex(OPEN, record.migration)
+
+
+def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    dead = _dead(record, parts)
+    if dead:
+        yield _go_back(record, dead, parts, now)
+        return
+    plan = read_plan(parts.plans, record.plan)
+    reason = overdue(record, plan, parts, now) or _alarmed(plan, parts) or _dying(record, plan, parts, now)
+    if reason:
+        yield _go_back(record, reason, parts, now)
+        return
+    yield from protect_again(parts.journal, record.migration, parts.blues)
+    missing = recount(
+        record,
+        plan,
+        journal=parts.journal,
+        services=parts.services,
+        edges=parts.edges,
+        notices=parts.notices,
+        now=now,
+    )
+    if missing:
+        yield f"held: {missing}"
+    yield from _drift(record, parts, now)
+    _release_quiet_alarms(record, parts, now)
+    yield from _undelivered(record, parts, now)
+
+
+def _go_back(record: MigrationRecord, reason: str, parts: Watch, now: datetime) -> str:
+    begin_rollback(record.migration, reason, journal=parts.journal, executions=parts.executions, now=now)
+    return f"rolled back: {reason}"
+
+
+def _dead(record: MigrationRecord, parts: Watch) -> str | None:
+    """Return why the executions that the migration runs on will do nothing more; None while they live."""
+    for what, arn in (("migrate", record.execution), ("climb", record.climb)):
+        status = parts.executions.status(arn) if arn else ExecutionStatus.SUCCEEDED
+        if status not in _LIVES:
+            return f"{what} is {status or 'gone'}, and nobody was told"
+    return None
+
+
+def overdue(record: MigrationRecord, plan: MigrationPlan, parts: Watch, now: datetime) -> str | None:
+    """Return why green has not been looked at in time; None when it was, or when `migrate` has done its work."""
+    due = parts.journal.look_due(record.migration)
+    if due is None or parts.executions.status(record.execution) is not ExecutionStatus.RUNNING:
+        return None
+    late = int((now - due).total_seconds())
+    return f"a look at green is {late} s overdue" if late > plan.timings.overdue_seconds else None
+
+
+def _alarmed(plan: MigrationPlan, parts: Watch) -> str | None:
+    held = {each.by.removeprefix(_ALARM) for each in parts.journal.holds(plan.migration)}  # muted ones only hold
+    ringing = sorted(parts.alarms.in_alarm(plan.alarms) - held) if plan.alarms else []
+    return f"alarm {ringing[0]} is in ALARM" if ringing else None
+
+
+def _dying(record: MigrationRecord, plan: MigrationPlan, parts: Watch, now: datetime) -> str | None:
+    if record.phase is Phase.CREATING:
+        return None  # ECS's circuit breaker counts while a deployment runs
+    for service in plan.services:
+        reason = dying(
+            service.green.service_name, parts.services.stopped(plan.cluster, service.green.service_name), now
+        )
+        if reason:
+            return reason
+    return None
+
+
+def dying(name: str, stopped: tuple[StoppedTask, ...], now: datetime) -> str | None:
+    """Return why a green service's tasks are dying in a row; None when they are not."""
+    lately = [task for task in stopped if task.died and now - task.at <= DYING_WINDOW]
+    if len(lately) < DYING_TASKS:
+        return None
+    newest = max(lately, key=lambda task: task.at)
+    minutes = int(DYING_WINDOW.total_seconds() / 60)
+    return f"{len(lately)} tasks of {name} died within {minutes} minutes, the last of: {newest.reason}"
+
+
+def _drift(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    for edge in parts.journal.edges(record.migration):
+        by = f"{_DRIFT}{edge.name}"
+        drifted = _drifted(edge, parts.edges)
+        if drifted:
+            hold(record, by, drifted, journal=parts.journal, notices=parts.notices, now=now)
+            yield f"held: {drifted}"
+        else:
+            release(record, by, journal=parts.journal, now=now)
+
+
+def _drifted(edge: EdgeRecord, edges: Edges) -> str | None:
+    """Return how an edge differs from what it was last given; a shift in flight is no drift."""
+    if edge.resolved.green_arn is None:
+        return None
+    try:
+        shares = edges.shifter(edge).shares()
+    except EdgeChanged as changed:
+        return f"edge {edge.name}: {changed}"
+    ours = (edge.held_bp, edge.asked_bp)
+    for share in shares:
+        if min(abs(share.bp - bp) for bp in ours) > 2 * ROUNDING_BP:
+            return f"edge {edge.name}: green holds {share} and was given {Share(edge.held_bp)}; someone else changed it"
+    return None
+
+
+def _release_quiet_alarms(record: MigrationRecord, parts: Watch, now: datetime) -> None:
+    for each in parts.journal.holds(record.migration):
+        name = each.by.removeprefix(_ALARM)
+        if name != each.by and name not in parts.alarms.in_alarm([name]):
+            release(record, each.by, journal=parts.journal, now=now)
+
+
+def _undelivered(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    try:
+        count = parts.undelivered.count()
+    except TryAgain:
+        return
+    if not count:
+        return
+    said = [e.detail.get("count", 0) for e in parts.journal.entries(record.migration) if e.what == "undelivered"]
+    if said and said[-1] >= count:
+        return
+    reason = f"{count} events could not be delivered to the guards; they wait in the queue UndeliveredEvents"
+    parts.journal.append(
+        Entry(
+            migration=record.migration,
+            at=now,
+            kind="note",
+            what="undelivered",
+            subject=record.migration,
+            detail={"count": count},
+            fence=record.fence,
+        )
+    )
+    parts.notices.tell(
+        Notice(migration=record.migration, what="undelivered", phase=record.phase, reason=reason, at=now)
+    )
+    yield reason

@@ -1,0 +1,373 @@
+"""Watch finds what nobody told, acts once, and rests when nothing is open."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from crossfade.connect.blue import FreezeRequest, freeze
+from crossfade.connect.memory import MemoryBlues, MemoryScaling, MemoryServices
+from crossfade.connect.services import MIGRATION_TAG, StoppedTask
+from crossfade.errors import ExecutionsBusy
+from crossfade.events.inbound import TaskStateChanged
+from crossfade.events.memory import MemoryNotices, MemorySchedule, MemoryUndelivered
+from crossfade.journal.hold import Hold
+from crossfade.journal.memory import MemoryJournal
+from crossfade.journal.model import EdgeRecord
+from crossfade.judge.memory import MemoryAlarms
+from crossfade.plan.memory import MemoryPlanStore
+from crossfade.rollout.executions import ExecutionStatus
+from crossfade.rollout.guards import GuardAnswer
+from crossfade.rollout.memory import MemoryExecutions
+from crossfade.rollout.phases import Phase
+from crossfade.rollout.tasks import guard_task
+from crossfade.rollout.watching import OPEN, Watch, Watched, watch
+from crossfade.shift.memory import MemoryEdges
+from crossfade.shift.share import Share
+from tests.traffic import CLIMB, MIGRATE, NOON, a_plan, a_record
+
+SAMPLE = json.loads((Path(__file__).parents[3] / "events" / "task_state_changed.json").read_text())
+
+
+class Tower:
+    """A migration in mid-climb, green at 5 %, everything as it should be."""
+
+    def __init__(self, phase: Phase = Phase.CLIMBING) -> None:
+        self.plan = a_plan()
+        plans = MemoryPlanStore()
+        self.journal, self.services, self.edges = (
+            MemoryJournal(),
+            MemoryServices("shop"),
+            MemoryEdges.of(*self.plan.edges),
+        )
+        self.executions = MemoryExecutions(others={MIGRATE: ExecutionStatus.RUNNING, CLIMB: ExecutionStatus.RUNNING})
+        self.alarms = MemoryAlarms({"shop-errors": "OK"})
+        self.notices, self.schedule, self.undelivered = MemoryNotices(), MemorySchedule(), MemoryUndelivered()
+        self.blues, self.scaling = MemoryBlues("web"), MemoryScaling()
+        found = self.edges.find(self.plan.edges[0]).owned_by("shop")
+        ref = plans.put("plans", "shop.json", self.plan)
+        self.journal.open(a_record(phase=phase, climb=CLIMB, plan=ref), [found])
+        self.edge = self.edges.make_green_end(found, "web-green", {})
+        self.edges.healthy |= {self.edge.resolved.blue_arn: 2, str(self.edge.resolved.green_arn): 2}
+        self.hold(Share(500))
+        for resource in (OPEN, "service:shop/web", "service:shop/web-green"):
+            self.journal.index(resource, "shop")
+        self._service("web", None)
+        self._service("web-green", "shop")
+        self.schedule.enable()
+        self.parts = Watch(
+            journal=self.journal,
+            plans=plans,
+            services=self.services,
+            edges=self.edges,
+            alarms=self.alarms,
+            scaling=self.scaling,
+            blues=self.blues,
+            executions=self.executions,
+            notices=self.notices,
+            schedule=self.schedule,
+            undelivered=self.undelivered,
+        )
+        freeze(
+            FreezeRequest(migration="shop", fence=1),
+            journal=self.journal,
+            plans=plans,
+            scaling=self.scaling,
+            blues=self.blues,
+            now=NOON,
+        )
+
+    def hold(self, share: Share) -> EdgeRecord:
+        self.edges.shifter(self.edge).set_green(share)
+        kept = self.edge.model_copy(update={"asked_bp": share.bp, "held_bp": share.bp})
+        self.journal.put_edge(kept, fence=1)
+        return kept
+
+    def _service(self, name: str, migration: str | None) -> None:
+        definition = self.services.register({"family": name, "containerDefinitions": [{"name": name}]}, {})
+        tags = [{"key": MIGRATION_TAG, "value": migration}] if migration else []
+        self.services.create(
+            {
+                "cluster": "shop",
+                "serviceName": name,
+                "taskDefinition": definition,
+                "desiredCount": 2,
+                "tags": tags,
+            }
+        )
+        self.services.complete("shop", name)
+
+    def kill(self, count: int, *, name: str = "web-green", code: str = "EssentialContainerExited") -> None:
+        self.services.dead[name] = tuple(
+            StoppedTask(arn=f"arn:{number}", at=NOON - timedelta(minutes=number), code=code, reason="exit 1")
+            for number in range(count)
+        )
+
+    def watch(self, now: datetime = NOON) -> Watched:
+        return watch(self.parts, now=now)
+
+    def on_task(self, service: str = "web-green") -> GuardAnswer:
+        event = TaskStateChanged.model_validate(
+            {**SAMPLE, "detail": {**SAMPLE["detail"], "group": f"service:{service}"}}
+        )
+        return guard_task(
+            event,
+            journal=self.journal,
+            plans=self.parts.plans,
+            services=self.services,
+            edges=self.edges,
+            executions=self.executions,
+            notices=self.notices,
+            now=NOON,
+        )
+
+    @property
+    def rolled_back(self) -> str | None:
+        record = self.journal.read("shop")
+        return record.reason if record.phase is Phase.ROLLING_BACK else None
+
+    @property
+    def held_by(self) -> list[str]:
+        return [hold.by for hold in self.journal.holds("shop")]
+
+
+def test_a_migration_that_is_well_is_left_alone() -> None:
+    tower = Tower()
+
+    seen = tower.watch()
+
+    assert seen == Watched(open=1)
+    assert (tower.rolled_back, tower.held_by, tower.notices.told) == (None, [], [])
+    assert tower.schedule.on
+
+
+def _dies(arn: str, status: ExecutionStatus) -> Callable[[Tower], None]:
+    return lambda tower: tower.executions.others.update({arn: status})
+
+
+def _late(tower: Tower) -> None:
+    tower.journal.expect_look("shop", NOON - timedelta(seconds=301), fence=1)
+
+
+TROUBLES: dict[str, tuple[Callable[[Tower], None], str]] = {
+    "migrate stopped": (_dies(MIGRATE, ExecutionStatus.ABORTED), "migrate is ABORTED"),
+    "migrate timed out": (_dies(MIGRATE, ExecutionStatus.TIMED_OUT), "migrate is TIMED_OUT"),
+    "climb failed": (_dies(CLIMB, ExecutionStatus.FAILED), "climb is FAILED"),
+    "a look that never comes": (_late, "a look at green is 301 s overdue"),
+    "green dies in a row": (lambda tower: tower.kill(3), "3 tasks of web-green died within 10 minutes"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_nobody_told_is_found_and_rolled_back_once(trouble: str) -> None:
+    tower = Tower()
+    make, said = TROUBLES[trouble]
+    make(tower)
+
+    tower.watch()
+    tower.watch()
+
+    assert said in str(tower.rolled_back)
+    assert [name for name, _ in tower.executions.started] == ["shop-2"]
+
+
+def test_an_alarm_that_rings_unheard_rolls_back() -> None:
+    tower = Tower()
+    tower.alarms.found["shop-errors"] = "ALARM"
+
+    tower.watch()
+
+    assert tower.rolled_back == "alarm shop-errors is in ALARM"
+
+
+def test_a_silenced_alarm_holds_until_it_is_quiet() -> None:
+    tower = Tower()
+    tower.alarms.found["shop-errors"] = "ALARM"
+    _hold(tower, "alarm:shop-errors")
+
+    tower.watch()
+    assert (tower.rolled_back, tower.held_by) == (None, ["alarm:shop-errors"])
+    tower.alarms.found["shop-errors"] = "OK"
+    tower.watch()
+
+    assert tower.held_by == []
+
+
+def _hold(tower: Tower, by: str) -> None:
+    tower.journal.keep_hold(Hold(migration="shop", by=by, why="ordered", at=NOON, fence=1))
+
+
+@pytest.mark.parametrize("seconds", [0, 300])
+def test_a_look_that_is_a_little_late_is_no_trouble(seconds: int) -> None:
+    tower = Tower()
+    tower.journal.expect_look("shop", NOON - timedelta(seconds=seconds), fence=1)
+
+    tower.watch()
+
+    assert tower.rolled_back is None
+
+
+def test_no_look_is_due_once_migrate_has_done_its_work() -> None:
+    tower = Tower(Phase.WATCHING)
+    tower.journal.expect_look("shop", NOON - timedelta(days=1), fence=1)
+    tower.executions.others |= {MIGRATE: ExecutionStatus.SUCCEEDED, CLIMB: ExecutionStatus.SUCCEEDED}
+
+    tower.watch()
+
+    assert tower.rolled_back is None
+
+
+def test_tasks_that_were_scaled_in_or_died_long_ago_do_not_count() -> None:
+    tower = Tower()
+    tower.kill(9, code="ServiceSchedulerInitiated")
+    tower.watch()
+    tower.kill(3)
+    tower.watch(NOON + timedelta(minutes=10))
+
+    assert tower.rolled_back is None
+
+
+def test_a_rollback_that_died_is_carried_on_under_a_higher_fence() -> None:
+    tower = Tower()
+    tower.journal.raise_fence("shop", seen=1, reason="ordered", at=NOON)
+    tower.executions.rollbacks["shop-2"] = ExecutionStatus.FAILED
+
+    tower.watch()
+
+    assert [name for name, _ in tower.executions.started] == ["shop-3"]
+    assert tower.journal.read("shop").reason == "ordered"
+
+
+def test_a_blue_that_lost_a_task_holds_tells_once_and_is_released_when_it_is_back() -> None:
+    tower = Tower()
+    tower.services.run("shop", "web", 1)
+
+    tower.watch()
+    tower.watch()
+    held = tower.held_by
+    tower.services.run("shop", "web", 2)
+    tower.watch()
+
+    assert (held, tower.held_by) == (["way back"], [])
+    assert [(notice.what, notice.reason) for notice in tower.notices.told] == [
+        ("held", "way back: blue service web runs 1 of 2 tasks")
+    ]
+    assert tower.rolled_back is None
+
+
+def test_an_edge_that_someone_else_set_holds() -> None:
+    tower = Tower()
+    tower.edges.shifter(tower.edge).set_green(Share(3_000))
+
+    tower.watch()
+
+    assert tower.held_by == ["drift:web"]
+
+
+def test_a_shift_in_flight_is_no_drift() -> None:
+    tower = Tower()
+    kept = tower.hold(Share(500))
+    tower.journal.put_edge(kept.model_copy(update={"asked_bp": 3_000}), fence=1)
+    tower.edges.shifter(tower.edge).set_green(Share(3_000))
+
+    tower.watch()
+
+    assert tower.held_by == []
+
+
+def test_blues_tasks_stay_protected_while_the_migration_is_open() -> None:
+    tower = Tower()
+    tower.blues.protected["web"] = {"arn:new": 0}
+
+    tower.watch()
+
+    assert tower.blues.protected["web"] == {"arn:new": 120}
+
+
+def test_events_that_nobody_took_are_told_once_and_again_when_they_are_more() -> None:
+    tower = Tower()
+    for waiting in (2, 2, 3):
+        tower.undelivered.waiting = waiting
+        tower.watch()
+
+    assert [notice.what for notice in tower.notices.told] == ["undelivered", "undelivered"]
+
+
+def test_a_migration_that_is_rolled_back_is_thawed_and_then_watched_no_more() -> None:
+    tower = Tower(Phase.ROLLED_BACK)
+
+    tower.watch()
+
+    assert tower.journal.blues("shop") == ()
+    assert set(tower.blues.protected["web"].values()) == {0}
+    assert tower.journal.migrations_of(OPEN) == ()
+    assert not tower.schedule.on
+
+
+def test_what_is_opened_while_watch_goes_to_rest_is_watched() -> None:
+    tower = Tower(Phase.DONE)
+    disable = tower.schedule.disable
+
+    def overtaken() -> None:
+        tower.journal.index(OPEN, "other")
+        disable()
+
+    tower.schedule.disable = overtaken  # type: ignore[method-assign]
+
+    tower.watch()
+
+    assert tower.schedule.on
+
+
+def test_what_cannot_be_read_is_no_reason_to_act() -> None:
+    tower = Tower()
+
+    def busy(_arn: str) -> None:
+        raise ExecutionsBusy("throttled")
+
+    tower.executions.status = busy  # type: ignore[method-assign, assignment]
+
+    seen = tower.watch()
+
+    assert seen.seen == ("shop: ExecutionsBusy: throttled",)
+    assert tower.rolled_back is None
+
+
+# -- on_task -----------------------------------------------------------------------
+
+
+def test_green_tasks_that_die_in_a_row_roll_back() -> None:
+    tower = Tower()
+    tower.kill(3)
+
+    answers = [tower.on_task().did, tower.on_task().did]
+
+    assert answers == ["rolled_back", "nothing"]
+    assert "died within 10 minutes" in str(tower.rolled_back)
+
+
+def test_one_green_task_that_dies_is_ecs_to_replace() -> None:
+    tower = Tower()
+    tower.kill(1)
+
+    assert tower.on_task().did == "nothing"
+    assert tower.rolled_back is None
+
+
+def test_a_blue_task_that_is_lost_holds_and_is_counted_again() -> None:
+    tower = Tower()
+    tower.services.run("shop", "web", 1)
+
+    assert tower.on_task("web").did == "held"
+    tower.services.run("shop", "web", 2)
+    assert tower.on_task("web").did == "nothing"
+    assert tower.held_by == []
+
+
+def test_a_task_of_nobody_we_know_is_nothing() -> None:
+    assert Tower().on_task("other").did == "nothing"
+    assert Tower(Phase.DONE).on_task("web").did == "nothing"
