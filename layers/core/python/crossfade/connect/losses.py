@@ -112,6 +112,7 @@ def _gateway_route_losses(route: GatewayRoute) -> Iterator[Gap]:
 def router_losses(found: Found, provided: Mapping[str, Provider], migrating: Collection[str]) -> Iterator[Gap]:
     """Yield what is lost of routers and routes. `migrating` are the nodes that ECS services play."""
     used = {provider.service.router for provider in provided.values() if provider.service.router}
+    moving = frozenset(migrating)
     for router in found.routers:
         if router.name not in used:
             yield gap("ROUTE_ORPHAN", f"virtualRouter/{router.name}")
@@ -123,7 +124,7 @@ def router_losses(found: Found, provided: Mapping[str, Provider], migrating: Col
             if provider.default is not None:
                 yield gap("ROUTE_UNREACHABLE", _place(route), shadow=provider.default.name)
         nodes = {target.node for route in provider.reached for target in route.targets}
-        if nodes & set(migrating):
+        if not nodes.isdisjoint(moving):
             for route in provider.reached:
                 yield from _route_losses(route, provider)
             if provider.default is not None and not provider.default.catches_all:

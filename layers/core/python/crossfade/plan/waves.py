@@ -35,7 +35,7 @@ def order(calls: Mapping[str, Collection[str]]) -> Order:
         BadInput: a service calls one that is not a key of `calls`.
     """
     for caller, callees in calls.items():
-        if unknown := sorted(set(callees) - set(calls)):
+        if unknown := sorted(callee for callee in set(callees) if callee not in calls):
             raise BadInput(f"{caller} calls {', '.join(unknown)}, which is no service of the plan")
     groups = list(_groups(calls))
     group_of = {name: number for number, group in enumerate(groups) for name in group}
