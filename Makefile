@@ -27,7 +27,7 @@ rehearse: $(READY)  ## Rehearse a healthy and a sick migration of examples/shop 
 	@$(VENV)/bin/crossfade rehearse --scenario all
 
 test: $(READY)  ## Run every test, one short rehearsal of each scenario among them
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
 check: $(READY) $(SAM_READY)  ## Run every check that starts no service: style, types, templates, machines, IAM, docs
 	@$(VENV)/bin/ruff format --check $(CODE)
