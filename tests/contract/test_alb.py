@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, NotConfirmed, PreflightRefused, UnreachableGoal
 from crossfade.journal.model import AlbRule, EdgeRecord
-from crossfade.plan.document import RuleRef, TargetGroupRef
+from crossfade.plan.document import RuleRef, TargetGroupRef, TargetHealthCheck
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.share import ALL, NONE, Share
 from rehearsal.aws import in_process
@@ -32,6 +32,16 @@ def an_edge(front: LoadBalancer) -> EdgeRecord:
     made = front.edges.make_green_end(front.edges.find(PLAN).owned_by("shop"), "web-green", TAGS)
     front.set_healthy(front.arn_of("web-green"), 2)
     return made
+
+
+def test_greens_end_asks_the_application_where_blues_asked_envoy(front: LoadBalancer) -> None:
+    asked = TargetHealthCheck(path="/ready")
+    plan = PLAN.model_copy(update={"green": PLAN.green.model_copy(update={"health_check": asked})})
+
+    front.edges.make_green_end(front.edges.find(plan).owned_by("shop"), "web-green", TAGS)
+
+    [made] = front.client.describe_target_groups(Names=["web-green"])["TargetGroups"]
+    assert (made["HealthCheckPort"], made["HealthCheckPath"]) == ("traffic-port", "/ready")
 
 
 class Meddling:

@@ -85,6 +85,7 @@ class AlbEdge(_Ends):
 
     kind: Literal["alb"] = "alb"
     rules: tuple[AlbRule, ...]
+    green_health_path: str | None = Field(default=None, description="Where green's check must not be blue's")
 
 
 class NlbEdge(_Ends):
@@ -92,6 +93,7 @@ class NlbEdge(_Ends):
 
     kind: Literal["nlb"] = "nlb"
     rules: tuple[AlbRule, ...]
+    green_health_path: str | None = Field(default=None, description="Where green's check must not be blue's")
 
 
 class Route53Record(Frozen):

@@ -127,6 +127,7 @@ class AlbEdges:
             load_balancer_arn=load_balancer,
             blue_arn=blue_arn,
             green_arn=green_arn if has_green_end else None,
+            green_health_path=plan.green.health_check.path if plan.green.health_check else None,
             rules=tuple(
                 AlbRule(arn=rule.arn, is_default=rule.is_default, found_actions=rule.actions) for rule, _ in leading
             ),
@@ -159,6 +160,14 @@ class AlbEdges:
         made = target_group(self._client, TargetGroupRef(name=name))
         if made is None:
             arguments: Any = {field: blue[field] for field in _COPIED if field in blue}  # type: ignore[literal-required]
+            health_path = _resolved(edge).green_health_path
+            if health_path is not None:
+                asked = {
+                    "HealthCheckProtocol": "HTTP",
+                    "HealthCheckPort": "traffic-port",
+                    "HealthCheckPath": health_path,
+                }
+                arguments.update(asked)
             listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
             made = self._client.create_target_group(Name=name, Tags=listed, **arguments)["TargetGroups"][0]
         green_arn = made["TargetGroupArn"]
