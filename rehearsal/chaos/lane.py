@@ -48,12 +48,15 @@ PACE = Pace(
 )
 """One minute of the plan is one second here; nothing counted comes late."""
 
+AWS_TIME_SCALE = 15.0
+"""What AWS's own periods are divided by: less, since `watch` looks at every lane in each of its minutes."""
+
 _SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 _RUNNING = "RUNNING"
 _LOOK_SECONDS = 0.1
 _GUARDS_TRY_FOR = 15.0  # a guard that failed is run again after one second, and after two more
 _LONGEST = 240.0
-_STALL_AT_MOST = 4.0  # a function's client waits five seconds for an answer
+_STALL_AT_MOST = 18.0  # a function may run for thirty seconds; its client asks again every five
 _AFTERMATH = 0.4
 
 
@@ -88,6 +91,7 @@ class Lane:
     def __init__(self, aws: EmbeddedAws, deployer: Deployer, stack: Stack, name: str) -> None:
         self.name = name
         self.green_fails = False
+        self.rings = False
         self.track: Track | None = None
         self._aws = aws
         self._stack = stack
@@ -113,12 +117,13 @@ class Lane:
         track = Track(script, trap=trap, stall=self._stall, held=self._held, restore=self._restore)
         track.arns["blue"] = self.blue_arn
         self.track = watcher.tracks[self.name] = track
-        self.green_fails = False
+        self.green_fails = self.rings = False
         try:
             outcome = self._play(track)
             return Tried(outcome, fired=trap is None or trap.fired, places=tuple(track.places))
         finally:
             self.track = None
+            self.rings = False
             watcher.tracks.pop(self.name, None)
             self._lay_anew()
 
@@ -158,7 +163,7 @@ class Lane:
         elif track.script is Script.STOPPED:
             self._aws.client("stepfunctions").stop_execution(executionArn=migrate)
         elif track.script is Script.ALARMED:
-            self._set_alarms("ALARM")
+            self.rings = True
 
     def _is_over(self, track: Track, migrate: str) -> bool:
         found = track.executions.get(migrate)
@@ -271,15 +276,16 @@ class Lane:
 
     # -- faults that need a lane ---------------------------------------------
 
-    def _stall(self) -> None:
-        """Roll the migration back by hand while a call is stalled."""
-        self._roll_back_by_hand()
+    def _stall(self, since: float) -> None:
+        """Roll the migration back by hand while a call, and its repetitions, are stalled."""
+        if since == 0:
+            self._roll_back_by_hand()
 
         def is_back() -> bool:
             record = self._record()
             return record is not None and str(record.phase) == "rolled_back"
 
-        self._until(is_back, _STALL_AT_MOST)
+        self._until(is_back, _STALL_AT_MOST - since)
 
     def _held(self, _: Call) -> Any:
         found = self._aws.client("elbv2").describe_listeners(ListenerArns=[self._listener_arn])
@@ -290,16 +296,9 @@ class Lane:
 
     # -- laying anew ----------------------------------------------------------
 
-    def _set_alarms(self, state: str) -> None:
-        for alarm in self.plan.alarms:
-            self._aws.client("cloudwatch").set_alarm_state(
-                AlarmName=alarm, StateValue=state, StateReason="ordered by chaos"
-            )
-
     def _lay_anew(self) -> None:
         """Make the account what it was before the migration: green, its journal and its names are gone."""
         client = self._aws.client
-        self._set_alarms("OK")
         client("elbv2").modify_listener(ListenerArn=self._listener_arn, DefaultActions=self._found)
         names = [service.green.service_name for service in self.plan.services]
         found = client("ecs").describe_services(cluster=self.plan.cluster, services=names)["services"]
@@ -307,6 +306,8 @@ class Lane:
             if service["status"] == "ACTIVE":
                 client("ecs").delete_service(cluster=self.plan.cluster, service=service["serviceName"], force=True)
         self._until(lambda: not self._green_is_left(names), 10)
+        for alarm in self.plan.alarms:
+            client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="the migration is over")
         for group in client("elbv2").describe_target_groups()["TargetGroups"]:
             if group["TargetGroupName"] in {edge.green.name for edge in self.plan.edges}:
                 client("elbv2").delete_target_group(TargetGroupArn=group["TargetGroupArn"])

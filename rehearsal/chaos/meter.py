@@ -12,6 +12,7 @@ from rehearsal.aws import EmbeddedAws
 from rehearsal.chaos.lane import Lane
 
 REQUESTS_PER_SECOND = 400
+_ENOUGH_FOR_THE_ALARM = 100  # the shop's own rings at more than 25
 _ANSWER_SECONDS = 0.02
 _FAILING = 0.2  # of the requests of a green that fails
 
@@ -48,13 +49,14 @@ def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:
             if track.changes:
                 weights = {"blue": track.changes[-1].blue, "green": track.changes[-1].green}
     total = sum(weights.values()) or 1
+    balancer = [{"Name": "LoadBalancer", "Value": lane.balancer_arn.partition("loadbalancer/")[2]}]
     data: list[dict[str, Any]] = []
+    if lane.rings:
+        errors = _datum("HTTPCode_Target_5XX_Count", balancer, second)
+        data.append({**errors, "Value": _ENOUGH_FOR_THE_ALARM, "Unit": "Count"})
     for side, arn in arns.items():
         requests = round(REQUESTS_PER_SECOND * weights[side] / total)
-        dimensions = [
-            {"Name": "TargetGroup", "Value": arn.rpartition(":")[2]},
-            {"Name": "LoadBalancer", "Value": lane.balancer_arn.partition("loadbalancer/")[2]},
-        ]
+        dimensions = [{"Name": "TargetGroup", "Value": arn.rpartition(":")[2]}, *balancer]
         failed = round(requests * _FAILING) if side == "green" and lane.green_fails else 0
         data.append({**_datum("RequestCount", dimensions, second), "Value": requests, "Unit": "Count"})
         if requests:

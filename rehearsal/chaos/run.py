@@ -21,7 +21,7 @@ from typing import Any
 
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.runtime import StillRuntime
-from rehearsal.chaos.lane import PACE, Lane, Tried, deploy_product
+from rehearsal.chaos.lane import AWS_TIME_SCALE, PACE, Lane, Tried, deploy_product
 from rehearsal.chaos.meter import Meter
 from rehearsal.chaos.points import Place, Point, Script, points
 from rehearsal.chaos.verdict import End, unsafe
@@ -64,7 +64,7 @@ class Line:
 @contextmanager
 def stage(lanes: int, template: Path = TEMPLATE) -> Iterator[list[Lane]]:
     """Open an embedded AWS with the product of this template and so many lanes, and a meter that counts for them."""
-    with EmbeddedAws(runtime=StillRuntime(), time_scale=PACE.time_scale, wait_scale=WAIT_SCALE) as aws:
+    with EmbeddedAws(runtime=StillRuntime(), time_scale=AWS_TIME_SCALE, wait_scale=WAIT_SCALE) as aws:
         deployer = Deployer(aws, period_scale=PACE.time_scale)
         product = deploy_product(deployer, template, "crossfade")
         opened = [Lane(aws, deployer, product, f"shop{number}") for number in range(1, lanes + 1)]

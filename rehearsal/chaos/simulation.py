@@ -162,15 +162,17 @@ class Played:
 class Simulation:
     """One migration in memory, and two faults."""
 
-    def __init__(self, plan: MigrationPlan, seed: int, *, faults: int = 2, calls: int = _CALLS) -> None:
+    def __init__(
+        self, plan: MigrationPlan, seed: int, *, faults: int = 2, journal: MemoryJournal | None = None
+    ) -> None:
         chance = random.Random(seed)
         self._seed = seed
         self._chance = chance
         self._plan = plan
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
-        chosen = {chance.randrange(1, calls): chance.choice(list(Fault)) for _ in range(faults)}
+        chosen = {chance.randrange(1, _CALLS): chance.choice(list(Fault)) for _ in range(faults)}
         self._wire = _Wire(chosen, stalled=self._stall, undo=self._undo)
-        self._memory = MemoryJournal()
+        self._memory = journal or MemoryJournal()
         self._laid = MemoryEdges.of(*plan.edges)
         self._runs = MemoryExecutions(others={"execution:migrate": ExecutionStatus.RUNNING})
         self._store = MemoryPlanStore()

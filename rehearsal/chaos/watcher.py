@@ -28,6 +28,7 @@ from rehearsal.chaos.points import Kind, Place, Point, Script
 from rehearsal.chaos.verdict import Change
 
 LATE_SECONDS = 3.0
+_AT_ONCE = 0.5  # an SDK asks again only after that
 _HEARD = {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED", "ALARM", "FAILED", "TIMED_OUT", "ABORTED"}
 _NAME = re.compile(r"\bshop\d+\b")
 _MACHINES = {"migrate": "migrate", "climb": "climb", "back": "roll_back"}
@@ -56,8 +57,8 @@ class Track:
         script: how it is driven.
         places: every place passed, while recording; in order.
         trap: the fault to strike.
-        stall: called in the middle of a stalled call.
-            held: reads the actions of the listener that a call is about to write.
+        stall: called in a stalled call, with the seconds it is stalled already; returns when it shall go on.
+        held: reads the actions of the listener that a call is about to write.
         restore: writes them back, as another writer would.
         executions: all that have entered a state.
     """
@@ -65,7 +66,7 @@ class Track:
     script: Script
     places: dict[Place, None] = field(default_factory=dict)
     trap: Trap | None = None
-    stall: Callable[[], None] = lambda: None
+    stall: Callable[[float], None] = lambda _: None
     held: Callable[[Call], Any] = lambda _: None
     restore: Callable[[Call, Any], None] = lambda _call, _held: None
     changes: list[Change] = field(default_factory=list)
@@ -171,9 +172,10 @@ class Watcher:
             if kind is Kind.KILLED:
                 invocation.kill()
                 raise _refused(call)
-        if kind is Kind.STALLED and "stalled" not in track.saved:
-            track.saved["stalled"] = True
-            track.stall()
+        if kind is Kind.STALLED:
+            began = track.saved.setdefault("stalled", time.monotonic())
+            since = time.monotonic() - began
+            track.stall(since if since > _AT_ONCE else 0.0)
         if kind is Kind.UNDONE and "held" not in track.saved:
             track.saved["held"] = track.held(call)
 
@@ -206,8 +208,8 @@ class Watcher:
         invocation = invocation_of(call.headers)
         if invocation is None:
             return None
-        track = self._track(json.dumps(invocation.event))
-        if track is None:
+        track = self._track(json.dumps(invocation.event)) or self._track(json.dumps(call.params, default=str))
+        if track is None:  # `watch` is nobody's in particular; its calls tell
             return None
         logical = self.functions.get(invocation.function, invocation.function)
         return track, f"{logical}{_about(invocation.event)}", "function", invocation
