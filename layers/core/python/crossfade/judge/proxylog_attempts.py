@@ -198,18 +198,30 @@ def _servers(legs: Mapping[_Leg, Sequence[AccessLine]]) -> frozenset[_Leg]:
 def _is_server(
     leg: _Leg, lines: Sequence[AccessLine], by_request: Mapping[str, Sequence[tuple[_Leg, AccessLine]]]
 ) -> bool:
-    """Return whether these lines lie within other streams' rather than around them; in its own, a server's is outer."""
-    within = around = 0  # milliseconds by which other streams' lines are the longer and the shorter ones
-    outer = inner = 0  # of lines in the same stream
+    """
+    Return whether these lines are a server's.
+
+    Of two lines of one hop, which name the same authority, the inner is the server's.
+    Where no line shares the authority, a server's is outer to what its own proxy then
+    asks as a client, and inner to others'.
+    """
+    within = around = 0  # milliseconds by which lines of the same hop are the longer and the shorter ones
+    longer = shorter = 0  # the same of other streams' lines, whatever they name
+    outer = inner = 0  # of lines in the same stream that name another
     for line in lines:
         for other, theirs in by_request[line.request_id]:
-            if other[0] != leg[0]:
-                longer = (line.start - theirs.start) + (theirs.end - line.end)
-                within, around = within + max(0, longer), around + max(0, -longer)
-            elif other != leg:
-                outer += _encloses(line, theirs)
-                inner += _encloses(theirs, line)
-    return outer > inner if outer or inner else within > around
+            if other == leg:
+                continue
+            apart = (line.start - theirs.start) + (theirs.end - line.end)
+            if theirs.authority == line.authority:
+                within, around = within + max(0, apart), around + max(0, -apart)
+            elif other[0] == leg[0]:
+                outer, inner = outer + _encloses(line, theirs), inner + _encloses(theirs, line)
+            else:
+                longer, shorter = longer + max(0, apart), shorter + max(0, -apart)
+    if within != around:
+        return within > around
+    return outer > inner if outer != inner else longer > shorter
 
 
 def _encloses(line: AccessLine, other: AccessLine) -> bool:
