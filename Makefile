@@ -16,9 +16,9 @@ READY := $(VENV)/.ready
 SAM_READY := .venv-sam/.ready
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WITH_SAM := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/$(VENV)/bin:$$PATH"
-CODE := checks crossfade_cli functions layers rehearsal tests
+CODE := benchmarks checks crossfade_cli functions layers rehearsal tests
 
-.PHONY: help rehearse test check build clean golden docs lock venv
+.PHONY: help rehearse test check build bench bench-full clean golden docs lock venv
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,12 @@ check: $(READY) $(SAM_READY)  ## Run every check that starts no service: style, 
 build: $(READY) $(SAM_READY)  ## Build the stack with SAM and import what was built, where a Python 3.13 starts
 	@$(WITH_SAM) sam build
 	@$(IN_VENV) $(VENV)/bin/python -m checks smoke
+
+bench: $(READY)  ## Try Crossfade and its peers' decision rules in a seeded world: a sample, within five minutes
+	@$(VENV)/bin/python -m benchmarks.rollout $(if $(SEED),--seed $(SEED))
+
+bench-full: $(READY)  ## The same with every run, which takes hours
+	@$(VENV)/bin/python -m benchmarks.rollout --full $(if $(SEED),--seed $(SEED))
 
 golden: $(READY)  ## Rewrite the golden plans in tests/golden from what `crossfade plan` draws now
 	@CROSSFADE_GOLDEN=rewrite $(VENV)/bin/python -m pytest -q tests/golden

@@ -46,7 +46,7 @@ def compare(pairs: Iterable[tuple[Count, Count]], *, allowed: float = 1.0) -> fl
     a bucket's mean is at most exp(n_green p_green (v/w - 1) + n_blue p_blue ((1-v)/(1-w) - 1)),
     as 1 + x <= exp(x), and that is exp(0) where p_green = allowed p_blue and less below.
     """
-    return _log_mean_exp(_compared(pairs, allowed))
+    return _log_mean_exp(compared(pairs, allowed))
 
 
 def errors_until(pairs: Sequence[tuple[Count, Count]], *, needed: float, allowed: float = 1.0) -> int:
@@ -54,7 +54,7 @@ def errors_until(pairs: Sequence[tuple[Count, Count]], *, needed: float, allowed
     blue, green = pairs[-1] if pairs else (Count(1, 0), Count(1, 0))
     part = allowed * green.requests / max(1.0, allowed * green.requests + blue.requests)
     gains = [log(ratio / (ratio * part + 1 - part)) for ratio in _RATIOS]
-    return _least(_compared(pairs, allowed), gains, needed)
+    return _least(compared(pairs, allowed), gains, needed)
 
 
 def breaches_until(counts: Iterable[Count], *, slo_error_rate: float, needed: float) -> int:
@@ -65,7 +65,8 @@ def breaches_until(counts: Iterable[Count], *, slo_error_rate: float, needed: fl
     return _least(_breached(requests, errors, slo_error_rate), gains, needed)
 
 
-def _compared(pairs: Iterable[tuple[Count, Count]], allowed: float) -> list[float]:
+def compared(pairs: Iterable[tuple[Count, Count]], allowed: float = 1.0) -> list[float]:
+    """Return log E against each alternative of `compare` alone; buckets add up."""
     logs = [0.0] * len(_RATIOS)
     for blue, green in pairs:
         if not (blue.requests and green.requests and blue.errors + green.errors):

@@ -1,0 +1,1 @@
+"""Crossfade's judge beside its peers' decision rules, in one seeded world."""

@@ -1,0 +1,222 @@
+"""The grid: every rule in every scenario, at every load and, where it reads our feed, at every lag of it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing import get_context
+from statistics import fmean, median
+from typing import Any, Final
+
+from benchmarks.rollout.chance import upper_bound
+from benchmarks.rollout.ours import Crossfade
+from benchmarks.rollout.peers import PEERS, peers_on_feed
+from benchmarks.rollout.rule import Rule, try_rule
+from benchmarks.rollout.world import SCENARIOS, Scenario
+from crossfade.plan.document import Bounds
+from crossfade.plan.draw import DrawOptions
+
+LOADS: Final = (2.0, 20.0, 200.0)
+LAGS: Final = (10, 45, 180)
+HEADLINE_LAG: Final = 45
+
+OURS: Final = "Crossfade"
+_SMALL_FIRST = DrawOptions(climb_bp=(200, 1_000, 2_500, 5_000))
+
+
+@dataclass(frozen=True)
+class Row:
+    """A rule as it stands in the tables. `lag` is our feed's, None for a rule that reads its own."""
+
+    name: str
+    kind: str
+    lag: int | None
+    make: Callable[[], Rule]
+
+
+def rows() -> tuple[Row, ...]:
+    """
+    Return every rule: Crossfade, the peers at defaults and samples, and the peers on our feed.
+
+    The variants of Crossfade's ladder are tried at the headline's lag alone.
+    """
+    found = [Row(f"{OURS}, CloudWatch 60 s", "ours", None, Crossfade)]
+    found += [Row(f"{OURS}, 10 s counts", "ours", lag, _ours(lag)) for lag in LAGS]
+    found.append(Row(f"{OURS}, 10 s counts, first rung 2 %", "ours", HEADLINE_LAG, _small_first(HEADLINE_LAG)))
+    found.append(Row(f"{OURS}, 10 s counts, may risk 50 requests", "ours", HEADLINE_LAG, _growing(HEADLINE_LAG)))
+    found += [Row(name, "peer", None, make) for name, make in PEERS.items()]
+    for lag in LAGS:
+        found += [Row(name, "peer on our feed", lag, make) for name, make in peers_on_feed(lag).items()]
+    return tuple(found)
+
+
+def _ours(lag: int) -> Callable[[], Rule]:
+    return lambda: Crossfade(period=10, lag=lag)
+
+
+def _small_first(lag: int) -> Callable[[], Rule]:
+    return lambda: Crossfade(period=10, lag=lag, ladder=_SMALL_FIRST.ladder())
+
+
+def _growing(lag: int) -> Callable[[], Rule]:
+    return lambda: Crossfade(period=10, lag=lag, bounds=Bounds(exposure_requests=50))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What became of one rule in one scenario at one load."""
+
+    rule: str
+    kind: str
+    lag: int | None
+    rps: float
+    scenario: str
+    bad: bool
+    runs: int
+    rolled_back: int
+    early: int
+    """Rollbacks of a bad green before it was bad: false ones."""
+    promoted: int
+    holding: int
+    harmed: float
+    """Requests that failed, or were slow, because of green: the mean of all runs."""
+    decided_seconds: float | None
+    """From the fault's beginning to the rollback: the median of those that came."""
+    seconds: float
+    """The rollout's length: the median of all runs."""
+
+    @property
+    def false_bound(self) -> float:
+        """Upper bound, at 99 % confidence, of the rate of false rollbacks of a healthy green."""
+        return upper_bound(self.rolled_back, self.runs)
+
+
+def measure(row: Row, scenario: Scenario, rps: float, *, seed: int, runs: int) -> Cell:
+    """Try a rule so many times; every rule meets the same seeds."""
+    first = zlib.crc32(f"{seed} {scenario.name} {rps}".encode())
+    outcomes = [try_rule(row.make(), seed=first + at, rps=rps, scenario=scenario) for at in range(runs)]
+    back = [outcome for outcome in outcomes if outcome.end == "rolled back"]
+    late_enough = [o.decided_after for o in back if o.decided_after is not None and o.decided_after >= 0]
+    return Cell(
+        rule=row.name,
+        kind=row.kind,
+        lag=row.lag,
+        rps=rps,
+        scenario=scenario.name,
+        bad=scenario.bad,
+        runs=runs,
+        rolled_back=len(back),
+        early=len(back) - len(late_enough),
+        promoted=sum(outcome.end == "promoted" for outcome in outcomes),
+        holding=sum(outcome.end == "still holding" for outcome in outcomes),
+        harmed=round(fmean(outcome.harmed for outcome in outcomes), 1),
+        decided_seconds=median(late_enough) if late_enough else None,
+        seconds=median(outcome.seconds for outcome in outcomes),
+    )
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many runs a cell has."""
+
+    bad: int
+    healthy: int
+
+    def runs(self, scenario: Scenario) -> int:
+        """Return the runs of a scenario."""
+        return self.bad if scenario.bad else self.healthy
+
+
+SAMPLE: Final = Size(bad=4, healthy=12)
+FULL: Final = Size(bad=200, healthy=1_000)
+
+
+def run(size: Size, *, seed: int, processes: int = 2) -> list[Cell]:
+    """Measure the whole grid."""
+    with get_context("spawn").Pool(processes) as pool:
+        return pool.map(_measure, _tasks(size, seed), chunksize=1)
+
+
+def _tasks(size: Size, seed: int) -> list[tuple[int, int, float, int, int]]:
+    return [
+        (row, at, rps, size.runs(scenario), seed)
+        for row in range(len(rows()))
+        for at, scenario in enumerate(SCENARIOS)
+        for rps in LOADS
+    ]
+
+
+@cache
+def _all_rows() -> tuple[Row, ...]:
+    return rows()
+
+
+def _measure(task: tuple[int, int, float, int, int]) -> Cell:
+    row, scenario, rps, runs, seed = task
+    return measure(_all_rows()[row], SCENARIOS[scenario], rps, seed=seed, runs=runs)
+
+
+# -- what follows from the grid ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The figures of the design's table, from this grid."""
+
+    ours: str
+    failed_ours: float
+    best_default: str
+    failed_best_default: float
+    fewer: float
+    """How many times fewer requests fail: a fifth failing, 20 requests per second."""
+    worse_cells: tuple[str, ...]
+    """Cells in which a peer that is wrong less than once in a hundred healthy rollouts exposes 1.2 times less."""
+    compared_cells: int
+    healthy_runs: int
+    false_rollbacks: int
+    false_bound: float
+
+
+def headline(cells: Sequence[Cell], ours: str = f"{OURS}, 10 s counts", lag: int = HEADLINE_LAG) -> Headline:
+    """Return the headline of one of our rows."""
+    by = {(c.rule, c.lag, c.rps, c.scenario): c for c in cells}
+    peers = sorted({(c.rule, c.lag) for c in cells if c.kind != "ours" and c.lag in {None, lag}}, key=str)
+    trusted = [peer for peer in peers if _is_trusted(by, peer)]
+    defaults = [peer for peer in trusted if peer[1] is None]
+    mine = by[ours, lag, 20.0, "20 % fail"]
+    best = min((by[(*peer, 20.0, "20 % fail")] for peer in defaults), key=lambda c: c.harmed)
+    worse, compared = [], 0
+    for rps in LOADS:
+        for scenario in (scenario for scenario in SCENARIOS if scenario.bad):
+            own = by[ours, lag, rps, scenario.name]
+            rival = min((by[(*peer, rps, scenario.name)] for peer in trusted), key=lambda c: c.harmed)
+            compared += 1
+            if own.harmed > max(1.2 * rival.harmed, rival.harmed + 1):
+                worse.append(f"{scenario.name} at {rps:g} rps: {own.harmed:g} beside {rival.harmed:g} of {rival.rule}")
+    healthy = [c for c in cells if c.rule == ours and c.lag == lag and not c.bad]
+    runs, wrong = sum(c.runs for c in healthy), sum(c.rolled_back for c in healthy)
+    return Headline(
+        ours=f"{ours}, lag {lag} s",
+        failed_ours=mine.harmed,
+        best_default=best.rule,
+        failed_best_default=best.harmed,
+        fewer=round(best.harmed / max(mine.harmed, 0.1), 1),
+        worse_cells=tuple(worse),
+        compared_cells=compared,
+        healthy_runs=runs,
+        false_rollbacks=wrong,
+        false_bound=upper_bound(wrong, runs),
+    )
+
+
+def _is_trusted(by: dict[tuple[str, int | None, float, str], Cell], peer: tuple[str, int | None]) -> bool:
+    """Whether a peer rolls fewer than one in a hundred plain healthy rollouts back, over all loads."""
+    cells = [by[(*peer, rps, "healthy")] for rps in LOADS]
+    return sum(c.rolled_back for c in cells) < 0.01 * sum(c.runs for c in cells)
+
+
+def as_rows(cells: Iterable[Cell]) -> list[dict[str, Any]]:
+    """Return the cells as JSON rows."""
+    return [{**asdict(cell), "false_bound": None if cell.bad else round(cell.false_bound, 4)} for cell in cells]
