@@ -1,5 +1,6 @@
 """
-Run the checks: `python -m checks all`, as `make check` does; `draw` and `smoke` are for `make docs` and `make build`.
+Run the checks: `python -m checks all`, as `make check` does; `draw` and `smoke` are for `make docs` and `make build`, and
+`corpus` writes what becomes of real inputs.
 
 Every finding is one line on standard output. The exit code is 0 when there is none, else 1.
 """
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from checks import diagrams, iam, smoke, templates, translation
+from checks import corpus, diagrams, iam, smoke, templates, translation
 from checks.expressions import expressions
 from checks.finding import Finding
 from checks.integrations import busy_is_retried, integrations, named_errors
@@ -75,6 +76,7 @@ COMMANDS: dict[str, Callable[[Path], Iterator[Finding]]] = {
     "diagrams": check_diagrams,
     "draw": draw,
     "smoke": smoke.built_functions_start,
+    "corpus": corpus.write,
 }
 
 
@@ -86,7 +88,7 @@ def main(arguments: list[str]) -> int:
     findings = sorted(set(COMMANDS[arguments[0]](ROOT)))
     for finding in findings:
         print(finding)
-    if arguments[0] not in ("draw", "smoke"):
+    if arguments[0] not in ("draw", "smoke", "corpus"):
         print(f"checks {arguments[0]}: {len(findings)} finding(s)")
     return 1 if findings else 0
 

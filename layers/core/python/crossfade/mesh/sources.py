@@ -153,6 +153,8 @@ def _put(source: SourceText, by_form: _Sorted) -> None:
         by_form.states.append((path, body))
     elif is_dependencies(body):
         by_form.dependencies.append((path, body))
+    elif body == {} and PurePath(path).stem == "mesh":  # what `aws appmesh create-mesh` takes for a mesh of defaults
+        by_form.answers.append((path, {"spec": {}}))
     elif is_answer(body):
         by_form.answers.append((path, body))
     else:

@@ -1,0 +1,109 @@
+"""Every real unit ends in a plan or in one sentence, two forms of one mesh in one plan, no mangled file in a trace."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import re
+
+import pytest
+
+from checks.corpus import CORPUS, Outcome, attempt, outcomes, page, units
+from crossfade.errors import CrossfadeError
+from crossfade.mesh.sources import SourceText, read_sources
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.draw import DrawOptions, draw
+from tests.meshes import NOON
+
+pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"real inputs not present at {CORPUS}")
+
+
+@pytest.fixture(scope="module")
+def all_outcomes() -> list[Outcome]:
+    return list(outcomes(CORPUS))
+
+
+def test_every_unit_ends_in_a_plan_or_in_one_sentence(all_outcomes: list[Outcome]) -> None:
+    plans = [each.plan for each in all_outcomes if each.plan is not None]
+    said = [each.said for each in all_outcomes if each.plan is None]
+
+    assert len(all_outcomes) >= 45
+    assert len(plans) >= 15
+    assert all(MigrationPlan.from_json(plan.to_json()) == plan for plan in plans)
+    assert [each for each in said if not each.strip() or "\n" in each or len(each) > 2_000] == []
+
+
+def test_the_page_names_every_unit_and_no_place_on_this_machine(all_outcomes: list[Outcome]) -> None:
+    text = page(all_outcomes)
+
+    assert all(f"| {each.unit} |" in text for each in all_outcomes)
+    assert str(CORPUS) not in text
+
+
+MTLS = "aws-howto-mtls-file"
+SUPERSEDED = (
+    "/colorteller-vn.json",
+    "/gateway-vgw.json",
+    "/colorteller-vn-strict-tls.json",
+    "/gateway-vgw-client-policy.json",
+)
+SERVICES = {"ecs-service.yaml:AppMeshMeshName": "ColorApp-MutualTLS"}
+GIVEN_TO_THE_CLI = {
+    "meshName": "ColorApp-MutualTLS",
+    "SERVICES_DOMAIN": "appmesh-mtls.local",
+    "VIRTUAL_SERVICE": "colorteller.appmesh-mtls.local",
+    "colorteller-vn-strict-validation.json:virtualNodeName": "colorteller-vn",
+    "colorteller-vs.json:virtualServiceName": "colorteller.appmesh-mtls.local",
+    "colorteller-gwroute.json:virtualGatewayName": "gateway-vgw",
+    "colorteller-gwroute.json:gatewayRouteName": "colorteller-route",
+    "gateway-vgw-client-cert.json:virtualGatewayName": "gateway-vgw",
+}
+
+
+def test_a_mesh_as_inputs_of_the_cli_and_as_its_answers_gives_one_plan() -> None:
+    found = units(CORPUS)
+    inputs = [each for each in found[MTLS] if not each.path.endswith(SUPERSEDED)]
+    services = [each for each in inputs if "/mesh/" not in each.path]
+
+    told = attempt("inputs", inputs, {**GIVEN_TO_THE_CLI, **SERVICES})
+    answered = attempt("answers", [*found["describe-howto-mtls-file"], *services], SERVICES)
+
+    assert told.plan is not None
+    assert answered.plan is not None
+    # App Mesh answers with its default egress filter, which the input leaves out: one field more, the same plan
+    assert told.plan == answered.plan.model_copy(update={"ledger": told.plan.ledger})
+
+
+def mangled(text: str, chance: random.Random) -> str:
+    """A file as a careless hand leaves it: a line gone, doubled, cut, or another in its place."""
+    lines = text.splitlines()
+    for _ in range(chance.randint(1, 4)):
+        if not lines:
+            break
+        at = chance.randrange(len(lines))
+        what = chance.randrange(5)
+        if what == 0:
+            del lines[at]
+        elif what == 1:
+            lines.insert(at, lines[at])
+        elif what == 2:
+            lines[at] = lines[at][: chance.randint(0, len(lines[at]))]
+        elif what == 3:
+            lines[at] = lines[chance.randrange(len(lines))]
+        else:
+            lines[at] = re.sub(r"[\w./-]+$", chance.choice(["[]", "null", "{}", "-1", '"x"', "!Ref A"]), lines[at])
+    return "\n".join(lines)
+
+
+def test_no_mangled_file_ends_in_a_traceback() -> None:
+    chance = random.Random(20261122)
+    texts = [text for unit in units(CORPUS).values() for text in unit if len(text.text) < 20_000]
+
+    tried = 0
+    for text in chance.sample(texts, 150):
+        broken = SourceText(text.path, mangled(text.text, chance))
+        with contextlib.suppress(CrossfadeError):
+            draw(read_sources([broken], {}), DrawOptions(), NOON)
+        tried += 1
+
+    assert tried == 150
