@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -87,6 +87,14 @@ def test_an_ejection_is_heard_of_at_once_without_waiting_for_a_look(world: World
 
     assert world.meter.green_percent() == 0
     assert "the proxies' log tells of an ejection" in (world.journal.read("shop").reason or "")
+
+
+def test_the_ejections_of_ten_seconds_become_a_metric(world: World) -> None:
+    world.migrate()
+    world.until_green_has(50)
+    _write_ejection(world)
+
+    world.until(lambda: _counted(world, "EnforcedEjections") >= 1, "the ejection is counted")
 
 
 def test_an_alarm_on_the_log_rolls_back_when_our_own_code_does_not_run(world: World) -> None:
@@ -297,6 +305,21 @@ def _quicken_the_ejection_alarm(world: World) -> None:
         "TreatMissingData",
     )
     alarms.put_metric_alarm(**{name: alarm[name] for name in settings}, Period=10)
+
+
+def _counted(world: World, metric: str) -> float:
+    """Return the sum of one of the product's metrics over the last minutes."""
+    now = datetime.now(UTC)
+    found = world.aws.client("cloudwatch").get_metric_statistics(
+        Namespace="Crossfade",
+        MetricName=metric,
+        Dimensions=[{"Name": "service", "Value": "crossfade"}, {"Name": "migration", "Value": "shop"}],
+        StartTime=now - timedelta(minutes=2),
+        EndTime=now + timedelta(minutes=1),
+        Period=10,
+        Statistics=["Sum"],
+    )
+    return float(sum(point["Sum"] for point in found["Datapoints"]))
 
 
 def _lose_the_feed(world: World) -> None:
