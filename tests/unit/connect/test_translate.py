@@ -284,3 +284,13 @@ def test_names_are_legal_and_unique_whatever_services_are_called(names: list[str
     assert len({(each.dns_name, each.port) for each in endpoints}) == len(endpoints)
     assert all(re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", each) for each in discovery)
     assert all(re.fullmatch(r"[a-z0-9_.-]{1,127}", each.dns_name) for each in endpoints)
+
+
+def test_of_equal_targets_the_one_in_ecs_owns_the_name() -> None:
+    outside = a_node("old")
+    outside["Nodeold"]["Properties"]["Spec"]["ServiceDiscovery"] = {"DNS": {"Hostname": "old.example.com"}}
+
+    plan = _routed(outside, a_route("all", "r", {"old": 1, "api": 1}))
+
+    assert aliases(plan, "api") == ["api.m.local:8080>8080"]
+    assert [gap.id for gap in plan.open_blocking_gaps()] == ["ROUTE_WEIGHTED"]

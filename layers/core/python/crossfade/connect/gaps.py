@@ -316,7 +316,7 @@ _ROWS: Final = (
     Row(
         "OUTSIDE_THE_MESH",
         _INFORMATIONAL,
-        "The service runs no Envoy of this mesh; it stays as it is.",
+        "The service {why}; it stays as it is.",
         _CONCEPTS,
     ),
     Row(

@@ -126,7 +126,7 @@ def router_losses(found: Found, provided: Mapping[str, Provider], migrating: Col
         nodes = {target.node for route in provider.reached for target in route.targets}
         if not nodes.isdisjoint(moving):
             for route in provider.reached:
-                yield from _route_losses(route, provider)
+                yield from _route_losses(route, provider, moving)
             if provider.default is not None and not provider.default.catches_all:
                 yield gap("ROUTE_NO_DEFAULT", f"virtualRouter/{provider.default.router}", owner=provider.owner)
 
@@ -135,12 +135,12 @@ def _place(route: Route) -> str:
     return f"route/{route.router}/{route.name}"
 
 
-def _route_losses(route: Route, provider: Provider) -> Iterator[Gap]:
+def _route_losses(route: Route, provider: Provider, moving: Collection[str]) -> Iterator[Gap]:
     targets = {target.node: target.weight for target in route.targets if target.weight > 0}
     if len(targets) > 1:
         said = ", ".join(f"{node} ({weight})" for node, weight in targets.items())
         yield gap("ROUTE_WEIGHTED", _place(route), targets=said, owner=provider.owner)
-    target = main_target(route)
+    target = main_target(route, moving)
     if target != provider.owner or (len(targets) > 1 and route is not provider.default):
         for row, match in _matches(route):
             yield gap(row, _place(route), match=match, target=target, owner=provider.owner)
@@ -241,8 +241,6 @@ def listener_losses(node: VirtualNode, tls: Tls | None) -> Iterator[Gap]:
             )
         if listener.pool is not None:
             yield gap("CONNECTION_POOL", place, limits=_limits(listener.pool))
-        if listener.protocol is Protocol.TCP and listener.timeouts.idle_seconds is None:
-            yield gap("IDLE_TIMEOUT", place, port=listener.port)
         yield from _tls_losses(listener, node, tls)
 
 

@@ -4,14 +4,15 @@ Who answers behind each virtual service: through routers and routes, by priority
 Pure. App Mesh tries a router's routes by priority, the lower number first, and among equals
 the longer prefix; after one that takes everything no other is reached. The alias of Service
 Connect belongs to one ECS service, so one node is the owner: the one behind the route that
-takes everything, and of its targets the one with most of the weight.
+takes everything, and of its targets the one with most of the weight; of equals the one that
+an ECS service plays, since nothing else can have an alias.
 
 Source: AWS App Mesh User Guide, "Routes"; API reference, RouteSpec.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from crossfade.mesh.model import Found, Protocol, Route, VirtualRouter, VirtualService
@@ -44,17 +45,20 @@ class Provider:
         return next((each.port for each in self.default.targets if each.node == self.owner), None)
 
 
-def providers(found: Found) -> Mapping[str, Provider]:
-    """Return the provider of every virtual service, by the service's name."""
+def providers(found: Found, played: Collection[str] = ()) -> Mapping[str, Provider]:
+    """Return each virtual service's provider, by the service's name; `played` are nodes that ECS services play."""
     routers = {router.name: router for router in found.routers}
     routes: dict[str, list[Route]] = {}
     for route in found.routes:
         routes.setdefault(route.router, []).append(route)
-    return {service.name: _provider(service, routers, routes) for service in found.virtual_services}
+    return {service.name: _provider(service, routers, routes, played) for service in found.virtual_services}
 
 
 def _provider(
-    service: VirtualService, routers: Mapping[str, VirtualRouter], routes: Mapping[str, list[Route]]
+    service: VirtualService,
+    routers: Mapping[str, VirtualRouter],
+    routes: Mapping[str, list[Route]],
+    played: Collection[str],
 ) -> Provider:
     if service.router is None:
         return Provider(service=service, owner=service.node)
@@ -65,7 +69,7 @@ def _provider(
     default = reached[-1] if reached else None
     return Provider(
         service=service,
-        owner=main_target(default) if default else None,
+        owner=main_target(default, played) if default else None,
         ports=router.ports if router and router.ports else None,
         reached=reached,
         shadowed=shadowed,
@@ -79,7 +83,7 @@ def _rank(route: Route) -> tuple[int, int, str]:
     return (_LAST if route.priority is None else route.priority, -length, route.name)
 
 
-def main_target(route: Route) -> str | None:
-    """Return the node that gets most of a route's requests, the first of several; None when it has none."""
+def main_target(route: Route, played: Collection[str] = ()) -> str | None:
+    """Return the node with most of a route's weight, of equals one of `played`, then the first; None for none."""
     weighted = [each for each in route.targets if each.weight > 0]
-    return max(weighted, key=lambda each: each.weight).node if weighted else None
+    return max(weighted, key=lambda each: (each.weight, each.node in played)).node if weighted else None

@@ -62,6 +62,7 @@ _DNS_NAME: Final = re.compile(r"[a-z0-9_.-]{1,127}")
 _NOT_IN_DISCOVERY_NAME: Final = re.compile(r"[^a-z0-9_-]+")
 _LONGEST_DISCOVERY_NAME: Final = 64
 _LONGEST_PORT_NAME: Final = 64
+NO_ENVOY: Final = "runs no Envoy of this mesh"
 _SIDECAR: Final = re.compile(r"xray|x-ray|cloudwatch-agent|fluent|firelens|datadog|otel|opentelemetry|adot|statsd")
 
 
@@ -165,7 +166,7 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     for seat in seats:
         if seat.node is not None:
             by_node.setdefault(seat.node.name, seat)
-    provided = providers(found_here)
+    provided = providers(found_here, by_node)
     evidence = _evidence(seats, found_here)
     spellings = _spellings(evidence)
     draft = _Draft(
@@ -188,11 +189,14 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     gaps += standalone_losses(found_here, mesh, {each.task_definition for each in found_here.services})
     encrypted = {(each.dns_name, each.port) for member in members for each in member.endpoints if each.tls}
     groups = {group.name: group for group in found_here.target_groups}
+    is_defined = all(each.origin is Origin.DEFINED for each in found_here.meshes)
     for member in members:
         if member.node is not None:
             is_encrypted = all((each.dns_name, each.port) in encrypted for each in member.calls if each.service)
             gaps += node_losses(member.node, log_group=choices.log_group, is_encrypted=is_encrypted)
             gaps += listener_losses(member.node, draft.tls.get(member.node.name))
+            if is_defined:
+                gaps += _idle_losses(member)
         attached = [groups[each.target_group] for each in member.service.targets if each.target_group in groups]
         gaps += service_losses(member.service, member.task, attached, member.health_path)
         if member.endpoints and not member.task.proxies():
@@ -201,6 +205,14 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     answered = account(_resources(found_here, provided, by_node), gaps)
     gaps += [gap("FIELD_NOT_READ", each.place, field=name, value=value) for each, name, value in answered.open]
     return Translation(members=members, gaps=_once(gaps), ledger=answered.ledger())
+
+
+def _idle_losses(member: Member) -> Iterator[Gap]:
+    place = f"virtualNode/{member.node.name}" if member.node else ""
+    for port in {
+        each.container_port: None for each in member.endpoints if each.app_protocol is None and not each.timeout
+    }:
+        yield gap("IDLE_TIMEOUT", place, port=port)
 
 
 def _encryption(found: Found, choices: Choices) -> Mapping[str, Tls]:
@@ -282,7 +294,7 @@ def _seats(found: Found, mesh: str, choices: Choices) -> tuple[list[_Seat], list
             seats.append(_Seat(service=service, task=task, node=nodes[service.plays]))
             continue
         if resource is None:
-            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
+            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}", why=NO_ENVOY))
             continue
         match = _RESOURCE.search(resource)
         if match is None:
@@ -293,7 +305,7 @@ def _seats(found: Found, mesh: str, choices: Choices) -> tuple[list[_Seat], list
         if match[2]:
             gaps.append(_cross_account(service.name, match[2], choices.namespace))
         if match[3] == "virtualGateway":
-            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}"))
+            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}", why=f"is the gateway {match[4]}"))
             continue
         node = nodes.get(found.known(match[4]))
         if node is None:

@@ -256,12 +256,14 @@ def _left_out(members: Sequence[Member], options: DrawOptions) -> frozenset[str]
 def _not_migrated(found: Found, translation: Translation, left_out: Collection[str]) -> Iterator[NotMigrated]:
     """Yield what of the sources stays behind, and why."""
     moving = {member.service.name for member in translation.members}
+    outside = {each.resource: each.detail for each in translation.gaps if each.id == "OUTSIDE_THE_MESH"}
     nodes = {member.node.name for member in translation.members if member.node}
     for service in found.services:
         if service.name in left_out:
             yield NotMigrated(what=f"ecsService/{service.name}", why="left out by choice")
         elif service.name not in moving:
-            yield NotMigrated(what=f"ecsService/{service.name}", why="it runs no Envoy of this mesh")
+            why = outside.get(f"ecsService/{service.name}", "it plays no part in this mesh")
+            yield NotMigrated(what=f"ecsService/{service.name}", why=why)
     for node in found.nodes:
         if node.name not in nodes:
             why = f"no ECS service of the sources plays it; it stands for {node.host or 'nothing named'}"
