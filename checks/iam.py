@@ -268,7 +268,10 @@ def _conditions(
     action: str, conditions: Mapping[str, Mapping[str, Any]], privilege: Mapping[str, Any], reference: Mapping[str, Any]
 ) -> Iterator[str]:
     rows = privilege["resource_types"].values()
-    settable = {_without_variables(key).lower() for row in rows for key in row.get("condition_keys", [])}
+    resources = [reference["resources"].get(kind, {}) for kind in privilege["resource_types"]]  # their tags, mostly
+    settable = {
+        _without_variables(key).lower() for row in (*rows, *resources) for key in row.get("condition_keys") or []
+    }
     types = {_without_variables(key).lower(): str(row.get("type", "")) for key, row in reference["conditions"].items()}
     for operator, pairs in conditions.items():
         known = _OPERATOR.fullmatch(operator)

@@ -24,6 +24,8 @@ from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
 from rehearsal.aws import in_process
+from rehearsal.aws.cloudfront import lose_distribution
+from tests.cdn import Cdn
 from tests.load_balancer import LoadBalancer, NetworkLoadBalancer, forward
 from tests.traffic import an_edge_plan
 from tests.zone import Zone
@@ -43,15 +45,19 @@ TAGS = {"crossfade:migration": "shop"}
 
 class World(Protocol):
     """
-    An account with the plan's edge of two rules, and hands that are not ours.
+    An account with the plan's edge, and hands that are not ours.
 
-    `misplanned` are plans that describe the edge otherwise than it is; `requests` is how many calls lead back.
+    `misplanned` are plans that describe the edge otherwise than it is; `rules` is how many rules it has, `requests`
+    how many calls lead back.
     """
 
     edges: Edges
     plan: EdgePlan
     misplanned: tuple[EdgePlan, ...]
+    rules: int
     requests: int
+
+    def reaches(self, share: Share) -> bool: ...
 
     def set_healthy(self, edge: FoundEdge, colour: str, count: int) -> None: ...
 
@@ -62,7 +68,14 @@ class World(Protocol):
     def delete_rule(self, edge: FoundEdge) -> None: ...
 
 
-class MemoryWorld:
+class AnyShare:
+    rules = 2
+
+    def reaches(self, share: Share) -> bool:
+        return share >= NONE
+
+
+class MemoryWorld(AnyShare):
     plan = PLAN
     misplanned = MISPLANNED
     requests = 2
@@ -85,7 +98,7 @@ class MemoryWorld:
         del self.account.laid["web"].rules[edge.resolved.rules[1].arn]
 
 
-class AlbWorld:
+class AlbWorld(AnyShare):
     plan = PLAN
     misplanned = MISPLANNED
     requests = 2
@@ -109,7 +122,7 @@ class AlbWorld:
         self.front.client.delete_rule(RuleArn=rule.arn)
 
 
-class NlbWorld:
+class NlbWorld(AnyShare):
     requests = 2
     plan: EdgePlan = PLAN.model_copy(
         update={
@@ -142,7 +155,7 @@ class NlbWorld:
         self.flows.client.delete_listener(ListenerArn=edge.resolved.rules[1].arn)
 
 
-class Route53World:
+class Route53World(AnyShare):
     requests = 1
 
     def __init__(self) -> None:
@@ -170,6 +183,34 @@ class Route53World:
         self.zone.put(_record(edge, 1).name, _record(edge, 1).type)
 
 
+class CloudFrontWorld:
+    rules = 1
+    requests = 0
+
+    def __init__(self) -> None:
+        self.cdn = Cdn()
+        self.edges: Edges = self.cdn.edges
+        self.plan = self.cdn.plan
+        self.misplanned: tuple[EdgePlan, ...] = (
+            self.plan.model_copy(update={"cdn": self.cdn.ref.model_copy(update={"origin_id": "no"})}),
+        )
+
+    def reaches(self, share: Share) -> bool:
+        return share in {NONE, ALL} or (abs(share.bp - max(100, round(share.bp, -2))) <= 40 and share < Share(1_541))
+
+    def set_healthy(self, edge: FoundEdge, colour: str, count: int) -> None:
+        self.cdn.front.set_healthy(edge.resolved.blue_arn if colour == "blue" else str(edge.resolved.green_arn), count)
+
+    def drift(self, edge: FoundEdge, rule: int, share: Share) -> None:  # noqa: ARG002  (it has one)
+        self.cdn.give(edge, min(0.15, share.bp // 100 / 100))
+
+    def drop_green(self, edge: FoundEdge, rule: int) -> None:  # noqa: ARG002
+        self.cdn.detach()
+
+    def delete_rule(self, edge: FoundEdge) -> None:  # noqa: ARG002
+        lose_distribution(self.cdn.id)
+
+
 def _record(edge: FoundEdge, rule: int) -> Route53Record:
     assert isinstance(edge.resolved, Route53Edge)
     return edge.resolved.rules[rule]
@@ -180,6 +221,7 @@ WORLDS: dict[str, Callable[[], World]] = {
     "alb": AlbWorld,
     "nlb": NlbWorld,
     "route53": Route53World,
+    "cloudfront": CloudFrontWorld,
 }
 
 
@@ -209,7 +251,7 @@ def test_an_edge_is_found_with_every_rule_that_leads_to_blue(world: World) -> No
     found = world.edges.find(world.plan)
 
     assert found.name == "web"
-    assert (len(found.resolved.rules), len(found.way_back)) == (2, world.requests)
+    assert (len(found.resolved.rules), len(found.way_back)) == (world.rules, world.requests)
     assert found.resolved.green_arn is None
     assert (found.ceiling_bp, found.settle_seconds) == (world.plan.ceiling_bp, world.plan.settle_seconds)
     assert world.edges.healthy_targets(found.resolved.blue_arn) == 2
@@ -259,18 +301,29 @@ def test_an_edge_on_which_green_serves_already_is_not_taken(world: World, shifte
 
 
 @pytest.mark.parametrize("percent", [0, 0.5, 1, 5, 12.5, 33.3, 50, 95, 99.5, 100])
-def test_the_share_reported_is_the_share_held(shifter: TrafficShifter, percent: float) -> None:
+def test_the_share_reported_is_the_share_held(world: World, shifter: TrafficShifter, percent: float) -> None:
     wanted = Share.percent(percent)
+    if not world.reaches(wanted):
+        with pytest.raises(UnreachableGoal):
+            shifter.set_green(wanted)
+        return
 
     held = shifter.set_green(wanted)
 
     assert shifter.green() == held
-    assert shifter.shares() == (held, held)
+    assert shifter.shares() == (held,) * world.rules
     assert abs(held.bp - wanted.bp) <= 40
 
 
 @pytest.mark.parametrize("bp", [1, 9_999])
-def test_the_smallest_share_is_not_nothing_and_the_largest_not_all(shifter: TrafficShifter, bp: int) -> None:
+def test_the_smallest_share_is_not_nothing_and_the_largest_not_all(
+    world: World, shifter: TrafficShifter, bp: int
+) -> None:
+    if not world.reaches(Share(bp)):
+        with pytest.raises(UnreachableGoal):
+            shifter.set_green(Share(bp))
+        return
+
     held = shifter.set_green(Share(bp))
 
     assert NONE < held < ALL
@@ -293,7 +346,7 @@ def test_green_without_a_healthy_target_gets_nothing(world: World, edge: EdgeRec
     with pytest.raises(GreenNotReady):
         shifter.set_green(Share(100))
 
-    assert shifter.shares() == (NONE, NONE)
+    assert shifter.shares() == (NONE,) * world.rules
 
 
 def test_blue_without_a_healthy_target_keeps_nothing_new(
@@ -304,13 +357,14 @@ def test_blue_without_a_healthy_target_keeps_nothing_new(
     with pytest.raises(BlueUnhealthy):
         shifter.set_green(Share(100))
 
-    assert shifter.shares() == (NONE, NONE)
+    assert shifter.shares() == (NONE,) * world.rules
     assert shifter.set_green(ALL) == ALL
 
 
 def test_a_shift_cut_short_between_two_rules_is_completed_by_repeating_it(
     world: World, edge: EdgeRecord, shifter: TrafficShifter
 ) -> None:
+    _needs_two_rules(world)
     world.drift(edge, 0, Share(1_000))
 
     with pytest.raises(EdgeChanged):
@@ -323,6 +377,7 @@ def test_a_shift_cut_short_between_two_rules_is_completed_by_repeating_it(
 def test_rules_that_disagree_are_nobody_elses_business_to_settle(
     world: World, edge: EdgeRecord, shifter: TrafficShifter
 ) -> None:
+    _needs_two_rules(world)
     world.drift(edge, 0, Share(1_000))
     world.drift(edge, 1, Share(2_000))
 
@@ -363,7 +418,7 @@ def test_an_edge_without_a_green_end_is_not_shifted(world: World) -> None:
 
 
 def test_withdrawing_gives_all_to_blue_any_number_of_times(shifter: TrafficShifter) -> None:
-    shifter.set_green(Share(5_000))
+    shifter.set_green(Share(1_000))
 
     assert shifter.withdraw() == NONE
     assert shifter.withdraw() == NONE
@@ -375,11 +430,12 @@ def test_the_way_back_of_an_untouched_edge_is_the_one_that_was_kept(edge: EdgeRe
 
 
 def test_withdrawing_works_from_rules_that_disagree(world: World, edge: EdgeRecord, shifter: TrafficShifter) -> None:
+    _needs_two_rules(world)
     world.drift(edge, 0, Share(1_000))
     world.drift(edge, 1, ALL)
 
     assert shifter.withdraw() == NONE
-    assert shifter.shares() == (NONE, NONE)
+    assert shifter.shares() == (NONE,) * world.rules
 
 
 def test_withdrawing_works_when_a_rule_lost_its_green_end(
@@ -397,7 +453,7 @@ def test_withdrawing_works_when_a_rule_is_gone(world: World, edge: EdgeRecord, s
     world.delete_rule(edge)
 
     assert shifter.withdraw() == NONE
-    assert shifter.shares() == (NONE,)
+    assert shifter.shares() == (NONE,) * (world.rules - 1)
 
 
 def test_nothing_is_given_back_to_a_blue_that_cannot_take_it(
@@ -427,6 +483,11 @@ def test_an_unhealthy_green_does_not_hinder_the_way_back(
     world.set_healthy(edge, "green", 0)
 
     assert shifter.withdraw() == NONE
+
+
+def _needs_two_rules(world: World) -> None:
+    if world.rules == 1:
+        pytest.skip("rules of which there is one cannot disagree")
 
 
 # -- always ------------------------------------------------------------------------
@@ -460,6 +521,13 @@ def test_no_sequence_of_steps_does_so_on_a_load_balancer_either(steps: list[tupl
 def test_no_sequence_of_steps_does_so_in_a_zone_either(steps: list[tuple[str, int]]) -> None:
     with in_process():
         _walk(Route53World(), steps)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(steps=STEPS)
+def test_no_sequence_of_steps_does_so_at_a_distribution_either(steps: list[tuple[str, int]]) -> None:
+    with in_process():
+        _walk(CloudFrontWorld(), steps)
 
 
 def _walk(world: World, steps: list[tuple[str, int]]) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Discriminator, Field, Tag, model_validator
 
-from crossfade.plan.document import BasisPoints, EdgeKind, Frozen, Seconds
+from crossfade.plan.document import BasisPoints, EdgeKind, Frozen, Seconds, Session
 from crossfade.rollout.phases import Phase
 
 
@@ -131,13 +131,42 @@ class Route53Edge(_Ends):
         return self.green_load_balancer_arn
 
 
+class Distribution(Frozen):
+    """A distribution that led to blue when the migration opened, with its whole configuration then."""
+
+    id: str
+    arn: str
+    found: dict[str, Any] = Field(description="DistributionConfig as CloudFront answered it, without a policy")
+
+
+class CloudFrontEdge(_Ends):
+    """An origin of one distribution; staging and policy are unknown until they are made."""
+
+    kind: Literal["cloudfront"] = "cloudfront"
+    green_load_balancer_arn: str
+    origin_id: str
+    green_domain: str
+    session: Session | None = None
+    staging_id: str | None = None
+    policy_id: str | None = None
+    rules: tuple[Distribution, ...] = Field(min_length=1, max_length=1, description="An edge is one distribution")
+
+    @property
+    def green_balancer_arn(self) -> str:
+        """Return green's own load balancer."""
+        return self.green_load_balancer_arn
+
+
 def _kind(resolved: Any) -> str:
     found = resolved.get("kind", "alb") if isinstance(resolved, dict) else resolved.kind  # once there was one kind
     return str(found)
 
 
 ResolvedEdge = Annotated[
-    Annotated[AlbEdge, Tag("alb")] | Annotated[NlbEdge, Tag("nlb")] | Annotated[Route53Edge, Tag("route53")],
+    Annotated[AlbEdge, Tag("alb")]
+    | Annotated[NlbEdge, Tag("nlb")]
+    | Annotated[Route53Edge, Tag("route53")]
+    | Annotated[CloudFrontEdge, Tag("cloudfront")],
     Discriminator(_kind),
 ]
 """An edge's names resolved to what a live account knows."""

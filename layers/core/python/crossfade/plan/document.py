@@ -21,6 +21,10 @@ BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=0)]
 
 
+_ALL_BP = 10_000
+_MOST_STAGED_BP = 1_500  # CloudFront sends no more to a staging distribution
+
+
 class Frozen(BaseModel):
     """Ours: immutable, and an unknown field is an error rather than a loss."""
 
@@ -269,9 +273,9 @@ class ServicePlan(Frozen):
         return self.blue.virtual_node
 
 
-EdgeKind = Literal["alb", "nlb", "route53"]
+EdgeKind = Literal["alb", "nlb", "route53", "cloudfront"]
 
-_DIVIDED_BY: dict[EdgeKind, str] = {"alb": "rules", "nlb": "rules", "route53": "dns"}
+_DIVIDED_BY: dict[EdgeKind, str] = {"alb": "rules", "nlb": "rules", "route53": "dns", "cloudfront": "cdn"}
 
 
 class RuleRef(Frozen):
@@ -309,6 +313,34 @@ class DnsRef(Frozen):
     green_load_balancer: str
 
 
+class Session(Frozen):
+    """How long CloudFront keeps a viewer on the side it first met; only while a weight holds."""
+
+    idle_seconds: int = Field(ge=300, le=3_600)
+    longest_seconds: int = Field(ge=300, le=3_600)
+
+    @model_validator(mode="after")
+    def _idles_no_longer_than_it_lasts(self) -> Session:
+        if self.idle_seconds > self.longest_seconds:
+            raise ValueError(f"a session idles for {self.idle_seconds} s and lasts {self.longest_seconds} s")
+        return self
+
+
+class CdnRef(Frozen):
+    """
+    The distribution whose origin leads to blue, and where green's leads.
+
+    `green_domain` is the name CloudFront shall dial, which green's load balancer must
+    answer to with a certificate for it.
+    """
+
+    distribution_id: str = Field(pattern=r"^[A-Z0-9]{1,32}$")
+    origin_id: str
+    green_domain: str
+    green_load_balancer: str
+    session: Session | None = None
+
+
 class RungKind(StrEnum):
     """CLIMB and BAKE are judged against live blue; WATCH holds 100 % on the SLO alone."""
 
@@ -330,7 +362,8 @@ class EdgePlan(Frozen):
     Every listener, rule or record that leads users to blue, shifted as one.
 
     Blue and green are target groups in every kind, since it is they whose health and
-    answers count; `rules` (alb, nlb) or `dns` (route53) say where users are divided.
+    answers count; `rules` (alb, nlb), `dns` (route53) or `cdn` (cloudfront) say where
+    users are divided.
     """
 
     name: str
@@ -344,10 +377,11 @@ class EdgePlan(Frozen):
     ceiling_bp: BasisPoints = 10_000
     settle_seconds: Seconds = 30
     dns: DnsRef | None = Field(default=None, exclude_if=lambda dns: dns is None)
+    cdn: CdnRef | None = Field(default=None, exclude_if=lambda cdn: cdn is None)
 
     @model_validator(mode="after")
     def _names_where_users_are_divided(self) -> EdgePlan:
-        named = {"rules": bool(self.rules), "dns": self.dns is not None}
+        named = {"rules": bool(self.rules), "dns": self.dns is not None, "cdn": self.cdn is not None}
         needed = _DIVIDED_BY[self.kind]
         if named != {each: each == needed for each in named}:
             raise ValueError(f"edge {self.name}: a {self.kind} edge is described by {needed}, and by nothing else")
@@ -369,6 +403,14 @@ class EdgePlan(Frozen):
     def load_balancer(self) -> str | None:
         """The load balancer of the edge's rules."""
         return next((rule.load_balancer for rule in self.rules), None)
+
+    @model_validator(mode="after")
+    def _climbs_as_cloudfront_can(self) -> EdgePlan:
+        shares = [rung.share_bp for rung in self.ladder]
+        off = [share for share in shares if share % 100 or _MOST_STAGED_BP < share < _ALL_BP]
+        if self.kind == "cloudfront" and off:
+            raise ValueError(f"edge {self.name}: CloudFront holds whole percents up to 15, then all; not {off}")
+        return self
 
     @model_validator(mode="after")
     def _climbs(self) -> EdgePlan:

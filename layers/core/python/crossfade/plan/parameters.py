@@ -39,6 +39,9 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
         "EdgeArns": [f"{elb}:{kind}/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
         "HostedZoneArns": [f"arn:aws:route53:::hostedzone/{zone}" for zone in sorted({dns.zone_id for dns in zones})],
         "RecordNames": sorted({_normalized(record.name) for dns in zones for record in dns.records}),
+        "DistributionArns": sorted(
+            {f"arn:aws:cloudfront::*:distribution/{edge.cdn.distribution_id}" for edge in plan.edges if edge.cdn}
+        ),
         "TargetGroupArns": [f"{elb}:targetgroup/{name}/*" for name in groups],
         "ServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in services],
         "BlueServiceArns": [f"{ecs}:service/{plan.cluster}/{name}" for name in blues],
@@ -50,5 +53,5 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
 
 
 def _normalized(name: str) -> str:
-    """Return a record's name as Route 53's condition keys have it: lower case, no dot at its end, a wildcard escaped."""
+    """Return a name as Route 53's condition keys have it: lower case, no dot at its end, a wildcard escaped."""
     return name.lower().rstrip(".").replace("*", "\\052")

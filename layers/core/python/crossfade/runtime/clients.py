@@ -40,6 +40,11 @@ def autoscaling() -> ApplicationAutoScalingClient:
     return client
 
 
+def cloudfront() -> Any:
+    """Return the CloudFront client."""
+    return _client("cloudfront")
+
+
 def cloudwatch() -> CloudWatchClient:
     """Return the CloudWatch client."""
     client: CloudWatchClient = _client("cloudwatch")

@@ -35,6 +35,7 @@ from crossfade.runtime import clients
 from crossfade.runtime.embedded import EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
+from crossfade.shift.cloudfront import CloudFrontEdges
 from crossfade.shift.edges import EdgesOfKinds
 from crossfade.shift.nlb import NlbEdges
 from crossfade.shift.route53 import Route53Edges
@@ -62,6 +63,7 @@ def edges() -> Edges:
         {
             "alb": lambda: AlbEdges(clients.elbv2()),
             "nlb": lambda: NlbEdges(clients.elbv2()),
+            "cloudfront": lambda: CloudFrontEdges(clients.cloudfront(), clients.elbv2()),
             "route53": lambda: Route53Edges(clients.route53(), clients.elbv2()),
         }
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.connect.services import MIGRATION_TAG
-from crossfade.errors import EdgeBusy, EdgeChanged
-from crossfade.plan.document import TargetGroupRef
+from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge
+from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.shift.share import ALL, NONE, Share
 from crossfade.throttles import is_busy
 
 if TYPE_CHECKING:
@@ -91,3 +93,67 @@ def adopt(client: ElasticLoadBalancingv2Client, target_group_arn: str, tags: Map
         listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
         client.add_tags(ResourceArns=[target_group_arn], Tags=listed)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class TwoBalancers:
+    """Blue behind its load balancer and green behind its own; `green_arn` is None until a migration has taken it."""
+
+    blue: LoadBalancerTypeDef
+    green: LoadBalancerTypeDef
+    blue_arn: str
+    green_arn: str | None
+
+
+def two_balancers(client: ElasticLoadBalancingv2Client, plan: EdgePlan, green_load_balancer: str) -> TwoBalancers:
+    """
+    Return both ends of an edge whose green has a load balancer of its own, which its owner has made.
+
+    Raises:
+        UnknownEdge: one of them is not there, or does not lead to its target group.
+    """
+    blue, green = target_group(client, plan.blue), target_group(client, plan.green)
+    if blue is None or not blue.get("LoadBalancerArns"):
+        raise UnknownEdge(f"edge {plan.name}: no load balancer forwards to a target group {plan.blue.name}")
+    before_blue = load_balancer(client, blue["LoadBalancerArns"][0])
+    before_green = load_balancer(client, green_load_balancer)
+    if before_blue is None or before_green is None or green is None:
+        raise UnknownEdge(
+            f"edge {plan.name}: green's load balancer {green_load_balancer} and target group {plan.green.name} must be "
+            "there before users can be led to them"
+        )
+    if before_green["LoadBalancerArn"] not in green.get("LoadBalancerArns", []):
+        raise UnknownEdge(
+            f"edge {plan.name}: load balancer {green_load_balancer} does not forward to {plan.green.name}"
+        )
+    green_arn = green["TargetGroupArn"] if adopted(client, green["TargetGroupArn"]) else None
+    return TwoBalancers(before_blue, before_green, blue["TargetGroupArn"], green_arn)
+
+
+def take(client: ElasticLoadBalancingv2Client, edge: str, name: str, tags: Mapping[str, str]) -> str:
+    """
+    Take green's target group for a migration, and return its ARN. Idempotent.
+
+    Raises:
+        EdgeChanged: it is gone.
+        EdgeOwned: another migration has it.
+    """
+    green = target_group(client, TargetGroupRef(name=name))
+    if green is None:
+        raise EdgeChanged(f"edge {edge}: green's target group {name} is gone")
+    if not adopt(client, green["TargetGroupArn"], tags):
+        raise EdgeOwned(f"edge {edge}: target group {name} is another migration's")
+    return green["TargetGroupArn"]
+
+
+def refuse_unhealthy(client: ElasticLoadBalancingv2Client, edge: str, share: Share, *, blue: str, green: str) -> None:
+    """
+    Refuse a share that an end without a healthy target would get or keep.
+
+    Raises:
+        GreenNotReady, BlueUnhealthy: as `TrafficShifter.set_green`.
+    """
+    if share > NONE and healthy_targets(client, green) == 0:
+        raise GreenNotReady(f"edge {edge}: green has no healthy target")
+    if share < ALL and healthy_targets(client, blue) == 0:
+        raise BlueUnhealthy(f"edge {edge}: blue has no healthy target")

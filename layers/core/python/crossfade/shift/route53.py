@@ -24,16 +24,14 @@ from crossfade.errors import (
     BlueUnhealthy,
     EdgeBusy,
     EdgeChanged,
-    EdgeOwned,
-    GreenNotReady,
     NotConfirmed,
     PreflightRefused,
     UnknownEdge,
     UnreachableGoal,
 )
 from crossfade.journal.model import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
-from crossfade.plan.document import DnsRef, EdgePlan, RecordRef, TargetGroupRef
-from crossfade.shift.elbv2 import adopt, adopted, busy, healthy_targets, load_balancer, target_group
+from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
+from crossfade.shift.elbv2 import busy, healthy_targets, refuse_unhealthy, take, two_balancers
 from crossfade.shift.records import (
     Change,
     Group,
@@ -50,7 +48,7 @@ from crossfade.shift.records import (
     way_back,
     weight_of,
 )
-from crossfade.shift.share import ALL, NONE, Share
+from crossfade.shift.share import NONE, Share
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -70,32 +68,17 @@ class Route53Edges:
     def find(self, plan: EdgePlan) -> FoundEdge:
         dns = _dns(plan)
         with _busy(plan.name):
-            blue = target_group(self._balancers, plan.blue)
-            if blue is None or not blue.get("LoadBalancerArns"):
-                raise UnknownEdge(f"edge {plan.name}: no load balancer forwards to a target group {plan.blue.name}")
-            before_blue = load_balancer(self._balancers, blue["LoadBalancerArns"][0])
-            before_green = load_balancer(self._balancers, dns.green_load_balancer)
-            green = target_group(self._balancers, plan.green)
-            if before_blue is None or before_green is None or green is None:
-                raise UnknownEdge(
-                    f"edge {plan.name}: green's load balancer {dns.green_load_balancer} and target group "
-                    f"{plan.green.name} must be there before a record can lead to them"
-                )
-            if before_green["LoadBalancerArn"] not in green.get("LoadBalancerArns", []):
-                raise UnknownEdge(
-                    f"edge {plan.name}: load balancer {dns.green_load_balancer} does not forward to {plan.green.name}"
-                )
-            green_arn = green["TargetGroupArn"] if adopted(self._balancers, green["TargetGroupArn"]) else None
+            ends = two_balancers(self._balancers, plan, dns.green_load_balancer)
             listed = _zone(self._client, dns.zone_id)
             protected = _protected(self._client, dns.zone_id)
-        rules = tuple(self._record(plan, dns, listed, before_blue, before_green))
+        rules = tuple(self._record(plan, dns, listed, ends.blue, ends.green))
         self._refuse(plan, rules, listed, protected)
         resolved = Route53Edge(
             zone_id=dns.zone_id,
-            load_balancer_arn=before_blue["LoadBalancerArn"],
-            green_load_balancer_arn=before_green["LoadBalancerArn"],
-            blue_arn=blue["TargetGroupArn"],
-            green_arn=green_arn,
+            load_balancer_arn=ends.blue["LoadBalancerArn"],
+            green_load_balancer_arn=ends.green["LoadBalancerArn"],
+            blue_arn=ends.blue_arn,
+            green_arn=ends.green_arn,
             rules=rules,
         )
         return FoundEdge(
@@ -154,12 +137,8 @@ class Route53Edges:
 
     def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
         with _busy(edge.name):
-            green = target_group(self._balancers, TargetGroupRef(name=name))
-            if green is None:
-                raise EdgeChanged(f"edge {edge.name}: green's target group {name} is gone")
-            if not adopt(self._balancers, green["TargetGroupArn"], tags):
-                raise EdgeOwned(f"edge {edge.name}: target group {name} is another migration's")
-            resolved = _resolved(edge).model_copy(update={"green_arn": green["TargetGroupArn"]})
+            green_arn = take(self._balancers, edge.name, name, tags)
+            resolved = _resolved(edge).model_copy(update={"green_arn": green_arn})
             for group, rule in zip(_groups(self._client, resolved), resolved.rules, strict=True):
                 if group.blue is None or not same_content(group.blue, rule.found):
                     raise EdgeChanged(f"edge {edge.name}: {rule.name} {rule.type} is not as it was found")
@@ -211,7 +190,13 @@ class Route53Shifter:
             if len({group.split.share for _, group, _ in left}) > 1:
                 raise EdgeChanged(f"edge {self._edge.name}: its records give green {_told(held(g for _, g in intact))}")
             if left:
-                self._refuse_unhealthy(share)
+                refuse_unhealthy(
+                    self._balancers,
+                    self._edge.name,
+                    share,
+                    blue=self._resolved.blue_arn,
+                    green=str(self._resolved.green_arn),
+                )
                 self._send([change for rule, group, then in left for change in shifted(group, rule, then)])
             then_held = held(group for _, group in self._intact())
         if then_held == tuple(then.share for _, _, then in wanted):
@@ -261,13 +246,6 @@ class Route53Shifter:
             if group.green is not None and not same_content(group.green, rule.green):
                 raise EdgeChanged(f"edge {self._edge.name}: green's {rule.name} {rule.type} leads elsewhere")
         return intact
-
-    def _refuse_unhealthy(self, share: Share) -> None:
-        assert self._resolved.green_arn is not None
-        if share > NONE and healthy_targets(self._balancers, self._resolved.green_arn) == 0:
-            raise GreenNotReady(f"edge {self._edge.name}: green has no healthy target")
-        if share < ALL and healthy_targets(self._balancers, self._resolved.blue_arn) == 0:
-            raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target")
 
     def _send(self, changes: Sequence[Change]) -> None:
         """Send one batch and wait until every name server of Route 53 answers by it."""
