@@ -18,7 +18,7 @@ IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WITH_SAM := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/$(VENV)/bin:$$PATH"
 CODE := benchmarks checks crossfade_cli functions layers rehearsal tests
 
-.PHONY: help rehearse test check build bench bench-full clean golden docs lock venv
+.PHONY: help rehearse test chaos check build bench bench-full clean golden docs lock venv
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +28,11 @@ rehearse: $(READY)  ## Rehearse a healthy and a sick migration of examples/shop 
 
 test: $(READY)  ## Run every test, one short rehearsal of each scenario among them
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
+
+chaos: $(READY)  ## Try a fault at every call, state and event of a migration, an hour or two; SAMPLE=24 SEED=1 tries a few
+	@$(VENV)/bin/python -m rehearsal.chaos $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT))
+	@$(VENV)/bin/python -m rehearsal.chaos.simulation $(if $(SAMPLE),--seeds 1000)
 
 check: $(READY) $(SAM_READY)  ## Run every check that starts no service: style, types, templates, machines, IAM, docs
 	@$(VENV)/bin/ruff format --check $(CODE)

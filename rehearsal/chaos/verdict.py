@@ -49,7 +49,6 @@ class Outcome:
         blue: what of blue is not as it was before.
         running: executions that still run.
         intents: shares in percent that an intent in the journal speaks of.
-        fences: the fences of the journal's entries in the order they were written.
         may_need_hand: whether the documented answer to this fault is an operator's.
         troubles: what went wrong inside the embedded AWS itself.
     """
@@ -62,7 +61,6 @@ class Outcome:
     blue: Sequence[str]
     running: Sequence[str]
     intents: Sequence[float]
-    fences: Sequence[int]
     may_need_hand: bool
     troubles: Sequence[str]
 
@@ -117,8 +115,6 @@ def _wrong_on_the_way(outcome: Outcome) -> Iterator[str]:
         if share > before and change.by != "another writer" and not _was_intended(share, outcome.intents):
             yield f"{change.by} gave green {share:g} %, and no intent says so"
         before = share
-    if list(outcome.fences) != sorted(outcome.fences):
-        yield f"a fence that was overtaken wrote in the journal: {list(outcome.fences)}"
 
 
 def _was_intended(share: float, intents: Sequence[float]) -> bool:
