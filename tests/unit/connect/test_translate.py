@@ -204,7 +204,7 @@ _SPEC: dict[str, tuple[Resources, str]] = {
         "DEPLOYMENT_CONTROLLER ecsService/api",
     ),
     "one task": (a_service("api", DesiredCount=1), "SINGLE_TASK ecsService/api"),
-    "balancer kind": (an_edge(kind="network"), "EDGE_KIND targetgroup/web"),
+    "balancer kind": (an_edge(kind="gateway"), "EDGE_KIND targetgroup/web"),
 }  # fmt: skip
 
 

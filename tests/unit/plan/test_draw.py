@@ -49,6 +49,15 @@ def test_the_edge_is_every_listener_and_rule_that_leads_to_blue() -> None:
     ]
 
 
+def test_a_network_load_balancer_divides_connections_and_settles_with_the_longest() -> None:
+    plan = drawn({**two_services(), **an_edge(kind="network")})
+
+    (edge,) = plan.edges
+    assert (edge.kind, edge.settle_seconds) == ("nlb", 350)
+    assert ids(plan) == ["EDGE_KIND targetgroup/web"]
+    assert plan.open_blocking_gaps() == ()
+
+
 def test_greens_target_group_fits_in_32_characters_and_stays_its_own() -> None:
     names = [f"{'a' * 30}-{letter}" for letter in "xy"]
 
@@ -234,3 +243,30 @@ def test_parameters_leave_out_what_is_not_known() -> None:
 
 def test_every_row_of_the_table_has_its_own_id_and_a_page_of_aws() -> None:
     assert all(row.id == key and row.source.startswith("https://docs.aws.amazon.com/") for key, row in TABLE.items())
+
+
+def test_greens_services_take_the_names_the_operator_wants() -> None:
+    plan = drawn(two_services(), options=DrawOptions(green_name="next-{service}"))
+
+    assert [each.green.service_name for each in plan.services] == ["next-api", "next-web"]
+
+
+@pytest.mark.parametrize("template", ["green", "{service}", "{service} green"])
+def test_names_that_ecs_or_blue_would_not_bear_are_refused(template: str) -> None:
+    with pytest.raises(BadInput, match="green"):
+        drawn(two_services(), options=DrawOptions(green_name=template))
+
+
+def test_a_namespace_arn_that_is_none_is_refused() -> None:
+    with pytest.raises(BadInput, match="no Cloud Map namespace"):
+        drawn(two_services(), options=DrawOptions(namespace="arn:aws:ecs:eu-west-1:1:cluster/x"))
+
+
+def test_names_under_which_dns_knows_blue_are_listed() -> None:
+    registry: dict[str, Any] = {
+        "ServiceRegistries": [{"RegistryArn": "arn:aws:servicediscovery:eu-west-1:1:service/srv-1"}]
+    }
+
+    plan = drawn({**two_services(), **a_service("api", **registry)})
+
+    assert [(each.name, each.service) for each in plan.outside_names] == [("api.m.local", "api")]

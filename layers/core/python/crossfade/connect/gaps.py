@@ -463,7 +463,7 @@ _ROWS: Final = (
     Row(
         "EDGE_KIND",
         _BLOCKING,
-        "{load_balancer} is a {kind} load balancer; this version shifts application load balancers only.",
+        "{load_balancer} is a {kind} load balancer; {consequence}",
         "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html",
     ),
     # ------------------------------------------------------------- the reading

@@ -24,6 +24,7 @@ from crossfade.plan.document import (
     BackgroundAnswer,
     BackgroundWork,
     BlueService,
+    EdgeKind,
     EdgePlan,
     Gap,
     GreenService,
@@ -51,6 +52,9 @@ _SUFFIX: Final = re.compile(r"-[a-z0-9]{1,8}")
 _NAMESPACE_ARN: Final = re.compile(r"arn:[a-z-]+:servicediscovery:[a-z0-9-]+:\d{12}:namespace/ns-[a-z0-9]+")
 _ECS_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _WHOLE_BP: Final = 10_000
+_EDGES: Final[Mapping[str, EdgeKind]] = {"application": "alb", "network": "nlb"}
+_SETTLE_SECONDS: Final[Mapping[EdgeKind, int]] = {"alb": 30, "nlb": 350}
+"""New weights are in force this long after they are set; a network load balancer keeps a flow that idles 350 s."""
 _LEAVE_OUT: Final = "leave_out"
 _ONE_AT_A_TIME: Final = 100
 _SCHEDULER: Final = re.compile(r"schedul|cron|(^|[-_])beat($|[-_])", re.IGNORECASE)
@@ -444,9 +448,26 @@ def _edges(
                 continue
             owner = rules[0].load_balancer
             kind = kinds.get(owner, "application")
-            if kind != "application":
-                gaps.append(gap("EDGE_KIND", place, load_balancer=owner, kind=kind))
+            if kind not in _EDGES:
+                gaps.append(
+                    gap(
+                        "EDGE_KIND",
+                        place,
+                        load_balancer=owner,
+                        kind=kind,
+                        consequence="traffic cannot be divided there.",
+                    )
+                )
                 continue
+            if kind == "network":
+                consequence = (
+                    "it divides connections and counts no requests, so the judge has no live control and holds until "
+                    "your own alarms, or a plan that judges in shadow, let it on."
+                )
+                weight = Severity.DEGRADING
+                gaps.append(
+                    gap("EDGE_KIND", place, severity=weight, load_balancer=owner, kind=kind, consequence=consequence)
+                )
             group = groups.get(attachment.target_group)
             mended = member.health_path if group and checks_envoy(group, member.task) else None
             edges.append(
@@ -454,6 +475,7 @@ def _edges(
                     member.service.name,
                     attachment.target_group,
                     rules,
+                    kind=_EDGES[kind],
                     others=edges,
                     options=options,
                     health_path=mended,
@@ -469,6 +491,7 @@ def _edge(
     group: str,
     rules: Sequence[ListenerRule],
     *,
+    kind: EdgeKind,
     others: Sequence[EdgePlan],
     options: DrawOptions,
     health_path: str | None,
@@ -476,7 +499,7 @@ def _edge(
     name = service if all(each.name != service for each in others) else f"{service}-{group}"
     return EdgePlan(
         name=name,
-        kind="alb",
+        kind=kind,
         service=service,
         blue=TargetGroupRef(name=group),
         green=TargetGroupRef(
@@ -489,6 +512,7 @@ def _edge(
         ),
         ladder=options.ladder(),
         control_share_bp=options.control_share_bp,
+        settle_seconds=_SETTLE_SECONDS[kind],
     )
 
 
