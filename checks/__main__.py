@@ -1,6 +1,7 @@
 """
-Run the checks: `python -m checks all`, as `make check` does; `draw` and `smoke` are for `make docs` and `make build`, and
-`corpus` writes what becomes of real inputs.
+Run the checks: `python -m checks all`, as `make check` does.
+
+`draw` and `smoke` are for `make docs` and `make build`; `corpus` writes what becomes of real inputs.
 
 Every finding is one line on standard output. The exit code is 0 when there is none, else 1.
 """

@@ -52,6 +52,8 @@ def _folder(folder: Path) -> Iterator[Path]:
 
 def _text(path: Path) -> str:
     try:
+        if not path.is_file():
+            raise BadInput(f"{path}: not a file")  # reading a pipe or a device may never end
         if path.stat().st_size > LARGEST_BYTES:
             raise BadInput(f"{path}: larger than {LARGEST_BYTES:,} bytes; no template is")
         return path.read_text(encoding="utf-8-sig")

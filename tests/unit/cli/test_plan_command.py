@@ -112,6 +112,8 @@ def test_the_time_of_the_drawing_can_be_fixed(folder: Path, monkeypatch: pytest.
         (["plan", "broken.yaml"], "broken.yaml:1: not readable as YAML"),
         (["plan", "binary.yaml"], "binary.yaml: not a text in UTF-8"),
         (["plan", "empty"], "empty: there is nothing to read in this folder"),
+        (["plan", "huge.json"], "huge.json: larger than"),
+        (["plan", "/dev/zero"], "/dev/zero: not a file"),
         (["plan", "terraform"], "the sources hold neither a mesh nor an ECS service"),
         (["plan", "linked"], "a link that leads out of linked"),
         (["plan", "k8s.yaml"], "mesh on Kubernetes has no way there"),
@@ -133,6 +135,8 @@ def test_bad_input_is_one_clear_sentence_and_ends_with_1(
     for name in ("empty", "terraform", "linked"):
         (folder / name).mkdir()
     (folder / "terraform" / "main.tf").write_text("")
+    with (folder / "huge.json").open("wb") as huge:
+        huge.truncate(100_000_000)
     (folder / "linked" / "t.json").symlink_to(folder / "t.json")
 
     code = run(arguments)

@@ -201,11 +201,23 @@ def _read(path: str, document: Mapping[str, object], found: Answers) -> None:
     for key, value in document.items():
         where = Tree(value, Place(path, key))
         if key in _ONE and isinstance(value, Mapping) and _says_what(key, value):
+            _refuse_stand_ins(where)
             found.items.append(Item(_ONE[key], where))
         elif key in _MANY:
             found.items += [Item(_kind(_MANY[key], each), each) for each in where]
         elif key in _LISTED:
             _read_list(_LISTED[key], where, found)
+
+
+def _refuse_stand_ins(where: Tree) -> None:
+    """Refuse a task definition in which a text stands where a script shall put a container."""
+    containers = where.mapping().get("containerDefinitions")
+    for at, each in enumerate(containers if isinstance(containers, list) else ()):
+        if isinstance(each, str):
+            raise BadInput(
+                f"{where.place}/containerDefinitions/{at}: {each} stands for a container that something fills in; "
+                "give the answer of `aws ecs describe-task-definition` instead"
+            )
 
 
 def _says_what(key: str, value: Mapping[str, object]) -> bool:

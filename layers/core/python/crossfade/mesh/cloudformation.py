@@ -12,7 +12,7 @@ values"; Service-to-physical names as in the resource types' Name properties.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -83,6 +83,9 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "AWS::CloudWatch::CompositeAlarm": _Kind("AlarmName", "{name}", by_name=True),
 }
 
+_NESTED: Final = {"AWS::CloudFormation::Stack": "TemplateURL", "AWS::Serverless::Application": "Location"}
+"""Types of resources that are stacks, and the property that names their template."""
+
 _NAMES: Final = {"TargetGroupName": "Name", "LoadBalancerName": "Name", "ServiceName": "ServiceName"}
 """GetAtt attributes that hold a resource's name under another word than its property."""
 
@@ -120,11 +123,22 @@ class _Account:
         self._used: set[str] = set()
         labels = _labels([template.path for template in templates])
         self.stacks = [_Stack(template, label, self) for template, label in zip(templates, labels, strict=True)]
+        self._nest()
         self._exports: dict[str, list[_Export]] = {}
         self._listeners: dict[str, tuple[_Stack, str]] | None = None
         for stack in self.stacks:
             for export in stack.exports():
                 self._exports.setdefault(export.name, []).append(export)
+
+    def _nest(self) -> None:
+        """Tell each nested stack, among the templates, which resource of which other one makes it."""
+        by_file = {PurePath(stack.path).name: stack for stack in self.stacks}
+        for stack in self.stacks:
+            for name, files in stack.nested():
+                child = next((by_file[file] for file in files if file in by_file), None)
+                if child is not None and child is not stack:
+                    stack.children[name] = child
+                    child.parent = (stack, name)
 
     def given(self, label: str, name: str) -> str | None:
         """Return what the operator gave for a name of one stack, None when nothing."""
@@ -196,7 +210,10 @@ class _Stack:
 
     def __init__(self, template: Template, label: str, account: _Account) -> None:
         self.label = label
+        self.path = template.path
         self.account = account
+        self.parent: tuple[_Stack, str] | None = None
+        self.children: dict[str, _Stack] = {}
         self._body = template.body
         self._parameters = _section(template, "Parameters")
         self._conditions = _section(template, "Conditions")
@@ -207,6 +224,36 @@ class _Stack:
         for name in self.resources:
             if name.startswith("Fn::"):
                 raise BadInput(f"{label}: Resources/{name}: expand this transform first; give the processed template")
+
+    def nested(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each resource that is a stack, and the names its template's file may have."""
+        for name, resource in self.resources.items():
+            field = _NESTED.get(self.kind(name))
+            if field is None or not isinstance(resource, Mapping):
+                continue
+            metadata = resource.get("Metadata")
+            asset = metadata.get("aws:asset:path") if isinstance(metadata, Mapping) else None
+            where = f"Resources/{name}/Properties/{field}"
+            written = resolve(self.properties(name).get(field), self, where, keep=self.keep)
+            yield name, [PurePath(str(each)).name for each in (asset, written) if each]
+
+    def argument(self, name: str, parameter: str) -> object:
+        """Return what a nested stack's resource passes for a parameter; None when nothing."""
+        passed = self.properties(name).get("Parameters")
+        if not isinstance(passed, Mapping) or parameter not in passed:
+            return None
+        where = f"Resources/{name}/Properties/Parameters/{parameter}"
+        return self._guard("argument", f"{name}.{parameter}", lambda: self._resolved(passed[parameter], where))
+
+    def _resolved(self, value: object, where: str) -> object:
+        return resolve(value, self, where, keep=self.keep)
+
+    def output(self, name: str) -> object:
+        """Return what the stack outputs under a name."""
+        output = self._outputs.get(name)
+        if not isinstance(output, Mapping):
+            raise Unresolved(f"{self.label} has no output {name}")
+        return self._output({str(key): item for key, item in output.items()}, f"Outputs/{name}")()
 
     def names(self) -> set[str]:
         """Return every name the operator may give a value for."""
@@ -296,6 +343,8 @@ class _Stack:
         declared = declared if isinstance(declared, Mapping) else {}
         kind = str(declared.get("Type", "String"))
         value: object = self.account.given(self.label, name)
+        if value is None and self.parent is not None:
+            value = self.parent[0].argument(self.parent[1], name)
         if value is None and not kind.startswith("AWS::SSM::"):
             value = declared.get("Default")
         if value is None:
@@ -304,7 +353,7 @@ class _Stack:
             )
             return self.account.hole(f"{name} in {self.label}", why)
         if kind == "CommaDelimitedList" or kind.startswith("List<"):
-            return [item.strip() for item in str(value).split(",")]
+            return value if isinstance(value, list) else [item.strip() for item in str(value).split(",")]
         return value if isinstance(value, str) else Tree(value, Place(self.label, f"Parameters/{name}")).text()
 
     def properties(self, name: str) -> Mapping[str, object]:
@@ -341,6 +390,8 @@ class _Stack:
 
     def _reference(self, name: str, attribute: str | None) -> object:
         kind = _KINDS.get(self.kind(name))
+        if kind is None and attribute is not None and attribute.startswith("Outputs.") and name in self.children:
+            return self.children[name].output(attribute.removeprefix("Outputs."))
         if kind is None:
             return self._made(name, attribute)
         if attribute is None:

@@ -27,6 +27,8 @@ from crossfade.mesh.template import load_yaml
 _BLOCK: Final = "__is_block__"
 """How python-hcl2 marks a block; its other remarks, such as comments, begin alike."""
 _MOST_INSTANCES: Final = 2_000
+_LARGEST_CHARACTERS: Final = 300_000
+"""Of one file; python-hcl2 takes seconds for this many."""
 _DEEPEST: Final = 25
 _REPEAT: Final = frozenset({"for_each", "count", "lifecycle", "provider", "depends_on", "provisioner", "connection"})
 
@@ -176,6 +178,8 @@ def _parsed(path: str, text: str) -> Mapping[str, Any]:
     import hcl2
     from lark.exceptions import LarkError, UnexpectedInput
 
+    if len(text) > _LARGEST_CHARACTERS:
+        raise BadInput(f"{path}: larger than {_LARGEST_CHARACTERS:,} characters; give `terraform show -json` instead")
     _refuse_depth(path, text)
     try:
         found = hcl2.loads(text if text.endswith("\n") else text + "\n")
