@@ -9,7 +9,7 @@ import pytest
 from crossfade.judge.signal import SIGNALS, Signal
 
 DOCUMENT = (Path(__file__).resolve().parents[3] / "docs" / "signals.md").read_text(encoding="utf-8")
-ROWS = {line.split("`")[1]: line for line in DOCUMENT.splitlines() if line.startswith("| `")}
+ROWS = {line.split("`")[1]: line for line in DOCUMENT.split("\n## ")[0].splitlines() if line.startswith("| `")}
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)

@@ -334,6 +334,16 @@ def _unread(case: _Case) -> Judgement | None:
     return case.hold(faults, "a look that reads every source")
 
 
+def _blind_alarm(case: _Case) -> Judgement | None:
+    blind = sorted(name for name, state in case.readings.alarms.items() if state is AlarmState.INSUFFICIENT_DATA)
+    if not blind:
+        return None
+    return case.hold(
+        f"insufficient data for {', '.join(blind)}: nobody knows whether it would ring",
+        "data for it, or TreatMissingData: notBreaching where its metric is published only in trouble",
+    )
+
+
 def _too_early(case: _Case) -> Judgement | None:
     if case.buckets:
         return None
@@ -462,6 +472,7 @@ _RULES: tuple[Callable[[_Case], Judgement | None], ...] = (
     _slower,
     _lost,
     _unread,
+    _blind_alarm,
     _too_early,
     _gap,
     _blue_too,

@@ -123,7 +123,7 @@ OPERATOR_ALARM = Signal(
     worse=Worse.HIGHER,
     source="CloudWatch alarms",
     lag="the alarm's own",
-    blind_to="whatever the operator's alarms do not watch; an alarm with insufficient data says nothing",
+    blind_to="whatever the operator's alarms do not watch",
 )
 
 EDGE_ERRORS: tuple[Signal, ...] = (EDGE_5XX, EDGE_REFUSED, EDGE_TLS)
