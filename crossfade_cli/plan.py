@@ -43,7 +43,11 @@ _COLOURS = {Severity.BLOCKING: "bold red", Severity.DEGRADING: "yellow", Severit
 
 def plan_command(
     source: Annotated[
-        list[str], typer.Argument(help="CloudFormation templates: files, folders, patterns.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="What you have: CloudFormation, Terraform, answers of AWS, exports; files, folders, patterns.",
+            show_default=False,
+        ),
     ],
     *,
     output: Annotated[
