@@ -60,13 +60,15 @@ def headlines(told: Iterable[Headline]) -> Iterator[str]:
     """Yield what the design asks of the grid."""
     yield (
         "| row | failed, 20 % errors at 20 rps | best default that is wrong < 1 % when healthy | fewer | "
-        "bad cells worse than 1.2 x the best peer | false rollbacks |"
+        "bad cells worse than 1.2 x the best of these | the same, of those that survive a shared outage | "
+        "false rollbacks |"
     )
-    yield "|---|---|---|---|---|---|"
+    yield "|---|---|---|---|---|---|---|"
     for each in told:
         yield (
             f"| {each.ours} | {each.failed_ours:g} | {each.failed_best_default:g} ({each.best_default}) | "
             f"{each.fewer:g} x | {len(each.worse_cells)} of {each.compared_cells} | "
+            f"{each.worse_than_survivors} of {each.compared_cells} | "
             f"{each.false_rollbacks} of {each.healthy_runs} (<= {each.false_bound * 100:.2g} %) |"
         )
 
