@@ -17,6 +17,9 @@ from crossfade.plan.document import EdgePlan, MigrationPlan, Rung, RungKind
 LEGAL_PERIODS = (1, 5, 10, 30, 60)
 """Seconds; what CloudWatch takes for a high-resolution metric. Source: API reference, MetricStat.Period."""
 
+_JITTER_SECONDS = 0.5
+"""What a busy laptop takes for an answer now and then; nothing faster is called slow there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -84,6 +87,7 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
             "tolerance": pace.tolerance,
             "minimum_requests": pace.minimum_requests,
             "lost_data_seconds": _divided(plan.bounds.lost_data_seconds, pace),
+            "slow_floor_seconds": max(plan.bounds.slow_floor_seconds, _JITTER_SECONDS),
         }
     )
     edges = tuple(_paced(edge, pace) for edge in plan.edges)
