@@ -14,7 +14,10 @@ from crossfade_cli.export import export_command
 from crossfade_cli.plan import plan_command
 from crossfade_cli.replay import replay_command
 
-_BAD_INPUT = {"rehearse": 2}
+_OPERATING = frozenset(
+    {"start", "status", "watch", "approve", "reject", "hold", "resume", "abort", "retire", "history", "drift"}
+)
+_BAD_INPUT = {"rehearse": 2, **dict.fromkeys(_OPERATING, 2)}
 """Exit codes for a command that cannot be understood; 1 unless said here."""
 
 
@@ -33,19 +36,25 @@ def _crossfade(
     """Move applications on Amazon ECS to Service Connect without downtime, and back when the new side is worse."""
 
 
-def app(*, rehearsal: bool) -> typer.Typer:
+def app(*, rehearsal: bool, operating: bool = True) -> typer.Typer:
     """
     Return the command.
 
     Args:
         rehearsal: Whether `rehearse` is among its commands; it brings the embedded AWS
             along, and nobody who draws a plan shall wait for that.
+        operating: Whether the commands on a deployed stack are; they bring AWS's clients.
     """
     made = typer.Typer(name="crossfade", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     made.callback()(_crossfade)
     made.command("plan")(plan_command)
     made.command("export")(export_command)
     made.command("replay")(replay_command)
+    if operating:
+        from crossfade_cli.operate import COMMANDS  # noqa: PLC0415 — see above
+
+        for name, command in COMMANDS.items():
+            made.command(name)(command)
     if rehearsal:
         from crossfade_cli.rehearse import rehearse_command  # noqa: PLC0415 — see above
 
@@ -58,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[0] if given else ""
     try:
-        answer = app(rehearsal=command not in ("plan", "export", "replay", "--version"))(
+        on_files = command in ("plan", "export", "replay", "--version")
+        operates = command in _OPERATING
+        answer = app(rehearsal=not on_files and not operates, operating=not on_files and command != "rehearse")(
             given, prog_name="crossfade", standalone_mode=False
         )
     except ClickException as error:

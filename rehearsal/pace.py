@@ -91,7 +91,13 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
         }
     )
     edges = tuple(_paced(edge, pace) for edge in plan.edges)
-    return plan.model_copy(update={"timings": timings, "bounds": bounds, "edges": edges})
+    retirement = plan.retirement.model_copy(
+        update={
+            "parked_seconds": _divided(plan.retirement.parked_seconds, pace),
+            "quiet_seconds": _divided(plan.retirement.quiet_seconds, pace),
+        }
+    )
+    return plan.model_copy(update={"timings": timings, "bounds": bounds, "edges": edges, "retirement": retirement})
 
 
 def _paced(edge: EdgePlan, pace: Pace) -> EdgePlan:

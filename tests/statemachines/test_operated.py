@@ -6,9 +6,38 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.testing import CliRunner
+
+from crossfade.plan.document import Approvals
+from crossfade.runtime import clients
+from crossfade_cli.app import app
+
 from .world import World
 
 EVENTS = Path(__file__).parents[2] / "events"
+
+
+class Operator:
+    """A person with the command, the stack's outputs in a file, and the embedded AWS for an endpoint."""
+
+    def __init__(self, world: World, outputs: Path) -> None:
+        outputs.write_text(json.dumps(dict(world.outputs)))
+        self._command = app(rehearsal=False)
+        self._outputs = outputs
+
+    def says(self, *words: str, code: int = 0) -> str:
+        answer = CliRunner().invoke(self._command, [words[0], "shop", "--outputs", str(self._outputs), *words[1:]])
+        assert answer.exit_code == code, answer.output
+        return " ".join(answer.output.split())
+
+
+@pytest.fixture
+def operator(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    for name, value in world.aws.environment().items():
+        monkeypatch.setenv(name, value)
+    clients._client.cache_clear()  # those of another endpoint
+    return Operator(world, tmp_path / "outputs.json")
 
 
 def watch(world: World) -> dict[str, Any]:
@@ -51,3 +80,73 @@ def test_watch_leaves_a_migration_alone_that_is_well(world: World) -> None:
     assert seen == {"open": 1, "seen": []}
     assert world.ended(execution)["outcome"] == "completed"
     assert watch(world)["seen"] == []
+
+
+def test_a_held_climb_stays_where_it_is_until_it_is_resumed(world: World, operator: Operator) -> None:
+    execution = world.migrate()
+    world.until(lambda: world.phase() == "creating", "it is open")
+    operator.says("hold", "--who", "ann", "--why", "a release is under way")
+    world.until_green_has(50)
+    world.until(lambda: _looks(world) >= 4, "green was looked at and found well")
+
+    held = operator.says("status")
+    operator.says("resume", "--who", "ann")
+
+    assert "held by operator (ann: a release is under way)" in held
+    assert "green holds web 50" in held
+    assert held.endswith("way back: ready")
+    assert world.ended(execution)["outcome"] == "completed"
+    assert "released" in operator.says("history")
+
+
+def test_a_person_is_asked_before_the_climb_and_in_mid_climb_and_a_no_gives_everything_back(
+    world: World, operator: Operator
+) -> None:
+    approvals = Approvals(before_climb=True, before_shares_bp=(9_000,), expiry_seconds=600)
+    execution = world.migrate(world.plan.model_copy(update={"approvals": approvals}))
+    world.until_phase("held")
+    before = world.meter.green_percent()
+
+    operator.says("approve", "--who", "ann")
+    world.until_green_has(50)
+    world.until_phase("held")
+    asked = operator.says("status")
+    operator.says("reject", "--who", "bob", "--why", "not today")
+    world.until_phase("rolled_back")
+
+    assert before == 0
+    assert "a person is asked" in asked
+    assert "bob rejected the next share: not today" in world.ended(execution)["cause"]
+    assert world.meter.green_percent() == 0
+    operator.says("approve", code=2)
+
+
+def test_an_operator_gives_everything_back_and_may_say_so_twice(world: World, operator: Operator) -> None:
+    world.migrate()
+    world.until_green_has(50)
+
+    operator.says("abort", "--who", "ann", "--why", "customers complain")
+    world.until_phase("rolled_back")
+    again = operator.says("abort")
+
+    assert world.meter.green_percent() == 0
+    assert world.journal.read("shop").reason == "ann aborted it: customers complain"
+    assert again == "shop is rolled back already"
+
+
+def test_a_blue_that_is_parked_for_too_short_a_time_is_not_retired(world: World, operator: Operator) -> None:
+    world.ended(world.migrate())
+
+    unasked = operator.says("retire", code=2)
+    refused = operator.says("retire", "--drift-is-clean", code=1)
+
+    assert "crossfade drift" in unasked
+    assert "BlueStillServes" in refused
+    assert "has been parked for" in refused
+    assert world.phase() == "watching"
+
+
+def _looks(world: World) -> int:
+    opened = world.journal.read("shop").opened_at
+    entries = [entry for entry in world.journal.entries("shop") if entry.at >= opened and entry.what == "judge"]
+    return sum(entry.detail["judgement"]["answer"] == "advance" for entry in entries)

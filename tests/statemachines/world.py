@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.plan.document import MigrationPlan, digest
 from rehearsal.aws import EmbeddedAws
@@ -121,10 +122,10 @@ class World:
     def __post_init__(self) -> None:
         self.states = self.aws.client("stepfunctions")
 
-    def migrate(self) -> str:
-        """Store the plan, start `migrate`, and return the execution's ARN."""
+    def migrate(self, plan: MigrationPlan | None = None) -> str:
+        """Store the plan (or another of the same migration), start `migrate`, and return the execution's ARN."""
         self.attempts += 1
-        document = self.plan.to_json()
+        document = (plan or self.plan).to_json()
         stored = self.aws.client("s3").put_object(
             Bucket=self.outputs["PlanBucket"], Key="plan.json", Body=document.encode()
         )
@@ -161,7 +162,10 @@ class World:
         return {"status": described["status"], "error": described.get("error"), "cause": described.get("cause")}
 
     def phase(self) -> str:
-        return str(self.journal.read(self.plan.migration).phase)
+        try:
+            return str(self.journal.read(self.plan.migration).phase)
+        except UnknownMigration:
+            return "planned"
 
     def until(self, holds: Callable[[], bool], what: str, *, looks: int = 600) -> None:
         """Look until something holds; fail, saying what was waited for, after so many looks."""

@@ -463,6 +463,29 @@ class Timings(Frozen):
     overdue_seconds: Seconds = Field(default=300, description="A look this late is taken for one that never comes")
 
 
+class Approvals(Frozen):
+    """
+    Where a person must say yes before it goes on.
+
+    When nobody answers in time, the default is the safe one of its place: before the
+    climb the migration is closed, in mid-climb it goes back, at retirement blue stays.
+    """
+
+    before_climb: bool = False
+    before_shares_bp: tuple[BasisPoints, ...] = Field(
+        default=(), description="Shares of rungs that a person must allow, of every edge that has them"
+    )
+    before_retirement: bool = False
+    expiry_seconds: int = Field(default=86_400, ge=60)
+
+
+class Retirement(Frozen):
+    """How long blue is kept whole beside a green that holds everything, and for how long it must have been unused."""
+
+    parked_seconds: Seconds = Field(default=86_400, description="Since green has held 100 %")
+    quiet_seconds: Seconds = Field(default=3_600, description="Without one request to blue")
+
+
 class LogPlan(Frozen):
     """Where green's proxies write their log: the Service Connect `logConfiguration`."""
 
@@ -540,6 +563,8 @@ class MigrationPlan(Frozen):
         default="acts", description="In shadow the judge only records; rungs are left when their soak is over"
     )
     timings: Timings = Timings()
+    approvals: Approvals = Approvals()
+    retirement: Retirement = Retirement()
 
     def open_blocking_gaps(self) -> tuple[Gap, ...]:
         """Return the blocking gaps that nobody has accepted."""

@@ -9,7 +9,7 @@ from crossfade.errors import BadInput, BlockedByGap, UnknownMigration
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_resource, service_resource
 from crossfade.journal.opening import opening
-from crossfade.plan.document import EdgePlan, Frozen, MigrationPlan, Timings
+from crossfade.plan.document import Approvals, EdgePlan, Frozen, MigrationPlan, Timings
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
@@ -41,6 +41,7 @@ class Opened(Frozen):
     waves: tuple[tuple[str, ...], ...]
     edges: tuple[OpenedEdge, ...]
     timings: Timings
+    approvals: Approvals
     gaps: int
 
 
@@ -86,8 +87,9 @@ def open_migration(
         migration=plan.migration,
         fence=opened.fence,
         waves=plan.waves,
-        edges=tuple(OpenedEdge(edge=edge.name, rungs=_rungs(edge)) for edge in plan.edges),
+        edges=tuple(OpenedEdge(edge=edge.name, rungs=_rungs(edge, plan.approvals)) for edge in plan.edges),
         timings=plan.timings,
+        approvals=plan.approvals,
         gaps=len(plan.gaps),
     )
 
@@ -114,8 +116,14 @@ def _resources(plan: MigrationPlan, execution: str) -> Iterator[str]:
         yield service_resource(plan.cluster, service.green.service_name)
 
 
-def _rungs(edge: EdgePlan) -> tuple[RungRef, ...]:
+def _rungs(edge: EdgePlan, approvals: Approvals) -> tuple[RungRef, ...]:
     return tuple(
-        RungRef(index=index, share_bp=rung.share_bp, kind=rung.kind, soak_seconds=rung.soak_seconds)
+        RungRef(
+            index=index,
+            share_bp=rung.share_bp,
+            kind=rung.kind,
+            soak_seconds=rung.soak_seconds,
+            asks=rung.share_bp in approvals.before_shares_bp,
+        )
         for index, rung in enumerate(edge.ladder)
     )

@@ -22,12 +22,13 @@ _PHASES = {RungKind.CLIMB: Phase.CLIMBING, RungKind.BAKE: Phase.BAKING, RungKind
 
 
 class RungRef(Frozen):
-    """A rung as the state machines carry it: its place in the ladder, its share, its soak."""
+    """A rung as the state machines carry it: its place, share and soak, and whether a person must allow it first."""
 
     index: int
     share_bp: BasisPoints
     kind: RungKind
     soak_seconds: Seconds
+    asks: bool = False
 
 
 class ShiftRequest(Request):

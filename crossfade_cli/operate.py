@@ -1,0 +1,431 @@
+"""
+What an operator does with a deployed stack: start, look, allow, hold, go back, retire.
+
+Everything is also done in the console, with the inputs in `events/`. The commands talk to
+the stack whose outputs they are given: by name through CloudFormation, or by a file. An
+AWS endpoint of one's own (AWS_ENDPOINT_URL), like the embedded one, is used like AWS.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from crossfade.errors import BadInput, CrossfadeError, UnknownMigration
+from crossfade.journal.dynamodb import DynamoDbJournal
+from crossfade.journal.hold import OPERATOR, Hold
+from crossfade.journal.model import Entry, MigrationRecord, PlanRef
+from crossfade.plan.document import MigrationPlan, digest
+from crossfade.rollout.approving import answer_approval
+from crossfade.rollout.executions import ExecutionStatus
+from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
+from crossfade.rollout.rollback import begin_rollback
+from crossfade.rollout.stepfunctions import StepFunctionsExecutions
+from crossfade.shift.share import Share
+
+if TYPE_CHECKING:
+    from crossfade.connect.services import Services
+    from crossfade.shift.shifter import Edges
+
+_NEEDED = ("MigrateArn", "RollBackArn", "RetireArn", "JournalTable", "PlanBucket")
+_WATCH_SECONDS = 5.0
+_FAILED, _BAD_INPUT = 1, 2
+
+Migration = Annotated[str, typer.Argument(help="The migration's name, as its plan has it.")]
+Stack = Annotated[str, typer.Option("--stack", envvar="CROSSFADE_STACK", help="Name of the deployed stack.")]
+Outputs = Annotated[
+    Path | None,
+    typer.Option(
+        "--outputs", envvar="CROSSFADE_OUTPUTS", help="A JSON file with the stack's outputs, instead of --stack."
+    ),
+]
+Why = Annotated[str, typer.Option("--why", help="What the journal and the notices shall say.")]
+Who = Annotated[str, typer.Option("--who", help="Who says so; the user's name unless given.")]
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployed stack: its outputs, and clients in its Region."""
+
+    outputs: Mapping[str, str]
+    client: Callable[[str], Any]
+
+    @property
+    def journal(self) -> DynamoDbJournal:
+        """The stack's journal."""
+        return DynamoDbJournal(self.client("dynamodb"), self.outputs["JournalTable"])
+
+    @property
+    def executions(self) -> StepFunctionsExecutions:
+        """The stack's executions."""
+        return StepFunctionsExecutions(self.client("stepfunctions"), self.outputs["RollBackArn"])
+
+    def start(self, machine: str, name: str | None, given: Mapping[str, Any]) -> str:
+        """Start an execution of one of the stack's machines, and return its ARN."""
+        named = {} if name is None else {"name": name}
+        states = self.client("stepfunctions")
+        arn: str = states.start_execution(stateMachineArn=self.outputs[machine], input=json.dumps(given), **named)[
+            "executionArn"
+        ]
+        return arn
+
+    def plan(self, ref: PlanRef) -> MigrationPlan:
+        """Return a stored plan."""
+        from crossfade.plan.s3 import S3PlanStore  # noqa: PLC0415 — only some commands need it
+        from crossfade.plan.store import read_plan  # noqa: PLC0415
+
+        return read_plan(S3PlanStore(self.client("s3")), ref)
+
+    def services(self) -> Services:
+        """Return the account's ECS services."""
+        from crossfade.connect.ecs import EcsServices  # noqa: PLC0415
+
+        return EcsServices(self.client("ecs"))
+
+    def edges(self) -> Edges:
+        """Return the account's edges."""
+        from crossfade.runtime import parts  # noqa: PLC0415 — the one place that knows every kind of edge
+
+        return parts.edges()
+
+
+def deployment(stack: str, outputs: Path | None) -> Deployment:
+    """
+    Return the deployed stack.
+
+    Raises:
+        BadInput: there is no such stack, or its outputs are not Crossfade's.
+    """
+    import boto3  # noqa: PLC0415 — half a second that `--help` need not wait for
+
+    def client(service: str) -> Any:
+        return boto3.client(service)  # type: ignore[call-overload]
+
+    found = _outputs_of(stack, client) if outputs is None else _outputs_in(outputs)
+    missing = [name for name in _NEEDED if name not in found]
+    if missing:
+        raise BadInput(
+            f"{outputs or f'stack {stack}'} has no output {missing[0]}; is it Crossfade's, and of this version?"
+        )
+    return Deployment(found, client)
+
+
+def _outputs_of(stack: str, client: Callable[[str], Any]) -> dict[str, str]:
+    try:
+        described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as unknown:
+        raise BadInput(f"stack {stack}: {unknown.response['Error']['Message']}; name another with --stack") from unknown
+    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+
+
+def _outputs_in(path: Path) -> dict[str, str]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as unreadable:
+        raise BadInput(f"--outputs {path}: {unreadable}") from unreadable
+    if isinstance(found, list):  # as `aws cloudformation describe-stacks --query Stacks[0].Outputs` prints them
+        found = {output["OutputKey"]: output["OutputValue"] for output in found}
+    return {str(name): str(value) for name, value in found.items()}
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say what went wrong in one line, and end with 2 for bad input and 1 for the rest."""
+    try:
+        yield
+    except (BadInput, UnknownMigration) as wrong:
+        _console.print(f"{type(wrong).__name__}: {wrong}", style="red", markup=False)
+        raise typer.Exit(_BAD_INPUT) from None
+    except CrossfadeError as refused:
+        _console.print(f"{type(refused).__name__}: {refused}", style="red", markup=False)
+        raise typer.Exit(_FAILED) from None
+    except (ClientError, BotoCoreError) as failed:
+        _console.print(f"AWS: {failed}", style="red", markup=False)
+        raise typer.Exit(_FAILED) from None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _user(who: str) -> str:
+    return who or os.environ.get("USER") or getpass.getuser()
+
+
+# -- start ------------------------------------------------------------------------------
+
+
+def start_command(
+    migration: Migration,
+    *,
+    plan: Annotated[Path, typer.Option(help="The plan, as `crossfade plan` wrote it.")] = Path("plan.json"),
+    stack: Stack = "crossfade",
+    outputs: Outputs = None,
+) -> None:
+    """Put a plan into the stack's bucket and start its migration."""
+    with _told():
+        where = deployment(stack, outputs)
+        ref = _store(migration, plan, where)
+        arn = where.start("MigrateArn", None, {"migration": migration, "plan": ref.model_dump(mode="json")})
+        _console.print(f"{migration} is started: {arn}", markup=False)
+
+
+def _store(migration: str, path: Path, where: Deployment) -> PlanRef:
+    try:
+        text = path.read_text(encoding="utf-8")
+        plan = MigrationPlan.from_json(text)
+    except (OSError, ValueError) as unreadable:
+        raise BadInput(f"--plan {path}: {unreadable}") from unreadable
+    if plan.migration != migration:
+        raise BadInput(f"{path} is the plan of {plan.migration}, not of {migration}")
+    blocking = plan.open_blocking_gaps()
+    if blocking:
+        raise BadInput(f"{path} has an open blocking gap: {blocking[0].id} at {blocking[0].resource}")
+    bucket, key = where.outputs["PlanBucket"], f"{migration}/plan.json"
+    stored = where.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+    return PlanRef(bucket=bucket, key=key, version=stored.get("VersionId"), sha256=digest(text))
+
+
+# -- look -------------------------------------------------------------------------------
+
+
+def status_command(migration: Migration, *, stack: Stack = "crossfade", outputs: Outputs = None) -> None:
+    """Say in one line who judges, when it last looked, what green holds, and whether the way back is ready."""
+    with _told():
+        _console.print(status(migration, deployment(stack, outputs), _now()), markup=False)
+
+
+def watch_command(migration: Migration, *, stack: Stack = "crossfade", outputs: Outputs = None) -> None:
+    """Say the status whenever it changes, until the migration is closed or has done its work."""
+    with _told():
+        where = deployment(stack, outputs)
+        last = ""
+        while True:
+            line = status(migration, where, _now())
+            if line.split("; last look")[0] != last:
+                last = line.split("; last look")[0]
+                _console.print(f"{_now():%H:%M:%S} {line}", markup=False)
+            if _is_over(where.journal.read(migration), where):
+                return
+            time.sleep(_WATCH_SECONDS)
+
+
+def status(migration: str, where: Deployment, now: datetime) -> str:
+    """Return a migration's status in one line."""
+    journal = where.journal
+    record = journal.read(migration)
+    holds = journal.holds(migration)
+    shares = ", ".join(f"{edge.name} {Share(edge.held_bp)}" for edge in journal.edges(migration))
+    parts = [
+        f"{migration}: {record.phase}",
+        f"green holds {shares}",
+        _who_judges(record, holds, where),
+        _last_look(journal.entries(migration), now),
+        f"way back: {_way_back(record, where)}",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _who_judges(record: MigrationRecord, holds: tuple[Hold, ...], where: Deployment) -> str:
+    if record.phase is Phase.HELD:
+        return "a person is asked (crossfade approve | reject)"
+    if holds:
+        return "held by " + ", ".join(f"{hold.by} ({hold.why})" for hold in holds)
+    if record.phase in BEYOND_RETURN | CLOSED:
+        return "nobody judges"
+    if record.phase is Phase.ROLLING_BACK:
+        return f"going back: {record.reason}"
+    if where.executions.status(record.execution) is ExecutionStatus.RUNNING:
+        return "the judge decides"
+    return "only guards and watch look"
+
+
+def _last_look(entries: tuple[Entry, ...], now: datetime) -> str:
+    looks = [entry for entry in entries if entry.kind == "evidence"]
+    if not looks:
+        return "no look yet"
+    said = looks[-1].detail.get("judgement", {}).get("reason") or looks[-1].what
+    return f"last look {int((now - looks[-1].at).total_seconds())} s ago: {said}"
+
+
+def _way_back(record: MigrationRecord, where: Deployment) -> str:
+    from crossfade.rollout.holding import missing_for_the_way_back  # noqa: PLC0415
+
+    if record.phase in BEYOND_RETURN:
+        return "no (blue has begun to be retired)"
+    missing = missing_for_the_way_back(
+        where.plan(record.plan), journal=where.journal, services=where.services(), edges=where.edges()
+    )
+    return f"no ({'; '.join(missing)})" if missing else "ready"
+
+
+def _is_over(record: MigrationRecord, where: Deployment) -> bool:
+    if record.phase in CLOSED:
+        return True
+    return record.phase is Phase.WATCHING and where.executions.status(record.execution) is not ExecutionStatus.RUNNING
+
+
+def history_command(migration: Migration, *, stack: Stack = "crossfade", outputs: Outputs = None) -> None:
+    """Tell what happened, from the journal, oldest first."""
+    with _told():
+        where = deployment(stack, outputs)
+        where.journal.read(migration)
+        for entry in where.journal.entries(migration):
+            _console.print(told(entry), markup=False)
+
+
+def told(entry: Entry) -> str:
+    """Return one line of the story."""
+    detail = entry.detail
+    said = detail.get("judgement", {}).get("reason") if entry.kind == "evidence" else None
+    if said is None:
+        said = ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, "", [], {}))
+    text = f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.kind:<8} {entry.what:<12} {entry.subject}"
+    return f"{text}: {said}"[:300] if said else text
+
+
+# -- decide -----------------------------------------------------------------------------
+
+
+def approve_command(
+    migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
+) -> None:
+    """Allow what waits for an answer."""
+    _answer(migration, approved=True, why=why, who=who, stack=stack, outputs=outputs)
+
+
+def reject_command(
+    migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
+) -> None:
+    """Refuse what waits for an answer: a climb goes back, a blue that should be retired stays."""
+    _answer(migration, approved=False, why=why, who=who, stack=stack, outputs=outputs)
+
+
+def _answer(migration: str, *, approved: bool, why: str, who: str, stack: str, outputs: Path | None) -> None:
+    with _told():
+        where = deployment(stack, outputs)
+        heard = answer_approval(
+            migration,
+            approved=approved,
+            who=_user(who),
+            why=why or "unsaid",
+            journal=where.journal,
+            executions=where.executions,
+            now=_now(),
+        )
+        if not heard:
+            raise BadInput(f"{migration} does not wait any more: the answer came too late")
+        _console.print(f"{migration}: {'approved' if approved else 'rejected'}")
+
+
+def hold_command(
+    migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
+) -> None:
+    """Let green get no larger share until `resume`; looks go on, and may still go back."""
+    with _told():
+        where = deployment(stack, outputs)
+        record = where.journal.read(migration)
+        said = f"{_user(who)}: {why or 'unsaid'}"
+        where.journal.keep_hold(Hold(migration=migration, by=OPERATOR, why=said, at=_now(), fence=record.fence))
+        _note(where, record, "held", {"by": OPERATOR, "why": said})
+        _console.print(f"{migration} is held")
+
+
+def resume_command(migration: Migration, *, who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None) -> None:
+    """End every hold, a guard's too; what a guard still finds wrong holds again within a minute."""
+    with _told():
+        where = deployment(stack, outputs)
+        record = where.journal.read(migration)
+        for hold in where.journal.holds(migration):
+            where.journal.drop_hold(migration, hold.by)
+            _note(where, record, "released", {"by": hold.by, "who": _user(who)})
+        _console.print(f"{migration} goes on")
+
+
+def abort_command(
+    migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
+) -> None:
+    """Give everything back to blue."""
+    with _told():
+        where = deployment(stack, outputs)
+        reason = f"{_user(who)} aborted it: {why or 'unsaid'}"
+        started = begin_rollback(migration, reason, journal=where.journal, executions=where.executions, now=_now())
+        said = "goes back" if started.needed else "is rolled back already"
+        _console.print(f"{migration} {said}")
+
+
+def retire_command(
+    migration: Migration,
+    *,
+    drift_is_clean: Annotated[
+        bool, typer.Option("--drift-is-clean", help="`crossfade drift` showed nothing that would undo the weights.")
+    ] = False,
+    who: Who = "",
+    stack: Stack = "crossfade",
+    outputs: Outputs = None,
+) -> None:
+    """Take blue down to zero tasks. There is no way back from here; nothing is deleted."""
+    with _told():
+        where = deployment(stack, outputs)
+        record = where.journal.read(migration)
+        if not drift_is_clean:
+            raise BadInput("see first what your own code would do: crossfade drift; then say --drift-is-clean")
+        given = {"schema": 1, "migration": migration, "fence": record.fence, "who": _user(who)}
+        arn = where.start("RetireArn", None, given)
+        _console.print(_ended(arn, where), markup=False)
+
+
+def _ended(arn: str, where: Deployment) -> str:
+    states = where.client("stepfunctions")
+    while True:
+        found = states.describe_execution(executionArn=arn)
+        if found["status"] == "SUCCEEDED":
+            return f"retired: {', '.join(json.loads(found['output'])['services'])} run no task; nothing was deleted"
+        if found["status"] != "RUNNING":
+            _console.print(
+                f"{found.get('error', found['status'])}: {found.get('cause', '')}", style="red", markup=False
+            )
+            raise typer.Exit(_FAILED)
+        time.sleep(1)
+
+
+def _note(where: Deployment, record: MigrationRecord, what: str, detail: dict[str, str]) -> None:
+    where.journal.append(
+        Entry(
+            migration=record.migration,
+            at=_now(),
+            kind="note",
+            what=what,
+            subject=record.migration,
+            detail=dict(detail),
+            fence=record.fence,
+        )
+    )
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "start": start_command,
+    "status": status_command,
+    "watch": watch_command,
+    "approve": approve_command,
+    "reject": reject_command,
+    "hold": hold_command,
+    "resume": resume_command,
+    "abort": abort_command,
+    "retire": retire_command,
+    "history": history_command,
+}

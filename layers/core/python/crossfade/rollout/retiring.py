@@ -1,0 +1,171 @@
+"""Retire Blue: the point of no return, crossed only when nobody needs blue any more and a person has said so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from crossfade.connect.blue import Blues, FreezeRequest, Scaling, thaw
+from crossfade.errors import BlueStillServes
+from crossfade.events.outbound import Notice, Notices
+from crossfade.journal.fence import read_fenced
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import Entry, MigrationRecord, service_resource
+from crossfade.judge.feeds import EdgeMetrics
+from crossfade.judge.reading import closed_periods
+from crossfade.plan.document import Frozen, MigrationPlan
+from crossfade.plan.store import PlanStore, read_plan
+from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.phases import Phase
+from crossfade.rollout.request import Request
+from crossfade.rollout.watching import OPEN
+from crossfade.shift.share import ALL
+from crossfade.shift.shifter import Edges
+
+
+class RetireRequest(Request):
+    """
+    Retire blue. `who` says so.
+
+    `drift` says that the owner's code was compared and would not undo the weights
+    (`crossfade drift`): the stack cannot see that code.
+    """
+
+    migration: str
+    fence: int
+    who: str = Field(min_length=1)
+    drift: Literal["clean"]
+
+
+class Retired(Frozen):
+    """The blue services that are at zero tasks. They exist still: nothing is deleted."""
+
+    services: tuple[str, ...]
+
+
+def retire(
+    request: RetireRequest,
+    *,
+    journal: Journal,
+    plans: PlanStore,
+    edges: Edges,
+    metrics: EdgeMetrics,
+    scaling: Scaling,
+    blues: Blues,
+    executions: Executions,
+    notices: Notices,
+    now: datetime,
+) -> Retired:
+    """
+    Scale every blue service to zero, after RETIRING has shut out every guard and rollback.
+
+    Safe to repeat from wherever it was cut short: beyond the point of no return only what
+    is left is done. What was frozen is thawed but for scaling, which would bring tasks back.
+
+    Raises:
+        BlueStillServes: blue is needed still; the message says why. Nothing was touched.
+        Fenced: a rollback has begun.
+        BlueChanged: a blue service is gone.
+        EcsBusy, EdgeBusy, MetricsBusy, JournalBusy, NoticesBusy: AWS throttles.
+    """
+    record = read_fenced(journal, request.migration, request.fence)
+    plan = read_plan(plans, record.plan)
+    names = tuple(service.blue.service_name for service in plan.services)
+    if record.phase is Phase.DONE:
+        return Retired(services=names)
+    if record.phase is not Phase.RETIRING:
+        reasons = (
+            *_not_parked(record, plan, journal, executions, now),
+            *_still_used(plan, journal, edges, metrics, now),
+        )
+        if reasons:
+            raise BlueStillServes("; ".join(reasons))
+        journal.append(_entry(request, "note", "retiring", request.migration, at=now, detail={"who": request.who}))
+        record = journal.enter(request.migration, Phase.RETIRING, fence=request.fence, at=now)
+    thaw(
+        FreezeRequest(migration=request.migration, fence=request.fence),
+        journal=journal,
+        scaling=scaling,
+        blues=blues,
+        now=now,
+        keep_scaling=True,
+    )
+    for name in names:
+        subject = service_resource(plan.cluster, name)
+        intent = journal.append(_entry(request, "intent", "retire", subject, at=now, detail={}), fence=request.fence)
+        for target in scaling.found(plan.cluster, name):
+            scaling.suspend(target.model_copy(update={"scaling_in": True, "scaling_out": True, "scheduled": True}))
+        blues.scale(plan.cluster, name, 0)
+        journal.append(_entry(request, "result", "retire", subject, at=now, detail={"desired": 0}, of=intent))
+    record = journal.enter(request.migration, Phase.DONE, fence=request.fence, at=now)
+    journal.unindex(OPEN, request.migration)
+    said = f"blue is at zero tasks, ordered by {request.who}: {', '.join(names)}; its services exist still"
+    notices.tell(Notice(migration=request.migration, what="retired", phase=record.phase, reason=said, at=now))
+    return Retired(services=names)
+
+
+def _not_parked(
+    record: MigrationRecord, plan: MigrationPlan, journal: Journal, executions: Executions, now: datetime
+) -> Iterator[str]:
+    if record.phase is not Phase.WATCHING:
+        yield f"the migration is {record.phase}, not watching"
+        return
+    if executions.status(record.execution) is ExecutionStatus.RUNNING:
+        yield "migrate still runs: its watch is not over"
+    since = [
+        entry.at
+        for entry in journal.entries(record.migration)
+        if entry.what == "entered" and entry.detail.get("to") == Phase.WATCHING
+    ]
+    parked = int((now - max(since)).total_seconds()) if since else 0
+    if parked < plan.retirement.parked_seconds:
+        yield f"blue has been parked for {parked} s, and the plan asks for {plan.retirement.parked_seconds} s"
+
+
+def _still_used(
+    plan: MigrationPlan, journal: Journal, edges: Edges, metrics: EdgeMetrics, now: datetime
+) -> Iterator[str]:
+    period = plan.timings.period_seconds
+    start, periods = closed_periods(
+        now - timedelta(seconds=plan.retirement.quiet_seconds + plan.timings.metric_lag_seconds),
+        now,
+        period_seconds=period,
+        lag_seconds=plan.timings.metric_lag_seconds,
+    )
+    for edge in journal.edges(plan.migration):
+        if any(share != ALL for share in edges.shifter(edge).shares()):
+            yield f"green does not hold everything at edge {edge.name}"
+        read = metrics.read(edge.resolved, start=start, periods=periods, period_seconds=period)
+        if read.faults:
+            yield f"edge {edge.name}: {read.faults[0]}"
+            continue
+        served = sum(row[0] or 0 for row in read.window.rows)
+        if served:
+            yield f"blue served {served} requests at edge {edge.name} in the last {plan.retirement.quiet_seconds} s"
+        elif not any(row[2] for row in read.window.rows):
+            yield f"no request was counted at edge {edge.name} at all, so nothing says that blue has none"
+
+
+def _entry(
+    request: RetireRequest,
+    kind: Literal["intent", "result", "note"],
+    what: str,
+    subject: str,
+    *,
+    at: datetime,
+    detail: dict[str, object],
+    of: str | None = None,
+) -> Entry:
+    return Entry(
+        migration=request.migration,
+        at=at,
+        kind=kind,
+        what=what,
+        subject=subject,
+        detail=detail,
+        fence=request.fence,
+        of=of,
+    )

@@ -1,0 +1,179 @@
+"""Blue is retired only when nobody needs it, and beyond the point of no return only forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from crossfade.connect.blue import FreezeRequest, freeze
+from crossfade.connect.memory import MemoryBlues, MemoryScaling
+from crossfade.errors import BlueIsGone, BlueStillServes, EcsBusy, Fenced
+from crossfade.events.memory import MemoryNotices
+from crossfade.journal.blue import ScalingFound
+from crossfade.journal.memory import MemoryJournal
+from crossfade.judge.memory import MemoryMetrics
+from crossfade.plan.memory import MemoryPlanStore
+from crossfade.rollout.executions import ExecutionStatus
+from crossfade.rollout.memory import MemoryExecutions
+from crossfade.rollout.phases import Phase
+from crossfade.rollout.retiring import Retired, RetireRequest, retire
+from crossfade.rollout.watching import OPEN
+from crossfade.shift.memory import MemoryEdges
+from crossfade.shift.share import ALL, Share
+from tests.traffic import MIGRATE, NOON, a_plan, a_record
+
+SCALES = ScalingFound(resource_id="service/shop/web", dimension="ecs:service:DesiredCount")
+LATER = NOON + timedelta(days=2)
+
+
+class Yard:
+    """Green has held everything for two days, and blue has had nothing to do."""
+
+    def __init__(self) -> None:
+        plan = a_plan()
+        self.plans, self.journal, self.edges = MemoryPlanStore(), MemoryJournal(), MemoryEdges.of(*plan.edges)
+        self.metrics, self.notices = MemoryMetrics(), MemoryNotices()
+        self.scaling, self.blues = MemoryScaling(SCALES), MemoryBlues("web")
+        self.executions = MemoryExecutions(others={MIGRATE: ExecutionStatus.SUCCEEDED})
+        found = self.edges.find(plan.edges[0]).owned_by("shop")
+        ref = self.plans.put("plans", "shop.json", plan)
+        self.journal.open(a_record(phase=Phase.BAKING, plan=ref), [found])
+        self.edge = self.edges.make_green_end(found, "web-green", {})
+        self.blue, self.green = self.edge.resolved.blue_arn, str(self.edge.resolved.green_arn)
+        self.edges.healthy |= {self.blue: 2, self.green: 2}
+        self.edges.shifter(self.edge).set_green(ALL)
+        self.journal.put_edge(self.edge, fence=1)
+        self.journal.index(OPEN, "shop")
+        freeze(
+            FreezeRequest(migration="shop", fence=1),
+            journal=self.journal,
+            plans=self.plans,
+            scaling=self.scaling,
+            blues=self.blues,
+            now=NOON,
+        )
+        self.journal.enter("shop", Phase.WATCHING, fence=1, at=NOON)
+        self.metrics.record(self.green, LATER - timedelta(minutes=10), requests=100)
+
+    def retire(self, *, fence: int = 1, after: timedelta = LATER - NOON) -> Retired:
+        return retire(
+            RetireRequest(migration="shop", fence=fence, who="ann", drift="clean"),
+            journal=self.journal,
+            plans=self.plans,
+            edges=self.edges,
+            metrics=self.metrics,
+            scaling=self.scaling,
+            blues=self.blues,
+            executions=self.executions,
+            notices=self.notices,
+            now=NOON + after,
+        )
+
+
+def test_a_blue_that_nobody_needs_is_taken_to_zero_and_nothing_brings_it_back() -> None:
+    yard = Yard()
+
+    answer = yard.retire()
+
+    assert answer == Retired(services=("web",))
+    assert yard.blues.desired == {"web": 0}
+    assert set(yard.blues.protected["web"].values()) == {0}
+    [target] = yard.scaling.found("shop", "web")
+    assert (target.scaling_in, target.scaling_out, target.scheduled) == (True, True, True)
+    assert yard.journal.read("shop").phase is Phase.DONE
+    assert yard.journal.migrations_of(OPEN) == ()
+    assert [notice.what for notice in yard.notices.told] == ["retired"]
+
+
+def _served(yard: Yard) -> None:
+    yard.metrics.record(yard.blue, LATER - timedelta(minutes=30), requests=1)
+
+
+def _silent(yard: Yard) -> None:
+    yard.metrics = MemoryMetrics()
+
+
+def _runs(yard: Yard) -> None:
+    yard.executions.others[MIGRATE] = ExecutionStatus.RUNNING
+
+
+def _shared(yard: Yard) -> None:
+    yard.edges.shifter(yard.edge).set_green(Share(9_500))
+
+
+NEEDED: dict[str, tuple[Callable[[Yard], None], str]] = {
+    "it served a request": (_served, "blue served 1 requests"),
+    "no metric says that it did not": (_silent, "nothing says that blue has none"),
+    "migrate still watches": (_runs, "its watch is not over"),
+    "it has a share": (_shared, "green does not hold everything"),
+}
+
+
+@pytest.mark.parametrize("case", NEEDED)
+def test_a_blue_that_is_needed_is_left_untouched(case: str) -> None:
+    yard = Yard()
+    make, said = NEEDED[case]
+    make(yard)
+
+    with pytest.raises(BlueStillServes, match=said):
+        yard.retire()
+
+    assert yard.blues.desired == {"web": 2}
+    assert yard.journal.read("shop").phase is Phase.WATCHING
+
+
+def test_a_blue_is_parked_for_as_long_as_the_plan_says() -> None:
+    yard = Yard()
+
+    with pytest.raises(BlueStillServes, match="has been parked for 3600 s"):
+        yard.retire(after=timedelta(hours=1))
+
+
+def test_guards_are_shut_out_before_the_first_task_is_taken() -> None:
+    yard = Yard()
+    seen: list[Phase] = []
+    scale = yard.blues.scale
+
+    def note(cluster: str, service: str, desired: int) -> None:
+        seen.append(yard.journal.read("shop").phase)
+        with pytest.raises(BlueIsGone):
+            yard.journal.raise_fence("shop", seen=1, reason="an alarm", at=LATER)
+        scale(cluster, service, desired)
+
+    yard.blues.scale = note  # type: ignore[method-assign]
+
+    yard.retire()
+
+    assert seen == [Phase.RETIRING]
+
+
+def test_a_retirement_that_was_cut_short_goes_on_without_asking_again() -> None:
+    yard = Yard()
+    scale = yard.blues.scale
+
+    def busy(_cluster: str, _service: str, _desired: int) -> None:
+        raise EcsBusy("throttled")
+
+    yard.blues.scale = busy  # type: ignore[method-assign, assignment]
+    with pytest.raises(EcsBusy):
+        yard.retire()
+    _served(yard)
+    yard.blues.scale = scale  # type: ignore[method-assign]
+
+    yard.retire()
+    yard.retire()
+
+    assert yard.blues.desired == {"web": 0}
+    assert yard.journal.read("shop").phase is Phase.DONE
+
+
+def test_who_was_overtaken_by_a_rollback_retires_nothing() -> None:
+    yard = Yard()
+    yard.journal.raise_fence("shop", seen=1, reason="an alarm", at=LATER)
+
+    with pytest.raises(Fenced):
+        yard.retire()
+
+    assert yard.blues.desired == {"web": 2}
