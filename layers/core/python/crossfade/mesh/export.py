@@ -16,6 +16,9 @@ from crossfade.mesh.answers import EXPORT
 
 HIDDEN: Final = "(left out)"
 _SECRET: Final = re.compile(r"PASS|SECRET|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH|SALT", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"https?://|[A-Za-z0-9_.-]+:\d{1,5}(/|$)", re.IGNORECASE)
+"""Who is called must stay, even where it is called AUTH_URL."""
+
 _USER: Final = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -60,6 +63,6 @@ def _without_secrets(value: object) -> object:
 def _hidden(variable: object) -> object:
     if not isinstance(variable, Mapping) or "value" not in variable:
         return variable
-    if _SECRET.search(str(variable.get("name", ""))):
+    if _SECRET.search(str(variable.get("name", ""))) and not _ADDRESS.match(str(variable["value"])):
         return {**variable, "value": HIDDEN}
     return {**variable, "value": _USER.sub("", str(variable["value"]))}

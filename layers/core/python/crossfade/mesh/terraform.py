@@ -569,7 +569,7 @@ class _Module:
     def _unknown_expression(self, name: str, value: object, error: Unresolved) -> Unknown:
         said = re.sub(r"[{}$\"\s]+", " ", str(value)).strip()[:60]
         text = f"${{{self.prefix}{name} = {said}}}"
-        why = error.at(self._folder)
+        why = Unresolved(error.what, error.where or f"{self._folder}: {self.prefix}{name}", error.mend)
         self._tree.found.unknown[text] = str(why)
         return Unknown(text, why)
 
