@@ -12,7 +12,7 @@ from crossfade.connect.memory import MemoryNamespaces, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, ServiceState
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, Fenced, GreenFailed, ServiceExists
 from crossfade.journal.model import service_resource
-from crossfade.plan.document import ClientAlias, Endpoint, NamespacePlan, TargetGroupRef
+from crossfade.plan.document import ClientAlias, Endpoint, NamespacePlan, RuleRef, TargetGroupRef
 from tests.traffic import NOON, an_edge_plan
 from tests.unit.connect.green import BLUE_NETWORK, FIRST, SECOND, Cut, Killed, World, a_service, a_shop, run_blue
 
@@ -101,6 +101,16 @@ def test_a_service_behind_no_edge_has_no_load_balancer() -> None:
     assert "loadBalancers" not in request
     assert "healthCheckGracePeriodSeconds" not in request
     assert world.journal.edge("shop", "web").resolved.green_arn is None
+
+
+def test_two_edges_that_lead_to_the_same_end_are_one_load_balancer_of_the_service() -> None:
+    private = an_edge_plan("private", rules=(RuleRef(load_balancer="inner", listener_port=80, priority="default"),))
+    world = World(a_shop(edges=(an_edge_plan(), private)))
+
+    world.create()
+
+    [request] = world.created
+    assert [each["targetGroupArn"] for each in request["loadBalancers"]] == [world.green_arn("web")]
 
 
 def test_greens_end_is_at_the_edge_without_a_share_before_its_service_is_created() -> None:

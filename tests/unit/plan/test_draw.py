@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.connect.gaps import TABLE
 from crossfade.errors import BadInput, MeshNotFound
-from crossfade.plan.document import DnsRef, EdgePlan, MigrationPlan, RecordRef, RungKind
+from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, MigrationPlan, RecordRef, Rung, RungKind
 from crossfade.plan.draw import DrawOptions
 from crossfade.plan.parameters import parameters
 from crossfade.plan.report import report
@@ -235,6 +235,25 @@ def test_the_stacks_parameters_name_the_zones_and_records_of_an_edge_in_route_53
 
     assert named["HostedZoneArns"] == "arn:aws:route53:::hostedzone/Z1"
     assert named["RecordNames"] == "\\052.shop.example,shop.example"
+
+
+def test_the_report_says_where_users_are_divided_at_each_kind_of_edge() -> None:
+    plan = drawn(two_services())
+    dns = DnsRef(zone_id="Z1", records=(RecordRef(name="shop.example", type="A"),), green_load_balancer="green")
+    cdn = CdnRef(distribution_id="E1", origin_id="app", green_domain="g.example", green_load_balancer="green")
+    ladder = (Rung(share_bp=10_000, soak_seconds=60),)
+    base = {**plan.edges[0].model_dump(), "rules": (), "ladder": ladder}
+    edges = tuple(
+        EdgePlan.model_validate({**base, **members})
+        for members in ({"kind": "route53", "dns": dns}, {"kind": "cloudfront", "cdn": cdn})
+    )
+
+    text = report(plan.model_copy(update={"edges": edges}))
+    named = parameters(plan.model_copy(update={"edges": edges}))
+
+    assert "- shop.example A in zone Z1, to green for green" in text
+    assert "- origin app of distribution E1, g.example for green" in text
+    assert named["DistributionArns"] == "arn:aws:cloudfront::*:distribution/E1"
 
 
 def test_parameters_leave_out_what_is_not_known() -> None:

@@ -279,7 +279,7 @@ def _make_ends(
         journal.put_edge(made, fence=request.fence)
         assert made.resolved.green_arn is not None
         target_groups.append(made.resolved.green_arn)
-    return target_groups
+    return list(dict.fromkeys(target_groups))  # a public and a private zone lead to the same one
 
 
 def _adopted(found: ServiceState | None, registered: str) -> ServiceState | None:

@@ -155,6 +155,12 @@ def _edge(edge: EdgePlan) -> Iterator[str]:
     yield ""
     for rule in edge.rules:
         yield f"- {rule.load_balancer} port {rule.listener_port}, {rule_in_words(rule.priority)}"
+    dns, cdn = edge.dns, edge.cdn
+    if dns is not None:
+        for record in dns.records:
+            yield f"- {record.name} {record.type} in zone {dns.zone_id}, to {dns.green_load_balancer} for green"
+    if cdn is not None:
+        yield f"- origin {cdn.origin_id} of distribution {cdn.distribution_id}, {cdn.green_domain} for green"
     yield f"- {edge.blue.name} ⟶ {edge.green.name}: {ladder_in_words(edge)}"
     yield ""
 
