@@ -54,6 +54,12 @@ def test_the_same_answer_twice_counts_once() -> None:
     assert len(read({"virtualNode": described()}, {"virtualNode": described()}).nodes) == 1
 
 
+def test_what_an_export_could_not_read_is_said_again() -> None:
+    export = {"crossfade_export": 1, "notes": ["appmesh is silent"], "answers": [{"virtualNode": described()}]}
+
+    assert "s0.json: appmesh is silent" in read(export).notes
+
+
 def test_a_deleted_resource_is_history() -> None:
     gone = {**described("old"), "status": {"status": "DELETED"}}
 

@@ -110,13 +110,14 @@ class Answers:
     What documents of this form hold together.
 
     `listed` are the mesh's resources that a list names, each with the place; `unknown` is as in `model.Found`.
-    `used` are the parameters that were asked for.
+    `used` are the parameters that were asked for, `notes` what an export says it could not read.
     """
 
     items: list[Item] = field(default_factory=list)
     listed: dict[tuple[Kind, tuple[str, ...]], Place] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     def refuse_undescribed(self) -> None:
         """
@@ -187,6 +188,8 @@ def read_answers(documents: Sequence[tuple[str, object]], parameters: Mapping[st
     found = Answers()
     inputs: list[tuple[str, Mapping[str, object]]] = []
     for path, body in documents:
+        if isinstance(body, Mapping) and EXPORT in body and isinstance(body.get("notes"), list):
+            found.notes += [f"{path}: {note}" for note in body["notes"]]
         for document in _documents(body):
             if "spec" in document:
                 inputs.append((path, document))

@@ -89,7 +89,7 @@ def read_sources(sources: Sequence[SourceText], parameters: Mapping[str, str]) -
     answers = read_answers(by_form.answers, parameters)
     answers.refuse_undescribed()
     items = [*answers.items, *read_states(by_form.states), *configuration.items]
-    notes = [*(f"left aside: {each}" for each in by_form.aside), *configuration.notes]
+    notes = [*(f"left aside: {each}" for each in by_form.aside), *answers.notes, *configuration.notes]
     unknown = {**answers.unknown, **configuration.unknown}
     parts = [
         read_templates(by_form.templates, parameters, answers.used | configuration.used),
