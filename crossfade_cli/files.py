@@ -5,10 +5,16 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SUFFIXES, SourceText
 from crossfade.mesh.template import LARGEST_BYTES
+
+GREEN: Final = ("template.json", "main.tf")
+"""Green as CloudFormation and as Terraform, in the folder `green` beside the plan."""
+
+_PLAN: Final = b'{\n  "schema": 1,\n  "migration": '
 
 
 def read_files(named: Sequence[str]) -> list[SourceText]:
@@ -41,13 +47,27 @@ def _files(name: str) -> Iterator[Path]:
 
 def _folder(folder: Path) -> Iterator[Path]:
     inside = sorted(path for path in folder.rglob("*") if not any(part.startswith(".") for part in path.parts[1:]))
-    found = [path for path in inside if path.is_file() and path.suffix in SUFFIXES]
+    own = {path for plan in inside if _is_plan(plan) for path in _written_beside(plan)}
+    found = [path for path in inside if path.is_file() and path.suffix in SUFFIXES and path not in own]
     if not found:
         raise BadInput(f"{folder}: there is nothing to read in this folder ({', '.join(SUFFIXES)})")
     for path in found:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BadInput(f"{path}: a link that leads out of {folder}; name the file itself if it is meant")
         yield path
+
+
+def _is_plan(path: Path) -> bool:
+    """Whether a file is a plan of ours, told by how one begins."""
+    if path.suffix != ".json" or not path.is_file():
+        return False
+    with path.open("rb") as opened:
+        return opened.read(len(_PLAN)) == _PLAN
+
+
+def _written_beside(plan: Path) -> Iterator[Path]:
+    """Yield what `crossfade plan` writes with a plan: drawn again from the same folder, it is no source."""
+    yield from (plan, plan.parent / "parameters.json", *(plan.parent / "green" / name for name in GREEN))
 
 
 def _text(path: Path) -> str:

@@ -34,7 +34,7 @@ from crossfade.plan.report import (
     rule_in_words,
     summary,
 )
-from crossfade_cli.files import read_files, write_file
+from crossfade_cli.files import GREEN, read_files, write_file
 
 OPEN_GAP = 2
 """Exit code when a blocking gap is open."""
@@ -118,8 +118,8 @@ def plan_command(
         plan = answered.plan
         write_file(output, plan.to_json())
         write_file(output.parent / "parameters.json", json.dumps(parameters(plan), indent=2) + "\n")
-        write_file(output.parent / "green" / "template.json", cloudformation(plan))
-        write_file(output.parent / "green" / "main.tf", terraform(plan))
+        for name, text in zip(GREEN, (cloudformation(plan), terraform(plan)), strict=True):
+            write_file(output.parent / "green" / name, text)
         if report_file is not None:
             write_file(report_file, page(plan) if report_file.suffix in (".html", ".htm") else report(plan))
     except MeshNotFound as nothing:

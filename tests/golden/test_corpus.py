@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import botocore.session
+import cfnlint.api
+import hcl2
 import pytest
+from botocore.validate import ParamValidator
 
+from crossfade.connect.creation import creation_request
 from crossfade.connect.fields import leaves
+from crossfade.connect.services import ServiceState
 from crossfade.connect.translate import Choices, Translation, translate
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SUFFIXES, SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw
+from crossfade.plan.infrastructure import cloudformation, terraform
 from tests.meshes import NOON
 
 CORPUS = Path(__file__).resolve().parents[2].parent / "shared" / "corpus"
@@ -55,6 +65,12 @@ def attempt(sources: list[SourceText]) -> MigrationPlan | str:
     return said
 
 
+@cache
+def answers() -> tuple[MigrationPlan | str, ...]:
+    """What became of every folder of templates."""
+    return tuple(attempt(unit) for unit in units())
+
+
 @needs_corpus
 def test_every_file_alone_ends_in_a_plan_or_one_sentence() -> None:
     refusals = [answer for text in texts() if isinstance(answer := attempt([text]), str)]
@@ -65,12 +81,11 @@ def test_every_file_alone_ends_in_a_plan_or_one_sentence() -> None:
 
 @needs_corpus
 def test_every_folder_of_templates_ends_in_a_plan_or_one_sentence() -> None:
-    answers = [attempt(unit) for unit in units()]
+    plans = [answer for answer in answers() if isinstance(answer, MigrationPlan)]
 
-    plans = [answer for answer in answers if isinstance(answer, MigrationPlan)]
     assert len(plans) >= 6
     assert all(MigrationPlan.from_json(plan.to_json()) == plan for plan in plans)
-    assert [said for said in answers if isinstance(said, str) and "\n" in said] == []
+    assert [said for said in answers() if isinstance(said, str) and "\n" in said] == []
 
 
 def reading(sources: list[SourceText]) -> Found | None:
@@ -107,7 +122,8 @@ def fields_of(found: Found) -> int:
 
 @needs_corpus
 def test_every_ledger_closes() -> None:
-    readings = [found for unit in [*units(), *([text] for text in texts())] if (found := reading(unit)) is not None]
+    singles = ([text] for text in texts() if "Resources" not in text.text)
+    readings = [found for unit in [*units(), *singles] if (found := reading(unit)) is not None]
 
     closed = [each for found in readings for each in translations(found)]
     counts = [(fields_of(found), translation.ledger) for found, translation in closed]
@@ -117,3 +133,62 @@ def test_every_ledger_closes() -> None:
     ] * len(counts)
     unread = {gap.detail for _found, each in closed for gap in each.gaps if gap.id == "FIELD_NOT_READ"}
     assert unread == set()
+
+
+ONCE = "once"
+ECS: Any = botocore.session.get_session().get_service_model("ecs")
+BLUE = ServiceState(
+    name="blue",
+    arn="arn:aws:ecs:eu-west-1:111122223333:service/c/blue",
+    status="ACTIVE",
+    task_definition="blue:1",
+    desired=2,
+    running=2,
+    settings={"launchType": "FARGATE"},
+    deployments=(),
+    tags={},
+)
+
+
+def limits(plan: MigrationPlan) -> Iterator[str]:
+    """What of a plan AWS would not take, by its documented limits."""
+    names = [each.discovery_name for service in plan.services for each in service.endpoints]
+    aliases = [(each.dns_name, each.port) for service in plan.services for each in service.endpoints]
+    yield from (f"{name} twice" for name, count in Counter([*names, *aliases]).items() if count > 1)
+    for service in plan.services:
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", service.green.service_name):
+            yield f"service name {service.green.service_name}"
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,255}", service.green.task_definition.family):
+            yield f"family {service.green.task_definition.family}"
+        for each in service.endpoints:
+            if not re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,63}", each.discovery_name):
+                yield f"discovery name {each.discovery_name}"
+            if not re.fullmatch(r"[a-z0-9_.-]{1,127}", each.dns_name):
+                yield f"alias {each.dns_name}"
+            if not re.fullmatch(r"[a-z0-9_-]{1,64}", each.port_name):
+                yield f"port name {each.port_name}"
+            if each.app_protocol is None and each.timeout and each.timeout.per_request_seconds is not None:
+                yield f"{each.discovery_name}: a timeout per request on TCP"
+
+
+def requests(plan: MigrationPlan) -> Iterator[Mapping[str, Any]]:
+    """CreateService's input for every service of a plan."""
+    for service in plan.services:
+        groups = ["arn:aws:elasticloadbalancing:eu-west-1:111122223333:targetgroup/g/1"]
+        ends = groups if service.green.target_group else []
+        yield creation_request(
+            plan, service, BLUE, task_definition="t:1", namespace="n", target_groups=ends, client_token=ONCE
+        )
+
+
+@needs_corpus
+def test_every_plan_is_one_that_aws_takes() -> None:
+    plans = [answer for answer in answers() if isinstance(answer, MigrationPlan)]
+
+    shape = ECS.operation_model("CreateService").input_shape
+    reports = [ParamValidator().validate(each, shape).generate_report() for plan in plans for each in requests(plan)]
+    assert {report for report in reports if report} == set()
+    assert [said for plan in plans for said in limits(plan)] == []
+    lint = [each for plan in plans for each in cfnlint.api.lint_all(cloudformation(plan))]
+    assert {str(each) for each in lint if not each.rule.id.startswith("I")} == set()
+    assert all(hcl2.loads(terraform(plan))["resource"] for plan in plans)
