@@ -298,6 +298,38 @@ def told(entry: Entry) -> str:
     return f"{text}: {said}"[:300] if said else text
 
 
+def drift_command(
+    migration: Migration,
+    sources: Annotated[list[str], typer.Argument(help="Your own code: CloudFormation or Terraform files, or folders.")],
+    *,
+    params: Annotated[Path | None, typer.Option(help="A file with the templates' parameters.")] = None,
+    stack: Stack = "crossfade",
+    outputs: Outputs = None,
+) -> None:
+    """
+    Say what applying your code again would undo, and print the patch.
+
+    Exit code 0 when nothing would be undone, 1 when something would, or when the files hold no rule of an edge.
+    """
+    from crossfade.mesh.sources import read_parameters, read_sources  # noqa: PLC0415 — only this command reads code
+    from crossfade.plan.drift import drift  # noqa: PLC0415
+    from crossfade_cli.files import read_files  # noqa: PLC0415
+
+    with _told():
+        where = deployment(stack, outputs)
+        record = where.journal.read(migration)
+        given = {} if params is None else read_parameters(params.read_text(encoding="utf-8"), str(params))
+        holds = {edge.name: Share(edge.held_bp) for edge in where.journal.edges(migration)}
+        compared = drift(where.plan(record.plan), read_sources(read_files(sources), given).rules, holds)
+        for each in compared.drifts:
+            _console.print(f"{each}\n{each.patch}", markup=False)
+        for edge in compared.unseen:
+            _console.print(f"edge {edge}: these files hold no rule of it, so nothing can be said", markup=False)
+        if compared.drifts or compared.unseen:
+            raise typer.Exit(_FAILED)
+        _console.print(f"{migration}: clean; applying this code again would undo nothing")
+
+
 # -- decide -----------------------------------------------------------------------------
 
 
@@ -428,4 +460,5 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "abort": abort_command,
     "retire": retire_command,
     "history": history_command,
+    "drift": drift_command,
 }

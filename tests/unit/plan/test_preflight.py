@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,11 @@ def change_the_way_back(preflight: Preflight) -> None:
     preflight.world.journal.put_edge(edge.model_copy(update={"way_back": (other,)}), fence=1)
 
 
+def let_codedeploy_shift(preflight: Preflight) -> None:
+    services = preflight.world.services._services
+    services["shop", "web"] = replace(services["shop", "web"], shifted_by="CodeDeploy")
+
+
 TROUBLES: dict[str, tuple[Callable[[Preflight], object], str, str]] = {
     "an alarm that rings": (
         lambda p: p.alarms.found.update({"shop-errors": "ALARM"}),
@@ -76,6 +82,11 @@ TROUBLES: dict[str, tuple[Callable[[Preflight], object], str, str]] = {
         lambda p: p.world.services.run("shop", "web", 1),
         "blue service web: runs 1 of 2 tasks",
         "bring it to full strength first",
+    ),
+    "a blue that somebody else shifts": (
+        let_codedeploy_shift,
+        "blue service web: CodeDeploy moves its traffic",
+        "give it a rolling deployment",
     ),
     "a blue that is gone": (
         lambda p: p.world.services._services.pop(("shop", "orders")),

@@ -216,8 +216,17 @@ def _state(service: JsonObject) -> ServiceState:
         task_definition=service["taskDefinition"],
         deployments=tuple(_deployment(each) for each in service.get("deployments", [])),
         tags=_pairs(service.get("tags", [])),
+        shifted_by=_shifted_by(service),
         settings={key: service[key] for key in _SETTINGS if service.get(key) not in (None, [], {})},
     )
+
+
+def _shifted_by(service: JsonObject) -> str | None:
+    if service.get("deploymentController", {}).get("type") == "CODE_DEPLOY":
+        return "CodeDeploy"
+    if any(balancer.get("advancedConfiguration") for balancer in service.get("loadBalancers", [])):
+        return "ECS's own deployments (advancedConfiguration)"
+    return None
 
 
 def _deployment(deployment: JsonObject) -> Deployment:

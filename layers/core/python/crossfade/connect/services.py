@@ -47,6 +47,8 @@ class ServiceState:
     """
     An ECS service as it is now.
 
+    `shifted_by` names who else moves its traffic: CodeDeploy, or ECS's own deployments
+    by `advancedConfiguration`; None where nobody does.
     `settings` are the members of DescribeServices' answer that CreateService takes, as
     they are: what green copies from blue.
     """
@@ -59,6 +61,7 @@ class ServiceState:
     task_definition: str
     deployments: tuple[Deployment, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    shifted_by: str | None = None
     settings: JsonObject = field(default_factory=dict)
 
     @property

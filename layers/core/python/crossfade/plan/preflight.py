@@ -67,7 +67,7 @@ def check_preflight(
     """
     record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
-    findings = (*_alarms(plan, alarms), *_blue_services(plan, services), *_edges(plan, journal, edges))
+    findings = (*_answers(plan), *_alarms(plan, alarms), *_blue_services(plan, services), *_edges(plan, journal, edges))
     refusals = [finding for finding in findings if finding.refused]
     journal.append(
         Entry(
@@ -84,6 +84,17 @@ def check_preflight(
     if refusals:
         raise PreflightRefused(" | ".join(str(finding) for finding in refusals))
     return PreflightPassed(checks=tuple(str(finding) for finding in findings))
+
+
+def _answers(plan: MigrationPlan) -> Iterator[Finding]:
+    for service in plan.services:
+        if service.background is not None and service.background.answer is None:
+            finding = Finding(check="its background work is answered", subject=f"service {service.name}")
+            yield _refuse(
+                finding,
+                f"works without requests ({service.background.why}), and green would too, as soon as it runs",
+                "say in the plan what green does: share the work, or wait at zero tasks",
+            )
 
 
 def _alarms(plan: MigrationPlan, alarms: Alarms) -> Iterator[Finding]:
@@ -110,6 +121,12 @@ def _blue_services(plan: MigrationPlan, services: Services) -> Iterator[Finding]
             yield _refuse(finding, f"is not in cluster {plan.cluster}", "draw the plan again")
         elif blue.status != "ACTIVE":
             yield _refuse(finding, f"is {blue.status}", "draw the plan again")
+        elif blue.shifted_by is not None:
+            yield _refuse(
+                finding,
+                f"{blue.shifted_by} moves its traffic and would set the weights itself",
+                "give it a rolling deployment without that first",
+            )
         elif blue.running < blue.desired:
             yield _refuse(
                 finding,
