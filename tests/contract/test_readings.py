@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import boto3
@@ -20,6 +21,7 @@ from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
 from crossfade.judge.logs import CloudWatchProxyLogs
 from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.reading import AlarmState
+from crossfade.judge.signal import SIGNALS
 from rehearsal.aws import in_process
 
 PREFIX = "arn:aws:elasticloadbalancing:eu-west-1:123456789012"
@@ -281,6 +283,31 @@ def test_a_series_that_is_not_answered_is_a_fault() -> None:
 
     assert read.faults == ("CloudWatch says nothing of blue edge 5xx",)
     assert read.window.rows == ((None, None, None, None),) * 2
+
+
+def test_every_metric_of_the_table_of_signals_is_asked_for_of_both_colours() -> None:
+    client = cloudwatch()
+    asked: list[dict[str, Any]] = []
+    client.meta.events.register(
+        "provide-client-params.cloudwatch.GetMetricData",
+        lambda params, **_: asked.extend(query["MetricStat"]["Metric"] for query in params["MetricDataQueries"]),
+    )
+    client.meta.events.register(
+        "before-call.cloudwatch.GetMetricData",
+        lambda **_: (SimpleNamespace(status_code=200), {"MetricDataResults": []}),
+    )
+
+    CloudWatchMetrics(client).read(EDGE, start=START, periods=1, period_seconds=60, slow_over=0.3)
+
+    for signal in SIGNALS:
+        for metric in (signal.errors, signal.requests, signal.in_time):
+            if metric is None:
+                continue
+            found = [
+                each for each in asked if (each["Namespace"], each["MetricName"]) == (metric.namespace, metric.name)
+            ]
+            names = [tuple(dimension["Name"] for dimension in each["Dimensions"]) for each in found]
+            assert names == [metric.dimensions] * 2, signal.name
 
 
 def test_all_series_are_asked_for_in_one_call() -> None:
