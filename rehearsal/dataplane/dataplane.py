@@ -90,6 +90,7 @@ class _Task:
     discovery_names: Mapping[str, str] = field(default_factory=dict)
     served: Mapping[str, int] = field(default_factory=dict)
     names: tuple[str, ...] = ()  # Cloud Map's, of a task without a proxy
+    is_puzzled: bool = False  # a name that it dials is not answered yet
     admin: Admin | None = None
     connections: int = 0
     healthy: bool = True
@@ -464,15 +465,17 @@ class DataPlane:
             calls = self._calls.get(task.spec.service, ())
         if task.is_plain:
             dialled = [[f"{call.dns_name}:{call.port}", self._answering(call, task)] for call in calls]
+            task.is_puzzled = any(port is None for _name, port in dialled)
         else:
             addresses = [f"{call.dns_name}:{call.port}" for call in calls]
             dialled = [[address, task.egress_ports.get(address)] for address in addresses]
         self._application.ask({"do": "dial", "task": task.spec.task_id, "calls": dialled})
 
-    def _tell_plain_tasks(self) -> None:
-        """Let tasks without a proxy look names up anew: somebody came or went."""
+    def _tell_plain_tasks(self, *, puzzled_only: bool = False) -> None:
+        """Let tasks without a proxy look names up anew: somebody came or went, or a name was not answered yet."""
         with self._lock:
             plain = [task for task in self._tasks.values() if task.is_plain and self._calls.get(task.spec.service)]
+            plain = [task for task in plain if task.is_puzzled or not puzzled_only]
         for task in plain:
             with contextlib.suppress(ChildEnded, TimeoutError):
                 self._tell_calls(task)
@@ -485,11 +488,7 @@ class DataPlane:
         if ports:
             return ports[task.number % len(ports)]
         balancer = self._names.balancer(call.dns_name) if self._names is not None else None
-        if balancer is None or self._edge is None:
-            return None
-        with contextlib.suppress(TimeoutError):
-            return self.edge_port(balancer, call.port, timeout_seconds=2)
-        return None
+        return self._edge.port(balancer, call.port) if balancer is not None and self._edge is not None else None
 
     def _abandon(self, spec: TaskSpec, proxy: str) -> None:
         self._proxies.stop(proxy)
@@ -516,6 +515,8 @@ class DataPlane:
 
     def _watch_health(self, stopped: threading.Event) -> None:
         while not stopped.wait(PROBE_SECONDS):
+            with contextlib.suppress(BotoCoreError, ClientError, OSError):
+                self._tell_plain_tasks(puzzled_only=True)
             with self._lock:
                 ports = {arn: next(iter(t.application_ports.values()), None) for arn, t in self._tasks.items()}
             for arn, answers in health.probe(ports).items():
