@@ -157,7 +157,7 @@ class _Detection:
             for last, back in pairwise([*host.starts, None]):
                 if last is None or (back is not None and back - last < _SHORTEST_SILENCE_MS):
                     continue
-                explained = bisect_left(known, last - LEAK_MS)
+                explained = bisect_left(known, last - 2 * LEAK_MS)
                 if explained < len(known) and (back is None or known[explained] < back):
                     continue
                 found = self._silence(host, last, back)
