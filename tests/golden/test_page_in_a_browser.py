@@ -78,7 +78,7 @@ def look(html: str, folder: Path) -> tuple[str, bytes]:
     common = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
     common += [f"--user-data-dir={folder / 'profile'}", f"--window-size={WIDTH},{HEIGHT}"]
     wanted = [[*common, "--dump-dom", file.as_uri()], [*common, f"--screenshot={picture}", file.as_uri()]]
-    answers = [subprocess.run(each, capture_output=True, timeout=60, check=True) for each in wanted]  # noqa: S603
+    answers = [subprocess.run(each, capture_output=True, timeout=120, check=True) for each in wanted]  # noqa: S603
     return answers[0].stdout.decode(), picture.read_bytes()
 
 
