@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from crossfade.errors import UnknownEdge
 from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
-from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
+from crossfade.plan.document import DnsRef, EdgeKind, EdgePlan, RecordRef
+from crossfade.shift.edges import EdgesOfKinds
+from crossfade.shift.memory import MemoryEdges
+from crossfade.shift.share import Share
+from crossfade.shift.shifter import Edges
 from tests.traffic import an_edge, an_edge_plan
 
 DNS = DnsRef(zone_id="Z1", records=(RecordRef(name="shop.example", type="A"),), green_load_balancer="front-green")
@@ -64,3 +71,39 @@ def test_an_edge_says_where_users_are_divided_in_the_way_of_its_kind(changes: di
 
 def test_a_request_says_which_service_takes_it() -> None:
     assert StoredRequest(action="modifyRule", arguments={}).service == "elasticloadbalancingv2"
+
+
+class Counted:
+    """Makers of edges in memory, which say how often they were asked."""
+
+    def __init__(self, *plans: EdgePlan) -> None:
+        self.accounts = {plan.kind: MemoryEdges.of(plan) for plan in plans}
+        self.made: list[str] = []
+
+    def makers(self) -> dict[EdgeKind, Callable[[], Edges]]:
+        return {kind: partial(self._make, kind) for kind in self.accounts}
+
+    def _make(self, kind: EdgeKind) -> Edges:
+        self.made.append(kind)
+        return self.accounts[kind]
+
+
+def test_each_edge_is_asked_of_its_own_kind_and_no_other_kind_is_made() -> None:
+    web, flows = an_edge_plan(), an_edge_plan("flows", kind="nlb")
+    counted = Counted(web, flows)
+    edges = EdgesOfKinds(counted.makers())
+
+    edge = edges.make_green_end(edges.find(web).owned_by("shop"), "web-green", {"crossfade:migration": "shop"})
+    counted.accounts["alb"].healthy[str(edge.resolved.green_arn)] = 1
+    held = edges.shifter(edge).set_green(Share(500))
+
+    assert (held, counted.accounts["alb"].laid["web"].shifts) == (Share(500), [Share(500)])
+    assert edges.healthy_targets(edge.resolved.blue_arn) == 2
+    assert counted.made == ["alb"]
+
+
+def test_an_edge_of_a_kind_that_the_stack_does_not_have_is_unknown() -> None:
+    edges = EdgesOfKinds(Counted(an_edge_plan()).makers())
+
+    with pytest.raises(UnknownEdge, match="kind nlb"):
+        edges.find(an_edge_plan("flows", kind="nlb"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from crossfade.errors import UnknownEdge
 from crossfade.journal.model import EdgeRecord, FoundEdge
 from crossfade.plan.document import EdgeKind, EdgePlan
 from crossfade.shift.shifter import Edges, TrafficShifter
@@ -14,6 +15,9 @@ class EdgesOfKinds:
     `Edges` of the account, whatever their kind.
 
     Takes a maker for each kind, called when first needed, so that a function makes only the clients it uses.
+
+    Raises:
+        UnknownEdge: by every method, of a kind that has no maker.
     """
 
     def __init__(self, makers: Mapping[EdgeKind, Callable[[], Edges]]) -> None:
@@ -33,6 +37,8 @@ class EdgesOfKinds:
         return self._of("alb").healthy_targets(target_group_arn)  # a target group is one behind every kind
 
     def _of(self, kind: EdgeKind) -> Edges:
+        if kind not in self._makers:
+            raise UnknownEdge(f"this stack has no edges of kind {kind}")
         if kind not in self._made:
             self._made[kind] = self._makers[kind]()
         return self._made[kind]
