@@ -47,11 +47,12 @@ class MemoryMetrics:
             raise MetricsBusy(self.busy)
         period = timedelta(seconds=period_seconds)
 
-        def in_time(group: str | None, at: datetime) -> float | None:
-            found = [
-                s for when, s in self._answers.get(group, ()) if at <= when < at + period and s <= (slow_over or 0)
-            ]
-            return None if self.faults else float(len(found))
+        def in_time(group: str | None) -> list[float | None]:
+            found = [0.0] * periods
+            for at, seconds in self._answers.get(group, ()):
+                if start <= at < start + period * periods and seconds <= (slow_over or 0):
+                    found[(at - start) // period] += 1
+            return [None if self.faults else count for count in found]
 
         def sums(group: str | None, name: str) -> list[float | None]:
             found: list[float | None] = [None] * periods
@@ -68,16 +69,16 @@ class MemoryMetrics:
             counted(*both)
             for both in zip(sums(edge.green_arn, "requests"), sums(edge.green_arn, "errors"), strict=True)
         ]
+        blue_in_time, green_in_time = in_time(edge.blue_arn), in_time(edge.green_arn)
         buckets = [
             Bucket(
-                at,
-                *both,
-                blue_slow=None if slow_over is None else slow_counted(both[0], in_time(edge.blue_arn, at)),
-                green_slow=None if slow_over is None else slow_counted(both[1], in_time(edge.green_arn, at)),
+                start + period * at,
+                blue[at],
+                green[at],
+                blue_slow=None if slow_over is None else slow_counted(blue[at], blue_in_time[at]),
+                green_slow=None if slow_over is None else slow_counted(green[at], green_in_time[at]),
             )
-            for at, both in zip(
-                (start + period * n for n in range(periods)), zip(blue, green, strict=True), strict=True
-            )
+            for at in range(periods)
         ]
         window = Window.of(buckets, start=start, period_seconds=period_seconds, slow_over=slow_over)
         return EdgeRead(window, self.faults)
