@@ -221,6 +221,15 @@ def test_no_look_is_due_once_migrate_has_done_its_work() -> None:
     assert tower.rolled_back is None
 
 
+def test_a_migration_parked_for_so_long_that_its_executions_are_forgotten_stays_where_it_is() -> None:
+    tower = Tower(Phase.WATCHING)
+    tower.executions.others.clear()
+
+    tower.watch(NOON + timedelta(days=100))
+
+    assert tower.rolled_back is None
+
+
 def test_tasks_that_were_scaled_in_or_died_long_ago_do_not_count() -> None:
     tower = Tower()
     tower.kill(9, code="ServiceSchedulerInitiated")

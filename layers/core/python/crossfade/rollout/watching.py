@@ -177,9 +177,9 @@ def _go_back(record: MigrationRecord, reason: str, parts: Watch, now: datetime) 
 def _dead(record: MigrationRecord, parts: Watch) -> str | None:
     """Return why the executions that the migration runs on will do nothing more; None while they live."""
     for what, arn in (("migrate", record.execution), ("climb", record.climb)):
-        status = parts.executions.status(arn) if arn else ExecutionStatus.SUCCEEDED
-        if status not in _LIVES:
-            return f"{what} is {status or 'gone'}, and nobody was told"
+        status = parts.executions.status(arn) if arn else None
+        if status is not None and status not in _LIVES:  # None: it ended so long ago that its history is gone
+            return f"{what} is {status}, and nobody was told"
     return None
 
 
