@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rehearsal.chaos.points import Kind, Place, Point, Script, points, sample
+from rehearsal.chaos.report import report
+from rehearsal.chaos.run import Line
+from rehearsal.chaos.verdict import Change, End, Outcome, unsafe
+
+HALF = Change(at=1.0, blue=400, green=400, blue_healthy=2, green_healthy=2, by="ShiftTraffic")
+BACK = Change(at=2.0, blue=800, green=0, blue_healthy=2, green_healthy=2, by="RestoreEdge")
+SAFE = Outcome(
+    end=End.ROLLED_BACK,
+    phase="rolled_back",
+    changes=(HALF, BACK),
+    late_changes=0,
+    healthy=(2, 2),
+    blue=(),
+    running=(),
+    intents=(50.0,),
+    may_need_hand=False,
+    troubles=(),
+)
+CALL = Place(Script.CLIMB, "call", "elbv2:ModifyListener", "ShiftTraffic climb 50 %", 1, "function")
+
+
+def test_an_edge_that_is_given_back_is_safe() -> None:
+    wrong = unsafe(SAFE)
+
+    assert wrong == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (replace(SAFE, changes=(HALF,)), "green holds 400"),
+        (replace(SAFE, end=End.COMPLETED, phase="watching", changes=(HALF,)), "blue holds 400"),
+        (replace(SAFE, changes=(replace(HALF, green_healthy=0), BACK)), "green had no healthy target"),
+        (replace(SAFE, changes=(replace(HALF, blue=0, green=0), BACK)), "gave nothing to either end"),
+        (replace(SAFE, intents=()), "no intent says so"),
+        (replace(SAFE, healthy=(0, 2)), "has no healthy target"),
+        (replace(SAFE, phase="climbing"), "the journal says climbing"),
+        (replace(SAFE, end=End.BY_HAND), "nobody noticed"),
+        (replace(SAFE, late_changes=1), "after the end"),
+        (replace(SAFE, blue=("web: 2 became 1",)), "blue was touched"),
+        (replace(SAFE, running=("migrate",)), "still runs"),
+        (replace(SAFE, end=End.STUCK), "it is stuck"),
+    ],
+)
+def test_every_unsafe_end_is_named(outcome: Outcome, said: str) -> None:
+    wrong = unsafe(outcome)
+
+    assert any(said in what for what in wrong)
+
+
+def test_an_operator_may_be_needed_only_where_the_runbook_says_so() -> None:
+    wrong = unsafe(replace(SAFE, end=End.BY_HAND, may_need_hand=True))
+
+    assert wrong == ()
+
+
+def test_a_sample_is_the_same_for_a_seed_and_has_every_kind() -> None:
+    places = [replace(CALL, operation=f"elbv2:Describe{number}") for number in range(20)]
+    known = points([*places, CALL, Place(Script.CLIMB, "state", "Settle", "climb", 1, "machine")])
+
+    chosen = sample(known, 30, seed=4)
+
+    assert chosen == sample(reversed(known), 30, seed=4)
+    assert {point.kind for point in chosen} == {point.kind for point in known}
+    assert len(set(chosen)) == 30
+
+
+def test_a_point_survives_the_checkpoint() -> None:
+    line = Line(Point(CALL, Kind.LOST), fired=True, end="completed", unsafe=("x",), seconds=1.5)
+
+    read = Line.from_json(line.to_json())
+
+    assert read == line
+
+
+def test_a_fault_that_did_not_fire_does_not_count() -> None:
+    fired = Line(Point(CALL, Kind.LOST), fired=True, end="completed", unsafe=(), seconds=1.0)
+    missed = Line(Point(CALL, Kind.KILLED), fired=False, end="stuck", unsafe=("it is stuck",), seconds=1.0)
+
+    said = list(report([fired, missed]))
+
+    assert said[-1] == "unsafe ends: 0 of 1"
