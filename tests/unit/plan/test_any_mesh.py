@@ -27,7 +27,7 @@ from tests.meshes import (
 )
 
 MOST = 6
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LISTENERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
