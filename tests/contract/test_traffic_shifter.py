@@ -516,14 +516,14 @@ def test_no_sequence_of_steps_does_so_on_a_load_balancer_either(steps: list[tupl
         _walk(AlbWorld(), steps)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(steps=STEPS)
 def test_no_sequence_of_steps_does_so_in_a_zone_either(steps: list[tuple[str, int]]) -> None:
     with in_process():
         _walk(Route53World(), steps)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(steps=STEPS)
 def test_no_sequence_of_steps_does_so_at_a_distribution_either(steps: list[tuple[str, int]]) -> None:
     with in_process():
