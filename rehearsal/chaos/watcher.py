@@ -269,7 +269,8 @@ def _about(event: Mapping[str, Any]) -> str:
         if "stateMachineArn" in detail:
             return f" of {_machine_of(detail['executionArn'])}"
         if event.get("resources"):
-            return f" of {str(event['resources'][0]).rpartition('/')[2].rpartition(':')[2]}"
+            of = str(event["resources"][0]).rpartition("/")[2].rpartition(":")[2]
+            return f" of {_NAME.sub('shop', of)}"  # the same place in every lane
     return ""
 
 
