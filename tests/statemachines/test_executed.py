@@ -170,6 +170,9 @@ def test_throttled_handlers_are_tried_again_and_the_climb_goes_on(world: World) 
 def test_the_way_back_needs_no_lambda(world: World) -> None:
     world.migrate()
     world.until_green_has(50)
+    world.until(
+        lambda: world.journal.look_due("shop") is not None, "the shift is written down, so that it undoes nothing"
+    )
     for function in ("RestoreEdge", "Notify"):
         world.aws.faults.throttle(world.physical[function], times=1_000)
 
