@@ -129,7 +129,7 @@ class World:
         stored = self.aws.client("s3").put_object(
             Bucket=self.outputs["PlanBucket"], Key="plan.json", Body=document.encode()
         )
-        plan = {
+        stored_plan = {
             "bucket": self.outputs["PlanBucket"],
             "key": "plan.json",
             "version": stored["VersionId"],
@@ -138,7 +138,7 @@ class World:
         started = self.states.start_execution(
             stateMachineArn=self.outputs["MigrateArn"],
             name=f"{self.plan.migration}-{self.attempts}",
-            input=json.dumps({"migration": self.plan.migration, "plan": plan}),
+            input=json.dumps({"migration": self.plan.migration, "plan": stored_plan}),
         )
         return str(started["executionArn"])
 
