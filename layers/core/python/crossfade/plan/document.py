@@ -450,6 +450,11 @@ class Bounds(Frozen):
     )
 
 
+_MINUTE = 60
+LEAST_CONFIRM_SECONDS = 45
+"""Above the 30 s after which Lambda ends a function (`Timeout` in template.yaml); a rehearsal's clock is its own."""
+
+
 class Timings(Frozen):
     """Every duration the state machines use. A rehearsal divides them by one factor."""
 
@@ -461,6 +466,15 @@ class Timings(Frozen):
     confirm_seconds: Seconds = Field(default=60, description="Between the two confirmations of a rollback")
     restore_retry_seconds: int = Field(default=10, ge=1, description="Between restores; slows to thirty times")
     overdue_seconds: Seconds = Field(default=300, description="A look this late is taken for one that never comes")
+
+    @model_validator(mode="after")
+    def _outlasts_a_write(self) -> Timings:
+        if self.period_seconds >= _MINUTE and self.confirm_seconds < LEAST_CONFIRM_SECONDS:
+            raise ValueError(
+                f"confirm_seconds is {self.confirm_seconds}; it must be at least {LEAST_CONFIRM_SECONDS}, so that a "
+                "shift which was being written when the rollback began is seen and undone"
+            )
+        return self
 
 
 class Approvals(Frozen):
