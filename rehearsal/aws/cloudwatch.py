@@ -104,6 +104,14 @@ def _region(name: str) -> _Region:
         return _regions.setdefault(name, _Region(name))
 
 
+def forget_metrics(namespace: str) -> None:
+    """Forget what was counted in a namespace, so that what comes next is judged without it."""
+    with _regions_lock:
+        regions = list(_regions.values())
+    for region in regions:
+        region.metrics.forget(namespace)
+
+
 @on_reset
 def forget() -> None:
     """Forget all metrics and alarms."""

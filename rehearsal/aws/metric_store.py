@@ -151,6 +151,12 @@ class MetricStore:
         with self._lock:
             return list(self._data)
 
+    def forget(self, namespace: str) -> None:
+        """Forget the data of one namespace."""
+        with self._lock:
+            for key in [key for key in self._data if key.namespace == namespace]:
+                del self._data[key]
+
     def clear(self) -> None:
         """Forget all data."""
         with self._lock:

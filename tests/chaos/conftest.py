@@ -49,7 +49,7 @@ TRIED = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Line]:
     """Return what a point came to on the product as it is, and on one with bugs; all are tried side by side."""
     lines: dict[tuple[str, str], Line] = {}
