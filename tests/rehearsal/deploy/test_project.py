@@ -26,6 +26,7 @@ def test_the_stack_is_made_of_the_real_template(aws: EmbeddedAws) -> None:
     assert sorted(machine["name"] for machine in machines) == [
         "crossfade-climb",
         "crossfade-migrate",
+        "crossfade-retire",
         "crossfade-roll-back",
     ]
     assert outputs["MigrateArn"] == deployer.describe("crossfade")["Migrate"]
