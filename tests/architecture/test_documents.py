@@ -119,7 +119,8 @@ def test_the_layer_and_development_have_the_same_versions() -> None:
 
 
 def test_no_file_names_a_registry_or_a_machine() -> None:
-    hosts = [".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("conda", "io"))]
+    names = (("py" + "pi", "org"), ("python" + "hosted", "org"), ("npm" + "js", "org"), ("conda", "io"))
+    hosts = [".".join(parts) for parts in names]
     paths = [
         "/".join(("", *parts)) for parts in (("root", ""), ("work", ""), ("tmp", "w"), ("opt", "pypi"), ("home", ""))
     ]
