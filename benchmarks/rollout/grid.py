@@ -15,7 +15,6 @@ from benchmarks.rollout.ours import Crossfade
 from benchmarks.rollout.peers import PEERS, peers_on_feed
 from benchmarks.rollout.rule import Rule, try_rule
 from benchmarks.rollout.world import SCENARIOS, Scenario
-from crossfade.plan.document import Bounds
 from crossfade.plan.draw import DrawOptions
 
 LOADS: Final = (2.0, 20.0, 200.0)
@@ -23,8 +22,8 @@ LAGS: Final = (10, 45, 180)
 HEADLINE_LAG: Final = 45
 
 OURS: Final = "Crossfade"
-CAREFUL: Final = f"{OURS}, 10 s counts, first rung 2 %, may risk 50 requests"
-_SMALL_FIRST = DrawOptions(climb_bp=(200, 1_000, 2_500, 5_000))
+QUICK: Final = f"{OURS}, 10 s counts, first rung 5 %"
+BOLD: Final = f"{OURS}, 10 s counts, may risk 50 requests"
 
 
 @dataclass(frozen=True)
@@ -45,9 +44,8 @@ def rows() -> tuple[Row, ...]:
     """
     found = [Row(f"{OURS}, CloudWatch 60 s", "ours", None, Crossfade)]
     found += [Row(f"{OURS}, 10 s counts", "ours", lag, _ours(lag)) for lag in LAGS]
-    found.append(Row(f"{OURS}, 10 s counts, first rung 2 %", "ours", HEADLINE_LAG, _small_first(HEADLINE_LAG)))
-    found.append(Row(f"{OURS}, 10 s counts, may risk 50 requests", "ours", HEADLINE_LAG, _growing(HEADLINE_LAG)))
-    found.append(Row(CAREFUL, "ours", HEADLINE_LAG, _careful(HEADLINE_LAG)))
+    found.append(Row(QUICK, "ours", HEADLINE_LAG, _drawn(DrawOptions(climb_bp=(500, 2_500, 5_000)))))
+    found.append(Row(BOLD, "ours", HEADLINE_LAG, _drawn(DrawOptions(exposure_requests=50))))
     found += [Row(name, "peer", None, make) for name, make in PEERS.items()]
     for lag in LAGS:
         found += [Row(name, "peer on our feed", lag, make) for name, make in peers_on_feed(lag).items()]
@@ -58,17 +56,8 @@ def _ours(lag: int) -> Callable[[], Rule]:
     return lambda: Crossfade(period=10, lag=lag)
 
 
-def _small_first(lag: int) -> Callable[[], Rule]:
-    return lambda: Crossfade(period=10, lag=lag, ladder=_SMALL_FIRST.ladder())
-
-
-def _growing(lag: int) -> Callable[[], Rule]:
-    return lambda: Crossfade(period=10, lag=lag, bounds=Bounds(exposure_requests=50))
-
-
-def _careful(lag: int) -> Callable[[], Rule]:
-    bounds = Bounds(exposure_requests=50)
-    return lambda: Crossfade(period=10, lag=lag, bounds=bounds, ladder=_SMALL_FIRST.ladder())
+def _drawn(options: DrawOptions) -> Callable[[], Rule]:
+    return lambda: Crossfade(period=10, lag=HEADLINE_LAG, bounds=options.bounds(), ladder=options.ladder())
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Crossfade:
 
     period: int = 60
     lag: int = 60
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: Bounds = field(default_factory=lambda: DrawOptions().bounds())
     ladder: tuple[Rung, ...] = field(default_factory=lambda: DrawOptions().ladder())
     at: int = 0
     look: int = 0

@@ -216,3 +216,36 @@ def test_thin_evidence_lets_green_grow_within_the_plans_budget() -> None:
 )
 def test_without_budget_evidence_or_a_climbing_rung_above_it_does_not_grow(held: Judgement) -> None:
     assert held.answer == Answer.HOLD
+
+
+def unlucky(periods: int) -> Judgement:
+    """One early error of a healthy green at a share of a hundredth, and then so many periods without one."""
+    rows = ((110, 0, 2, 1), *(((110, 0, 2, 0),) * periods))
+    window = Window(start=NOON, period_seconds=60, rows=rows, slow_over=0.3, slow=((0, 0),) * len(rows))
+    bounds = BOUNDS.model_copy(update={"exposure_requests": 20})
+    return judge(
+        Readings(window=window),
+        Rung(share_bp=100, soak_seconds=300),
+        bounds,
+        tests=8,
+        following=Rung(share_bp=500, soak_seconds=300),
+    )
+
+
+def test_one_unlucky_request_keeps_green_from_growing_only_until_it_is_within_ten_times_the_tolerance() -> None:
+    soon, late = unlucky(20), unlucky(40)
+
+    assert soon.answer == Answer.HOLD
+    assert late.answer == Answer.ADVANCE
+    assert late.reason.startswith("evidence is thin: green failed 1 of 82 requests")
+
+
+def test_green_does_not_grow_on_thin_evidence_while_what_it_served_is_suspect() -> None:
+    slow = Window(start=NOON, period_seconds=60, rows=(THIN,) * 4, slow_over=0.3, slow=((0, 0), (0, 3), (0, 1), (0, 0)))
+    bounds = BOUNDS.model_copy(update={"exposure_requests": 100})
+
+    said = judge(Readings(window=slow), FIVE, bounds, tests=4, following=QUARTER)
+
+    assert said.slow_log_e is not None
+    assert said.roll_back_at / 2 <= said.slow_log_e < said.roll_back_at
+    assert said.answer == Answer.HOLD

@@ -13,12 +13,12 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import ceil, exp, fsum, log
+from collections.abc import Callable, Iterable, Sequence
+from math import ceil, exp, fsum, inf, log
 
 from crossfade.judge.reading import Count
 
-_RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1000.0)
+_RATIOS = (2.0, 4.0, 8.0, 20.0, 100.0)
 """How many times worse green may be: the alternatives of `compare`, equally weighted."""
 
 _ODDS = (1.5, 2.0, 2.5, 3.0, 5.0, 5.0, 12.0, 50.0, 450.0)
@@ -58,11 +58,14 @@ def errors_until(pairs: Sequence[tuple[Count, Count]], *, needed: float, allowed
 
 
 def breaches_until(counts: Iterable[Count], *, slo_error_rate: float, needed: float) -> int:
-    """Return how many more errors of green, among the requests it served, would bring `breach` to `needed`."""
-    requests, errors = _total(counts)
-    rates = _rates(slo_error_rate)
-    gains = [log(rate * (1 - slo_error_rate) / (slo_error_rate * (1 - rate))) for rate in rates]
-    return _least(_breached(requests, errors, slo_error_rate), gains, needed)
+    """Return how many more errors of green, in the last bucket, would bring `breach_since` to `needed`."""
+    *before, last = list(counts) or [Count(0, 0)]
+    logs = _begun(before, slo_error_rate)
+
+    def there(errors: int) -> bool:
+        return _mixed(logs, len(before), Count(last.requests, last.errors + errors), slo_error_rate) >= needed
+
+    return _least_that(there)
 
 
 def compared(pairs: Iterable[tuple[Count, Count]], allowed: float = 1.0) -> list[float]:
@@ -82,6 +85,36 @@ def breach(counts: Iterable[Count], *, slo_error_rate: float) -> float:
     """Return log E against "green's error rate is not above the SLO", with no live control to compare with."""
     requests, errors = _total(counts)
     return _log_mean_exp(_breached(requests, errors, slo_error_rate))
+
+
+def breach_since(counts: Iterable[Count], *, slo_error_rate: float) -> float:
+    """
+    Return log E against "green's error rate was never above the SLO", whenever that may have begun.
+
+    What was well for days does not outweigh a fault of now: the evidence is a mixture over
+    the bucket in which the fault began, the j-th with weight 1 / (j (j + 1)), each starting
+    at 1, so that it is an e-process as `breach` is.
+    """
+    *before, last = list(counts) or [Count(0, 0)]
+    return _mixed(_begun(before, slo_error_rate), len(before), last, slo_error_rate)
+
+
+def _begun(counts: Iterable[Count], slo_error_rate: float) -> list[float]:
+    """Return, by alternative, the log of the weighted evidence of every beginning so far."""
+    logs = [-inf] * len(_ODDS)
+    for number, count in enumerate(counts, 1):
+        weight = -log(number * (number + 1))
+        gains = _breached(max(count), count.errors, slo_error_rate)
+        logs = [_log_sum_exp((value, weight)) + gain for value, gain in zip(logs, gains, strict=True)]
+    return logs
+
+
+def _mixed(begun: Sequence[float], number: int, last: Count, slo_error_rate: float) -> float:
+    """Return log E after one more bucket; what has not begun yet keeps the rest of the weight, at evidence 1."""
+    weight = -log((number + 1) * (number + 2))
+    gains = _breached(max(last), last.errors, slo_error_rate)
+    logs = [_log_sum_exp((value, weight)) + gain for value, gain in zip(begun, gains, strict=True)]
+    return _log_sum_exp((_log_mean_exp(logs), -log(number + 2)))
 
 
 def _breached(requests: int, errors: int, slo_error_rate: float) -> list[float]:
@@ -148,6 +181,11 @@ def _least(logs: Sequence[float], gains: Sequence[float], needed: float) -> int:
     def there(errors: int) -> bool:
         return _log_mean_exp([at + errors * gain for at, gain in zip(logs, gains, strict=True)]) >= needed
 
+    return _least_that(there)
+
+
+def _least_that(there: Callable[[int], bool]) -> int:
+    """Return the least number for which `there` holds, as it does for all larger ones; `_MOST_ERRORS` for none."""
     if there(0):
         return 0
     enough = 1
@@ -161,5 +199,9 @@ def _least(logs: Sequence[float], gains: Sequence[float], needed: float) -> int:
 
 
 def _log_mean_exp(logs: Sequence[float]) -> float:
+    return _log_sum_exp(logs) - log(len(logs))
+
+
+def _log_sum_exp(logs: Sequence[float]) -> float:
     highest = max(logs)
-    return highest + log(fsum(exp(value - highest) for value in logs) / len(logs))
+    return highest + log(fsum(exp(value - highest) for value in logs))

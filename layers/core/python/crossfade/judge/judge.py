@@ -41,6 +41,10 @@ _OVER_P99 = 0.01
 _PERIODS_TO_SEE = 3
 """Metric periods until a fault is seen and answered: one it falls into, one to close, one to be read."""
 
+_COARSE = 10
+"""After an error, green is given more early only when shown to be within this many times the tolerance: one
+unlucky request in a share of a hundredth would else hold a migration for hours."""
+
 _NONE = Count(0, 0)
 _NEVER = "nothing on this rung: evidence against green is kept until it is left"
 
@@ -158,6 +162,17 @@ class _Case:
                 _greens(self.good), slo_error_rate=self.bounds.slo_error_rate, tolerance=self.bounds.tolerance
             )
         )
+
+    @cached_property
+    def is_suspect(self) -> bool:
+        """Whether the evidence against green is half of what would roll it back, or more."""
+        return 2 * max(self.log_e, self.slow_log_e or 0.0) >= self.roll_back_at
+
+    @cached_property
+    def is_coarse(self) -> bool:
+        """Whether green is shown to be within ten times the tolerance."""
+        coarse = min(_COARSE * self.bounds.tolerance, 0.5)
+        return eprocess.safe(_pairs(self.good), tolerance=coarse) >= SAFE_AT
 
     @cached_property
     def counted_seconds(self) -> int:
@@ -406,7 +421,9 @@ def _thin(case: _Case) -> Judgement | None:
     if above is None or case.rung.kind is not RungKind.CLIMB or above.kind is not RungKind.CLIMB:
         return None
     greens = _greens(case.good)
-    if not served or case.log_e > 0 or any(green.errors for green in greens) or len(greens) < _PERIODS_TO_SEE:
+    if not served or len(greens) < _PERIODS_TO_SEE or case.is_suspect:
+        return None
+    if any(green.errors for green in greens) and not case.is_coarse:
         return None
     missing = max(case.bounds.minimum_requests - served, case.requests_missing())
     waiting = missing * case.counted_seconds // served
