@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _size(seed: int, size: Size, cells: Sequence[Cell]) -> str:
-    runs = f"{size.healthy} runs of each healthy cell and {size.bad} of each bad one"
+    runs = f"{size.healthy} runs of each healthy cell ({size.headline} of the headline's) and {size.bad} of each bad"
     return f"Seed {seed}, {datetime.now(UTC):%Y-%m-%d}, {runs}, {len(cells)} cells.\n"
 
 

@@ -89,10 +89,13 @@ def false_alarms(told: Iterable[FalseAlarms]) -> Iterator[str]:
 
 def delays(told: Iterable[Delay]) -> Iterator[str]:
     """Yield delays beside Wald's bound."""
-    yield "| world | mean, minutes | median | Wald's bound | mean over the bound, a minute at least |"
-    yield "|---|---|---|---|---|"
+    yield "| world | mean, minutes | median | Wald's bound | told how bad | mean over the bound | over the told |"
+    yield "|---|---|---|---|---|---|---|"
     for each in told:
-        yield f"| {each.world} | {each.mean:g} | {each.median:g} | {each.wald:g} | {each.ratio:g} |"
+        yield (
+            f"| {each.world} | {each.mean:g} | {each.median:g} | {each.wald:g} | {each.told:g} "
+            f"| {each.ratio:g} | {each.over_told:g} |"
+        )
 
 
 def wrong_verdicts(told: Iterable[WrongVerdict]) -> Iterator[str]:
