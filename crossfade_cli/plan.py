@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from crossfade.errors import BadInput, CrossfadeError, MeshNotFound
+from crossfade.errors import CrossfadeError, MeshNotFound
 from crossfade.mesh.model import Found
-from crossfade.mesh.sources import SourceText, read_parameters, read_sources
-from crossfade.plan.answers import Answers, accept, earlier_answers, read_answers, together
 from crossfade.plan.document import Gap, MigrationPlan, Severity
-from crossfade.plan.draw import DrawOptions, draw
+from crossfade.plan.draw import DrawOptions
 from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.page import page
 from crossfade.plan.parameters import parameters
@@ -34,7 +27,8 @@ from crossfade.plan.report import (
     rule_in_words,
     summary,
 )
-from crossfade_cli.files import GREEN, read_files, write_file
+from crossfade_cli.drawing import Given, draw_from
+from crossfade_cli.files import GREEN, write_file
 
 OPEN_GAP = 2
 """Exit code when a blocking gap is open."""
@@ -99,10 +93,13 @@ def plan_command(
     """
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        texts = read_files(source)
-        found = read_sources(texts, _parameters(params, param or []))
-        names = {service.name for service in found.services}
-        answers = _answers(output, names, accept_file, _pairs("--background", background or []))
+        given = Given(
+            params=param or [],
+            params_file=params,
+            background=background or [],
+            accept_file=accept_file,
+            kept_from=output,
+        )
         options = DrawOptions(
             migration=migration,
             mesh=mesh,
@@ -112,10 +109,9 @@ def plan_command(
             tls_authority=tls_authority,
             tls_role=tls_role,
             tls_key=tls_key,
-            background=answers.background,
         )
-        answered = accept(_draw(found, options, texts), answers, _now())
-        plan = answered.plan
+        drawn = draw_from(source, given, options)
+        plan = drawn.plan
         write_file(output, plan.to_json())
         write_file(output.parent / "parameters.json", json.dumps(parameters(plan), indent=2) + "\n")
         for name, text in zip(GREEN, (cloudformation(plan), terraform(plan)), strict=True):
@@ -128,8 +124,8 @@ def plan_command(
     except CrossfadeError as wrong:
         errors.print(f"[red]{escape(str(wrong))}")
         raise typer.Exit(1) from None
-    _show(plan, found, output, console)
-    for unmet in answered.unmet:
+    _show(plan, drawn.found, output, console)
+    for unmet in drawn.unmet:
         place = f" {unmet.resource}" if unmet.resource else ""
         console.print(f"Accepted and not a gap of this plan: {escape(unmet.id + place)}")
     if plan.open_blocking_gaps():
@@ -139,56 +135,6 @@ def plan_command(
 def _sentence(error: Exception) -> str:
     said = str(error)
     return f"{said[:1].upper()}{said[1:]}."
-
-
-def _draw(found: Found, options: DrawOptions, texts: list[SourceText]) -> MigrationPlan:
-    return draw(
-        found,
-        options,
-        _now(),
-        sources=[text.file() for text in texts],
-        drawn_by=f"crossfade {version('crossfade')}",
-    )
-
-
-def _now() -> datetime:
-    """Return the time of the drawing; SOURCE_DATE_EPOCH fixes it, for plans that shall not differ by it."""
-    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
-    now = datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
-    return now.replace(microsecond=0)
-
-
-def _parameters(file: Path | None, given: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if file is not None:
-        (text,) = read_files([str(file)])
-        found.update(read_parameters(text.text, text.path))
-    return {**found, **_pairs("--param", given)}
-
-
-def _pairs(option: str, given: list[str]) -> dict[str, str]:
-    found = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise BadInput(f"{option} {pair}: write NAME=VALUE")
-        found[name] = value
-    return found
-
-
-def _answers(output: Path, names: set[str], file: Path | None, background: dict[str, str]) -> Answers:
-    """Return what is answered: in the plan that stands at the output, over it in a file, over that by options."""
-    every = []
-    if output.is_file():
-        with suppress(BadInput, ValidationError):  # what stands there may be anything; it is written anew
-            (text,) = read_files([str(output)])
-            kept = earlier_answers(MigrationPlan.from_json(text.text))
-            still = {name: answer for name, answer in kept.background.items() if name in names}
-            every.append(kept.model_copy(update={"background": still}))
-    if file is not None:
-        (text,) = read_files([str(file)])
-        every.append(read_answers(text.text, text.path))
-    return together([*every, Answers(background=background)])
 
 
 def _show(plan: MigrationPlan, found: Found, output: Path, console: Console) -> None:

@@ -11,14 +11,20 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from crossfade.errors import BadInput, CrossfadeError
+from crossfade.plan.answers import accept
 from crossfade.plan.document import MigrationPlan
+from crossfade.plan.draw import DrawOptions
+from crossfade_cli.drawing import Given, answers_of, draw_from, now
+from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault
-from rehearsal.examples import application
+from rehearsal.examples import application, read_plan
 from rehearsal.pace import BRIEF, FULL, Pace
 from rehearsal.rehearsal import Progress, RehearsalFailed, rehearse
+from rehearsal.staging import machine_holds
 from rehearsal.summary import Scenario, Summary
 
 _COLUMNS = 3
@@ -40,10 +46,37 @@ class Sick(StrEnum):
 
 
 def rehearse_command(
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(help="A plan that `crossfade plan` wrote, played by stand-ins.", metavar="[PLAN]"),
+    ] = None,
     *,
-    example: Annotated[str, typer.Option(help="An application under examples/.")] = "shop",
+    example: Annotated[
+        str | None, typer.Option(help="An application under examples/; shop where nothing else is named.")
+    ] = None,
     plan: Annotated[
-        Path | None, typer.Option(help="A plan that `crossfade plan` wrote for the example, instead of a fresh one.")
+        Path | None, typer.Option(help="As PLAN; with --example, a plan for the example instead of a fresh one.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="What you have, as `crossfade plan` takes it; may be repeated. Played by stand-ins."),
+    ] = None,
+    param: Annotated[list[str] | None, typer.Option(help="As `crossfade plan` takes it.", metavar="NAME=VALUE")] = None,
+    params: Annotated[Path | None, typer.Option(help="A file of parameters, for --source.")] = None,
+    mesh: Annotated[str | None, typer.Option(help="Which mesh, where the sources hold several.")] = None,
+    background: Annotated[
+        list[str] | None, typer.Option(help="As `crossfade plan` takes it.", metavar="SERVICE=ANSWER")
+    ] = None,
+    accept_file: Annotated[
+        Path | None,
+        typer.Option("--accept", help="Gaps that a person accepts: a file of answers, or an earlier plan."),
+    ] = None,
+    edge_of: Annotated[
+        str | None,
+        typer.Option(help="The edge to climb, by its name or its service's; what leads to most services by default."),
+    ] = None,
+    most_tasks: Annotated[
+        int | None, typer.Option(min=1, help="Tasks of each colour to run at most; 8 for each core by default.")
     ] = None,
     scenario: Annotated[Scenarios, typer.Option(help="What to play.")] = Scenarios.ALL,
     sick: Annotated[Sick, typer.Option(help="In `sick`: break one task of a green service, or every one.")] = Sick.ONE,
@@ -68,37 +101,84 @@ def rehearse_command(
     """
     Rehearse a migration: the real template, state machines and handlers on an embedded AWS, with real Envoy proxies.
 
+    Without PLAN and --source an example is played from its own templates. Any other plan is played by stand-ins, that
+    answer and call each other as the plan says; one that this machine cannot hold is cut to the call graph of an edge,
+    and what differs is said. A plan with open blocking gaps is refused, as the stack refuses it: accept them first.
+
     Exit code 0 when every scenario ended as it should, 1 when one did not, 2 for bad input.
     """
     logging.disable(logging.WARNING)
     console = Console(highlight=False, soft_wrap=True)
     pace = BRIEF if brief else FULL
     try:
-        shop = application(example, plan)
-        sickly = service or _first_called(shop.plan)
-        played = _played(scenario, Breaking(shop.plan.service(sickly).green.service_name, which=_which(sick)))
+        played_by = _application(
+            example,
+            plan or plan_file,
+            source or [],
+            Given(params=param or [], params_file=params, background=background or [], accept_file=accept_file),
+            mesh=mesh,
+            stand_in=lambda of: stand_ins(of, edge_of=edge_of, most_tasks=most_tasks or machine_holds()),
+        )
+        sickly = service or _first_called(played_by.plan)
+        played = _played(scenario, Breaking(played_by.plan.service(sickly).green.service_name, which=_which(sick)))
         if faults:
             names = list(FAULTS) if faults == ["every"] else faults
-            played = [(Scenario.SICK, fault(each, shop.plan, sickly)) for each in _known(names)]
+            played = [(Scenario.SICK, fault(each, played_by.plan, sickly)) for each in _known(names)]
     except KeyError:
         console.print(f"[red]the plan has no service {service!r}; --service names one of its services")
         raise typer.Exit(2) from None
     except CrossfadeError as wrong:
-        console.print(f"[red]{wrong}")
+        console.print(f"[red]{escape(str(wrong))}")
         raise typer.Exit(2) from None
     console.print(_introduction(pace))
+    _tell_staging(played_by, console)
     summaries: list[Summary] = []
     try:
         for each, breaking in played:
             console.rule(f"[bold]{breaking.name or each}")
-            summaries.append(rehearse(shop, each, pace=pace, breaking=breaking, seed=seed, tell=_teller(console)))
+            summaries.append(rehearse(played_by, each, pace=pace, breaking=breaking, seed=seed, tell=_teller(console)))
     except RehearsalFailed as failed:
-        console.print(f"[red]{failed}")
+        console.print(f"[red]{escape(str(failed))}")
         raise typer.Exit(1) from None
     console.print(_table(summaries))
     if json_file is not None:
         json_file.write_text(_json(summaries), encoding="utf-8")
     raise typer.Exit(0 if all(summary.passed for summary in summaries) else 1)
+
+
+def _application(
+    example: str | None,
+    plan_file: Path | None,
+    sources: list[str],
+    given: Given,
+    *,
+    mesh: str | None,
+    stand_in: Callable[[MigrationPlan], Application],
+) -> Application:
+    """Return what is played: an example, or stand-ins for the plan that is given or drawn now."""
+    if sources and (example or plan_file):
+        raise BadInput("--source is drawn anew: give it alone, or a plan without it")
+    if sources:
+        return stand_in(draw_from(sources, given, DrawOptions(mesh=mesh)).plan)
+    if plan_file is None or example is not None:
+        return application(example or "shop", plan_file)
+    plan = read_plan(plan_file)
+    if given.accept_file is not None:
+        plan = accept(plan, answers_of(given.accept_file), now()).plan
+    return stand_in(plan)
+
+
+def _tell_staging(played_by: Application, console: Console) -> None:
+    if (staging := played_by.staging) is None:
+        return
+    console.print(
+        f"Stand-ins play {len(staging.services)} services, {staging.tasks} tasks of each colour: "
+        f"{escape(', '.join(staging.services))}"
+    )
+    if staging.left_out:
+        console.print(f"[bold]Left out[/], {len(staging.left_out)}: {escape(', '.join(staging.left_out))}")
+    for each in staging.differences:
+        console.print(f"Not as on AWS: {escape(each)}.")
 
 
 def _first_called(plan: MigrationPlan) -> str:

@@ -33,7 +33,7 @@ def application(example: str, plan_file: Path | None = None) -> Application:
         raise BadInput(f"there is no example {example!r} to rehearse; there is {', '.join(sorted(_STACKS))}")
     templates = [(f"{example}-{name}", _EXAMPLES / example / f"{name}.yaml") for name in _STACKS[example]]
     beside = [_EXAMPLES / example / name for name in _BESIDE.get(example, ())]
-    plan = _drawn([*(path for _, path in templates), *beside]) if plan_file is None else _read(plan_file)
+    plan = _drawn([*(path for _, path in templates), *beside]) if plan_file is None else read_plan(plan_file)
     return Application(stacks=tuple(templates), plan=plan)
 
 
@@ -49,7 +49,13 @@ def _drawn(files: list[Path]) -> MigrationPlan:
     )
 
 
-def _read(plan_file: Path) -> MigrationPlan:
+def read_plan(plan_file: Path) -> MigrationPlan:
+    """
+    Return the plan of a file.
+
+    Raises:
+        BadInput: it is missing, or holds none that this version reads.
+    """
     try:
         return MigrationPlan.from_json(plan_file.read_bytes())
     except OSError as missing:

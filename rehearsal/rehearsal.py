@@ -35,6 +35,7 @@ from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHel
 
 STACK = "crossfade"
 TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
+_REGION = "eu-west-1"
 _LOOK_SECONDS = 0.25
 _WARM_UP_REQUESTS = 50
 _AFTERMATH_SECONDS = 2.0
@@ -114,12 +115,13 @@ def rehearse(
         say = _Teller(tell, began)
         say("starting the embedded AWS and the data plane")
         plane = stack.enter_context(DataPlane(time_scale=pace.time_scale, seed=seed))
-        aws = stack.enter_context(EmbeddedAws(runtime=plane, time_scale=pace.time_scale))
+        region = plan.region or _REGION
+        aws = stack.enter_context(EmbeddedAws(runtime=plane, time_scale=pace.time_scale, region=region))
         stack.callback(plane.close)  # before the AWS it reports to
         plane.attach(aws, _calls(plan))
         deployer = Deployer(aws, period_scale=pace.time_scale)
         for name, template in application.stacks:
-            say(f"deploying {template.name} as stack {name}: blue")
+            say(f"deploying {_named(template)} as stack {name}: blue")
             deployer.deploy(template, name)
         say("deploying template.yaml as stack crossfade: the product")
         outputs = deployer.deploy_sam(TEMPLATE, STACK)
@@ -151,7 +153,11 @@ def rehearse(
             seed=seed,
             totals=totals,
             total_seconds=time.monotonic() - began,
-        )
+        ).model_copy(update={"staging": application.staging})
+
+
+def _named(template: Path | Mapping[str, Any]) -> str:
+    return template.name if isinstance(template, Path) else "stand-ins for the plan's services"
 
 
 @contextmanager

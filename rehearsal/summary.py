@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from crossfade.plan.document import Frozen
+from rehearsal.staging import Staging
 
 
 class Scenario(StrEnum):
@@ -51,7 +52,11 @@ class Seconds(Frozen):
 
 
 class Summary(Frozen):
-    """A rehearsal's result. `passed` says whether the scenario ended as it should."""
+    """
+    A rehearsal's result. `passed` says whether the scenario ended as it should.
+
+    `staging` says what of the operator's plan was rehearsed; None where all of it was, with the templates at hand.
+    """
 
     scenario: Scenario
     fault: str | None = None
@@ -69,3 +74,4 @@ class Summary(Frozen):
     envoy_version: str
     services_created: int
     migration: str
+    staging: Staging | None = None

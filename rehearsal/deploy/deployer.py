@@ -70,15 +70,19 @@ class Deployer:
         """
         return {name: made.physical_id for name, made in self._stacks[stack_name].made.items()}
 
-    def deploy(self, template: Path, stack_name: str, parameters: Mapping[str, object] | None = None) -> dict[str, str]:
+    def deploy(
+        self, template: Path | Mapping[str, Any], stack_name: str, parameters: Mapping[str, object] | None = None
+    ) -> dict[str, str]:
         """
-        Deploy a CloudFormation template and return its outputs.
+        Deploy a CloudFormation template, a file's or one at hand, and return its outputs.
 
         Raises:
             TemplateRefused: it cannot be deployed as written; nothing was made.
             DeployFailed: a resource could not be made; what was made before it stays.
         """
-        return self._deploy(_load(template), stack_name, parameters or {}, source=template.name)
+        if isinstance(template, Path):
+            return self._deploy(_load(template), stack_name, parameters or {}, source=template.name)
+        return self._deploy(template, stack_name, parameters or {}, source="made of a plan")
 
     def deploy_sam(
         self, template: Path, stack_name: str, parameters: Mapping[str, object] | None = None

@@ -1,0 +1,122 @@
+"""Draws a plan from what an operator names on a command line: sources, parameters, answers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from crossfade.errors import BadInput
+from crossfade.mesh.model import Found
+from crossfade.mesh.sources import read_parameters, read_sources
+from crossfade.plan.answers import AcceptedGap, Answers, accept, earlier_answers, read_answers, together
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.draw import DrawOptions, draw
+from crossfade_cli.files import read_files
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """
+    What an operator gives besides the sources.
+
+    Attributes:
+        params: NAME=VALUE each.
+        params_file: Of parameters, as the AWS CLI or SAM writes it.
+        background: SERVICE=ANSWER each.
+        accept_file: Of answers, or an earlier plan.
+        kept_from: An earlier plan whose answers are kept where it is there and is one.
+    """
+
+    params: Sequence[str] = ()
+    params_file: Path | None = None
+    background: Sequence[str] = ()
+    accept_file: Path | None = None
+    kept_from: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A plan with its answers, what it was drawn from, and the answers that met no gap."""
+
+    plan: MigrationPlan
+    found: Found
+    unmet: tuple[AcceptedGap, ...]
+
+
+def draw_from(sources: Sequence[str], given: Given, options: DrawOptions) -> Drawn:
+    """
+    Return the plan of what the sources hold.
+
+    Raises:
+        BadInput: a source cannot be read, or is not enough; the message says what to do.
+        MeshNotFound: there is nothing to migrate.
+    """
+    texts = read_files(sources)
+    found = read_sources(texts, _parameters(given.params_file, given.params))
+    answers = _answers(given, {service.name for service in found.services})
+    plan = draw(
+        found,
+        replace(options, background=answers.background),
+        now(),
+        sources=[text.file() for text in texts],
+        drawn_by=f"crossfade {version('crossfade')}",
+    )
+    answered = accept(plan, answers, now())
+    return Drawn(answered.plan, found, answered.unmet)
+
+
+def now() -> datetime:
+    """Return the time of the drawing; SOURCE_DATE_EPOCH fixes it, for plans that shall not differ by it."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    found = datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
+    return found.replace(microsecond=0)
+
+
+def answers_of(path: Path) -> Answers:
+    """
+    Return the answers in a file, or in an earlier plan.
+
+    Raises:
+        BadInput: it is neither.
+    """
+    (text,) = read_files([str(path)])
+    return read_answers(text.text, text.path)
+
+
+def _parameters(file: Path | None, given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if file is not None:
+        (text,) = read_files([str(file)])
+        found.update(read_parameters(text.text, text.path))
+    return {**found, **_pairs("--param", given)}
+
+
+def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise BadInput(f"{option} {pair}: write NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def _answers(given: Given, names: set[str]) -> Answers:
+    """Return what is answered: in the plan that stands there, over it in a file, over that by options."""
+    every = []
+    if given.kept_from is not None and given.kept_from.is_file():
+        with suppress(BadInput, ValidationError):  # what stands there may be anything; it is written anew
+            (text,) = read_files([str(given.kept_from)])
+            kept = earlier_answers(MigrationPlan.from_json(text.text))
+            still = {name: answer for name, answer in kept.background.items() if name in names}
+            every.append(kept.model_copy(update={"background": still}))
+    if given.accept_file is not None:
+        every.append(answers_of(given.accept_file))
+    return together([*every, Answers(background=_pairs("--background", given.background))])

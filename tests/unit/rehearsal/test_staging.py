@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crossfade.errors import BadInput
+from crossfade.plan.document import (
+    Acceptance,
+    BackgroundAnswer,
+    BackgroundWork,
+    BlueService,
+    Call,
+    ClientAlias,
+    EdgePlan,
+    Endpoint,
+    Gap,
+    GreenService,
+    MigrationPlan,
+    NamespacePlan,
+    PortName,
+    Role,
+    RuleRef,
+    ServicePlan,
+    Severity,
+    TargetGroupRef,
+    TaskDefinitionChange,
+)
+from crossfade.plan.draw import DrawOptions
+from rehearsal.staging import STAND_IN, Staged, stage
+from tests.meshes import NOON
+from tests.traffic import a_plan
+
+ROOM = 100
+
+
+def a_service(name: str, *callees: str, tasks: int = 1, outside: str | None = None, **more: Any) -> ServicePlan:
+    calls = [Call(dns_name=f"{each}.m.local", port=8080, service=each) for each in callees]
+    if outside is not None:
+        calls.append(Call(dns_name=outside, port=443, service=None))
+    change = TaskDefinitionChange(
+        family=f"{name}-sc",
+        remove_containers=("envoy",),
+        remove_proxy_configuration=True,
+        name_ports=(PortName(container="app", container_port=8080, name="http", app_protocol="http"),),
+    )
+    fields: dict[str, Any] = {
+        "role": Role.CLIENT_SERVER,
+        "blue": BlueService(service_name=name, task_definition=name, desired_count=tasks),
+        "green": GreenService(service_name=f"{name}-sc", task_definition=change, desired_count=tasks),
+        "endpoints": (
+            Endpoint(
+                port_name="http",
+                container="app",
+                container_port=8080,
+                discovery_name=name,
+                client_alias=ClientAlias(dns_name=f"{name}.m.local", port=8080),
+                app_protocol="http",
+            ),
+        ),
+        "calls": tuple(calls),
+        **more,
+    }
+    return ServicePlan(name=name, **fields)
+
+
+def an_edge(service: str) -> EdgePlan:
+    return EdgePlan(
+        name=f"edge-{service}",
+        kind="alb",
+        service=service,
+        blue=TargetGroupRef(name=f"{service}-blue"),
+        green=TargetGroupRef(name=f"{service}-green"),
+        rules=(RuleRef(load_balancer="lb", listener_port=80, priority="default"),),
+        ladder=DrawOptions().ladder(),
+    )
+
+
+def a_system(*services: ServicePlan, edges: tuple[EdgePlan, ...] = (), **more: Any) -> MigrationPlan:
+    waves = tuple((each.name,) for each in services)
+    return a_plan(services=services, waves=waves, edges=edges, mesh="m", gaps=(), **more)
+
+
+def said(staged: Staged) -> str:
+    return "; ".join(staged.staging.differences)
+
+
+def test_a_plan_that_fits_is_rehearsed_whole_and_nothing_is_said() -> None:
+    plan = a_system(a_service("web", "api"), a_service("api"), edges=(an_edge("web"),), alarms=())
+
+    staged = stage(plan, most_tasks=ROOM)
+
+    assert staged.staging.services == ("web", "api")
+    assert (staged.staging.left_out, staged.staging.differences) == ((), ())
+    assert staged.plan.waves == (("api",), ("web",))
+    assert staged.plan.service("web").green.target_group == TargetGroupRef(name="web-green")
+
+
+def test_a_large_plan_is_cut_to_the_call_graph_of_its_widest_edge_and_says_so() -> None:
+    services = (a_service("web", "api"), a_service("api"), a_service("admin"), a_service("lone"))
+    plan = a_system(*services, edges=(an_edge("admin"), an_edge("web")))
+
+    staged = stage(plan, most_tasks=3)
+
+    assert staged.staging.edge == "edge-web"
+    assert (staged.staging.services, staged.staging.left_out) == (("web", "api"), ("admin", "lone"))
+    assert "cut to the call graph of web: 2 of 4 services" in said(staged)
+    assert "choose another with --edge-of: edge-admin" in said(staged)
+
+
+@pytest.mark.parametrize("name", ["admin", "edge-admin"])
+def test_the_edge_can_be_chosen_by_its_name_or_its_services(name: str) -> None:
+    plan = a_system(a_service("web"), a_service("admin"), edges=(an_edge("web"), an_edge("admin")))
+
+    staged = stage(plan, edge_of=name, most_tasks=1)
+
+    assert staged.staging.services == ("admin",)
+    assert [each.service for each in staged.plan.edges] == ["admin"]
+
+
+def test_an_edge_the_plan_does_not_have_is_refused_with_those_it_has() -> None:
+    plan = a_system(a_service("web"), edges=(an_edge("web"),))
+
+    with pytest.raises(BadInput, match="no such edge; it has edge-web, web"):
+        stage(plan, edge_of="shop", most_tasks=ROOM)
+
+
+def test_a_call_graph_too_large_keeps_the_services_nearest_to_the_edge_with_one_task_each() -> None:
+    chain = [a_service(f"s{n}", f"s{n + 1}", tasks=3) for n in range(4)]
+    plan = a_system(*chain, a_service("s4", tasks=3), edges=(an_edge("s0"),))
+
+    staged = stage(plan, most_tasks=3)
+
+    assert staged.staging.services == ("s0", "s1", "s2")
+    assert {each.blue.desired_count for each in staged.plan.services} == {1}
+    assert staged.plan.service("s2").calls == ()
+    assert "cut to the 3 services nearest to s0 of the 5" in said(staged)
+
+
+def test_fewer_tasks_come_before_fewer_services() -> None:
+    plan = a_system(a_service("web", "api", tasks=9), a_service("api", tasks=9), edges=(an_edge("web"),))
+
+    staged = stage(plan, most_tasks=4)
+
+    assert (staged.staging.left_out, staged.staging.tasks) == ((), 4)
+    assert [each.green.desired_count for each in staged.plan.services] == [2, 2]
+
+
+def test_a_plan_without_an_edge_gets_a_stand_in_before_the_service_that_reaches_most() -> None:
+    plan = a_system(a_service("api"), a_service("web", "api"), a_service("lone"))
+
+    staged = stage(plan, most_tasks=ROOM)
+
+    assert staged.staging.stand_in_edge
+    assert (staged.plan.edges[0].name, staged.plan.edges[0].service) == (STAND_IN, "web")
+    assert staged.plan.service("web").green.container_port == 8080
+    assert "the plan has no edge: a stand-in load balancer before web" in said(staged)
+
+
+def test_an_open_blocking_gap_is_refused_with_the_answers_that_would_accept_it() -> None:
+    lost = Gap(id="EGRESS_FILTER", resource="mesh/m", severity=Severity.BLOCKING, detail="d", source="s")
+    plan = a_system(a_service("web"), edges=(an_edge("web"),)).model_copy(update={"gaps": (lost,)})
+
+    with pytest.raises(BadInput, match=r"--accept FILE(.|\n)*\{id: EGRESS_FILTER, resource: mesh/m, who: NAME"):
+        stage(plan, most_tasks=ROOM)
+
+    accepted = lost.model_copy(update={"accepted": Acceptance(who="me", why="known", at=NOON)})
+    assert stage(plan.model_copy(update={"gaps": (accepted,)}), most_tasks=ROOM).staging.edge == "edge-web"
+
+
+def test_work_that_nobody_has_answered_is_refused_and_work_at_zero_stays_there() -> None:
+    work = BackgroundWork(why="a queue")
+    asked = a_system(a_service("web", background=work), edges=(an_edge("web"),))
+    waiting = work.model_copy(update={"answer": BackgroundAnswer.CREATE_AT_ZERO})
+    told = a_system(a_service("web"), a_service("worker", background=waiting), edges=(an_edge("web"),))
+
+    with pytest.raises(BadInput, match="--background web=share"):
+        stage(asked, most_tasks=ROOM)
+    assert stage(told, most_tasks=ROOM).plan.service("worker").green.desired_count == 0
+
+
+def test_what_the_stand_ins_do_not_do_is_said() -> None:
+    plan = a_system(
+        a_service("web", outside="pay.example.com"),
+        a_service("idle", tasks=0),
+        edges=(an_edge("web").model_copy(update={"kind": "nlb"}),),
+        alarms=("pager",),
+        namespace=NamespacePlan(name="ns", arn="arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1"),
+    )
+
+    staged = stage(plan, most_tasks=ROOM)
+
+    for word in ("pay.example.com:443", "no task of idle", "of kind nlb", "pager", "shared namespace"):
+        assert word in said(staged)
+    assert staged.plan.service("web").calls == ()
+    assert (staged.plan.alarms, staged.plan.namespace.arn, staged.plan.edges[0].kind) == ((), None, "alb")
