@@ -104,7 +104,7 @@ class Delay:
     told: float
     """Mean of the test that is told."""
     ratio: float
-    """Mean over Wald's bound, or over ten seconds where the bound is less."""
+    """Median over Wald's bound, or over ten seconds where the bound is less."""
     over_told: float
     """Mean over the mean of the test that is told."""
 
@@ -131,15 +131,16 @@ def delays(runs: int, *, seed: int, alpha: float = 0.001) -> list[Delay]:
         information = errors * (truth * log(truth / weight) + (1 - truth) * log((1 - truth) / (1 - weight)))
         bound = log(1 / alpha) / information
         found = [_buckets(random.Random(seed * 7_919 + at), green, blue, rate, alpha) for at in range(runs)]
+        middle = median(ours for ours, _ in found)
         mean, best = fmean(ours for ours, _ in found), fmean(oracle for _, oracle in found)
         told.append(
             Delay(
                 f"{rps} rps, green {weight:.0%}, {BASE:.1%} -> {rate:.1%}",
                 round(mean * BUCKET / 60, 2),
-                round(median(ours for ours, _ in found) * BUCKET / 60, 2),
+                round(middle * BUCKET / 60, 2),
                 round(bound * BUCKET / 60, 2),
                 round(best * BUCKET / 60, 2),
-                round(mean / max(1.0, bound), 2),
+                round(middle / max(1.0, bound), 2),
                 round(mean / best, 2),
             )
         )

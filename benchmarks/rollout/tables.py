@@ -89,12 +89,12 @@ def false_alarms(told: Iterable[FalseAlarms]) -> Iterator[str]:
 
 def delays(told: Iterable[Delay]) -> Iterator[str]:
     """Yield delays beside Wald's bound."""
-    yield "| world | mean, minutes | median | Wald's bound | told how bad | mean over the bound | over the told |"
+    yield "| world | median, minutes | Wald's bound | ratio | mean | told how bad it is | ratio |"
     yield "|---|---|---|---|---|---|---|"
     for each in told:
         yield (
-            f"| {each.world} | {each.mean:g} | {each.median:g} | {each.wald:g} | {each.told:g} "
-            f"| {each.ratio:g} | {each.over_told:g} |"
+            f"| {each.world} | {each.median:g} | {each.wald:g} | {each.ratio:g} | {each.mean:g} | {each.told:g} "
+            f"| {each.over_told:g} |"
         )
 
 
