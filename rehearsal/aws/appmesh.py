@@ -13,11 +13,12 @@ import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import botocore.session
 
+from rehearsal.aws.clock import clock
 from rehearsal.aws.registry import Call, add_paths, on_reset, operation
 
 _BASE: Final = r"/v20190125/meshes/(?P<meshName>[^/]+)/virtualServices"
@@ -114,7 +115,7 @@ def _create(call: Call, kind: Kind) -> dict[str, Any]:
             if token is not None and (known.token, known.spec) == (token, spec):
                 return known.describe()
             raise call.error("ConflictException", f"{kind.name} with name {_own_name(call, kind)} already exists.")
-        now = datetime.now(UTC)
+        now = clock.now()
         _resources[arn] = Resource(
             kind=kind,
             arn=arn,
@@ -137,7 +138,7 @@ def _change(call: Call, kind: Kind) -> dict[str, Any]:
             _check_limits(call)
             resource.spec = call.params.get("spec", {})
             resource.version += 1
-            resource.updated_at = datetime.now(UTC)
+            resource.updated_at = clock.now()
         if call.action.startswith("Delete"):
             _check_unused(call, resource)
             del _resources[arn]

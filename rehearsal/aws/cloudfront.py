@@ -14,13 +14,13 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
-import time
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
-from rehearsal.aws.registry import ACCOUNT, Call, add_paths, clock, on_reset, operation
+from rehearsal.aws.clock import clock
+from rehearsal.aws.registry import ACCOUNT, Call, add_paths, on_reset, operation
 
 MOST_WEIGHT: Final = 0.15
 SHORTEST_SESSION, LONGEST_SESSION = 300, 3_600  # seconds
@@ -265,7 +265,7 @@ def _make(call: Call, given: Config) -> Distribution:
     if any(each.config["CallerReference"] == config["CallerReference"] for each in _state.distributions.values()):
         raise call.error("DistributionAlreadyExists", "The caller reference is in use.")
     identifier = f"E{next(_state.numbers):013d}"
-    made = Distribution(identifier, config, f"d{uuid.uuid4().hex[:13]}.cloudfront.net", "", 0.0, datetime.now(UTC))
+    made = Distribution(identifier, config, f"d{uuid.uuid4().hex[:13]}.cloudfront.net", "", 0.0, clock.now())
     _changed(made)
     _state.distributions[identifier] = made
     return made
@@ -283,15 +283,15 @@ def _given(config: Config) -> Config:
 
 def _changed(found: Distribution) -> None:
     found.etag = _etag()
-    found.modified = datetime.now(UTC)
-    found.deployed_at = time.monotonic() + _state.spreading_seconds / clock.time_scale
+    found.modified = clock.now()
+    found.deployed_at = clock.monotonic() + _state.spreading_seconds / clock.time_scale
 
 
 def _shown(found: Distribution) -> dict[str, Any]:
     return {
         "Id": found.id,
         "ARN": found.arn,
-        "Status": "Deployed" if time.monotonic() >= found.deployed_at else "InProgress",
+        "Status": "Deployed" if clock.monotonic() >= found.deployed_at else "InProgress",
         "LastModifiedTime": found.modified,
         "InProgressInvalidationBatches": 0,
         "DomainName": found.domain,
@@ -322,7 +322,7 @@ def create_policy(call: Call) -> dict[str, Any]:
                 raise call.error("InvalidArgument", f"{name} is not a staging distribution")
             if any(_staging_of(policy) == name for policy in _state.policies.values()):
                 raise call.error("StagingDistributionInUse", "A policy names this staging distribution already.")
-        made = Policy(str(uuid.uuid4()), config, _etag(), datetime.now(UTC))
+        made = Policy(str(uuid.uuid4()), config, _etag(), clock.now())
         _state.policies[made.id] = made
         return {"ContinuousDeploymentPolicy": _told(made), "ETag": made.etag, "Location": made.id}
 
@@ -352,10 +352,10 @@ def update_policy(call: Call) -> dict[str, Any]:
         found = _policy(call, call.params["Id"])
         _match(call, found.etag, call.params.get("IfMatch"))
         _check(call, config)
-        found.config, found.etag, found.modified = config, _etag(), datetime.now(UTC)
+        found.config, found.etag, found.modified = config, _etag(), clock.now()
         for each in _state.distributions.values():
             if each.config.get("ContinuousDeploymentPolicyId") == found.id:
-                each.deployed_at = time.monotonic() + _state.spreading_seconds / clock.time_scale
+                each.deployed_at = clock.monotonic() + _state.spreading_seconds / clock.time_scale
         _tell(call, found.id, _weight(config))
         return {"ContinuousDeploymentPolicy": _told(found), "ETag": found.etag}
 
@@ -430,4 +430,4 @@ def _etag() -> str:
 
 def _tell(call: Call, resource: str, weight: float) -> None:
     caller = call.headers.get("User-Agent", "")
-    _state.changes.append(PolicyChange(datetime.now(UTC), call.action, resource, weight, caller))
+    _state.changes.append(PolicyChange(clock.now(), call.action, resource, weight, caller))

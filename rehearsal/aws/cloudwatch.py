@@ -13,7 +13,6 @@ import logging
 import math
 import re
 import threading
-import time
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +24,11 @@ from moto.awslambda.models import lambda_backends
 from moto.sns.models import sns_backends
 
 from rehearsal.aws import alarms
+from rehearsal.aws.clock import clock, every, soon
 from rehearsal.aws.events import emit
 from rehearsal.aws.metric_math import BadExpression, Span, evaluate, names_in
 from rehearsal.aws.metric_store import MINUTE, Bucket, MetricKey, MetricStore, Series, StatisticSet, is_statistic
-from rehearsal.aws.registry import ACCOUNT, Call, every, on_reset, operation, soon
+from rehearsal.aws.registry import ACCOUNT, Call, on_reset, operation
 
 HIGH_RESOLUTION_PERIODS: Final = (1, 5, 10, 20, 30)
 ALARM_PERIODS: Final = (10, 20, 30)
@@ -151,7 +151,7 @@ def put_metric_data(call: Call) -> dict[str, Any]:
         raise call.error(
             "InvalidParameterValue", f"The collection MetricData must not have a size greater than {MOST_METRICS}."
         )
-    now = time.time()
+    now = clock.time()
     checked = [(_metric_key(call, call.params["Namespace"], datum), _bucket(call, datum), datum) for datum in data]
     for key, bucket, datum in checked:
         _region(call.region).metrics.put(
@@ -457,7 +457,7 @@ def _check_alarm_metric(call: Call, params: Mapping[str, Any]) -> None:
 def _put_alarm(call: Call, params: Mapping[str, Any]) -> None:
     region = _region(call.region)
     name = params["AlarmName"]
-    now = datetime.now(UTC)
+    now = clock.now()
     with region.lock:
         old = region.alarms.get(name)
         tags = {each["Key"]: each["Value"] for each in params.get("Tags", [])}
@@ -614,7 +614,7 @@ def tag_alarm(call: Call) -> Any:
 
 def evaluate_alarms(now: float | None = None) -> None:
     """Evaluate every alarm that is due at `now` (epoch seconds; the clock's time when left out)."""
-    at = time.time() - LAG_SECONDS if now is None else now
+    at = clock.time() - LAG_SECONDS if now is None else now
     with _regions_lock:
         regions = list(_regions.values())
     for region in regions:
@@ -691,7 +691,7 @@ def _enter(region: _Region, alarm: Alarm, state: alarms.State, reason: str, data
     before = {"value": alarm.state, "reason": alarm.reason, "timestamp": _stamp(alarm.state_at)}
     if alarm.reason_data != "{}":
         before["reasonData"] = alarm.reason_data
-    alarm.state, alarm.reason, alarm.reason_data, alarm.state_at = state, reason, data, datetime.now(UTC)
+    alarm.state, alarm.reason, alarm.reason_data, alarm.state_at = state, reason, data, clock.now()
     after = {"value": state, "reason": reason, "timestamp": _stamp(alarm.state_at)}
     if data != "{}":
         after["reasonData"] = data
@@ -763,7 +763,7 @@ def _remember(region: _Region, alarm: Alarm, kind: str, summary: str, data: Mapp
         {
             "AlarmName": alarm.name,
             "AlarmType": "CompositeAlarm" if alarm.composite else "MetricAlarm",
-            "Timestamp": datetime.now(UTC),
+            "Timestamp": clock.now(),
             "HistoryItemType": kind,
             "HistorySummary": summary,
             "HistoryData": json.dumps(data),
@@ -838,7 +838,7 @@ def _reason_data(alarm: Alarm, bound: alarms.Bound, seen: Sequence[tuple[int, fl
     return json.dumps(
         {
             "version": "1.0",
-            "queryDate": _stamp(datetime.now(UTC)),
+            "queryDate": _stamp(clock.now()),
             "startDate": _stamp(datetime.fromtimestamp(seen[0][0] if seen else start, UTC)),
             **statistic,
             "period": _alarm_period(request),

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import Any
 
+from rehearsal.aws.clock import clock
 from rehearsal.aws.registry import Call, on_reset, operation
 
 _REMEMBERED_SECONDS = 600.0  # AWS: ten minutes after the first request
@@ -37,11 +37,11 @@ def _transact_write(call: Call) -> Any:
     asked = json.dumps(call.params["TransactItems"], sort_keys=True, default=str)
     with _lock:
         at, before = _seen.get((call.region, token), (0.0, ""))
-        if token and before and time.monotonic() - at < _REMEMBERED_SECONDS:
+        if token and before and clock.monotonic() - at < _REMEMBERED_SECONDS:
             if before != asked:
                 raise call.error("IdempotentParameterMismatchException", "The token was used with another request.")
             return {}
         answer = call.pass_on()
         if token:
-            _seen[call.region, token] = (time.monotonic(), asked)
+            _seen[call.region, token] = (clock.monotonic(), asked)
         return answer

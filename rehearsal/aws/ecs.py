@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -22,8 +22,9 @@ from moto.elbv2.models import elbv2_backends
 from moto.servicediscovery.models import servicediscovery_backends
 
 from rehearsal.aws import elbv2, fleet
+from rehearsal.aws.clock import clock, every
 from rehearsal.aws.fleet import Deployment, Fleet, Namespace, Service, Task
-from rehearsal.aws.registry import Call, every, on_reset, operation
+from rehearsal.aws.registry import Call, on_reset, operation
 
 LOOK_SECONDS: Final = 0.25  # how often running tasks are asked how they are
 MOST_DESCRIBED_SERVICES: Final = 10
@@ -134,7 +135,7 @@ def create_service(call: Call) -> dict[str, Any]:
             region=call.region,
             settings=settings,
             desired=params.get("desiredCount", 0),
-            created_at=datetime.now(UTC),
+            created_at=clock.now(),
             request=params,
             tags={each["key"]: each.get("value", "") for each in params.get("tags", [])},
         )
@@ -630,7 +631,7 @@ def register_task_definition(call: Call) -> Any:
                 mapping.setdefault("hostPort", mapping["containerPort"])
             else:
                 mapping.setdefault("hostPort", 0)
-    definition.registered_at = datetime.now(UTC)
+    definition.registered_at = clock.now()
     definition.registered_by = f"arn:aws:iam::{call.account}:root"
     return answer
 
@@ -716,7 +717,7 @@ def task_protection(call: Call) -> dict[str, Any]:
             minutes = params.get("expiresInMinutes", 120)
             if not 1 <= minutes <= 2880:  # noqa: PLR2004  (AWS: two days)
                 raise call.error("InvalidParameterException", "expiresInMinutes must be between 1 and 2880.")
-            until = datetime.now(UTC) + timedelta(minutes=minutes) if params["protectionEnabled"] else None
+            until = clock.now() + timedelta(minutes=minutes) if params["protectionEnabled"] else None
         protected, failures = [], []
         for each in asked:
             task = known.get(each.rpartition("/")[2])

@@ -9,15 +9,15 @@ whoever registered a target how it is, and writes down every change of weights w
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from moto.elbv2.models import elbv2_backends
 
-from rehearsal.aws.registry import ACCOUNT, Call, clock, every, on_reset, operation
+from rehearsal.aws.clock import clock, every
+from rehearsal.aws.registry import ACCOUNT, Call, on_reset, operation
 
 MOST_WEIGHT: Final = 999
 MOST_TARGET_GROUPS: Final = 5  # per action
@@ -176,7 +176,7 @@ def check_targets() -> None:
     """
     with _state.lock:
         groups = {arn: list(targets.values()) for arn, targets in _state.targets.items()}
-    now = time.monotonic()
+    now = clock.monotonic()
     for arn, targets in groups.items():
         healthy_after, unhealthy_after = _seconds_to_change(arn)
         for target in targets:
@@ -412,9 +412,7 @@ def change_actions(call: Call) -> Any:
     if weights:
         headers = call.headers
         signed = headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
-        change = WeightChange(
-            datetime.now(UTC), call.action, changed.arn, weights, headers.get("User-Agent", ""), signed
-        )
+        change = WeightChange(clock.now(), call.action, changed.arn, weights, headers.get("User-Agent", ""), signed)
         with _state.lock:
             _state.changes.append(change)
     return answer

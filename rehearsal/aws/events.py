@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,7 +25,8 @@ from typing import Any, TypeAlias
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.events.models import EventsBackend, Rule, events_backends
 
-from rehearsal.aws.registry import ACCOUNT, Call, clock, every, later, on_reset, operation, soon
+from rehearsal.aws.clock import clock, every, later, soon
+from rehearsal.aws.registry import ACCOUNT, Call, on_reset, operation
 from rehearsal.aws.wire import wire
 
 _FIRST_RETRY_SECONDS = 0.2  # doubled each time, at most _SLOWEST_RETRY_SECONDS
@@ -132,7 +132,7 @@ def _send(rule: Any, envelope: JsonObject) -> None:
 def _delivery(
     rule_arn: str, target: JsonObject, payload: str, envelope: JsonObject, tried: int = 0
 ) -> Callable[[], None]:
-    born = time.monotonic()
+    born = clock.monotonic()
 
     def deliver() -> None:
         try:
@@ -141,7 +141,7 @@ def _delivery(
             policy = target.get("RetryPolicy", {})
             most = policy.get("MaximumRetryAttempts", _MOST_RETRIES)
             oldest = policy.get("MaximumEventAgeInSeconds", _OLDEST_SECONDS)
-            if tried < most and time.monotonic() - born < oldest:
+            if tried < most and clock.monotonic() - born < oldest:
                 wait = min(_FIRST_RETRY_SECONDS * 2**tried, _SLOWEST_RETRY_SECONDS)
                 later(wait, _delivery(rule_arn, target, payload, envelope, tried + 1))
                 return
@@ -170,7 +170,7 @@ def _put(target: JsonObject, payload: str, envelope: JsonObject) -> None:
     elif service == "logs":
         group_name, stream = name.removeprefix("log-group:").removesuffix(":*"), str(uuid.uuid4())
         client("logs", region).create_log_stream(logGroupName=group_name, logStreamName=stream)
-        said = [{"timestamp": int(time.time() * 1000), "message": payload}]
+        said = [{"timestamp": int(clock.time() * 1000), "message": payload}]
         client("logs", region).put_log_events(logGroupName=group_name, logStreamName=stream, logEvents=said)
     elif service == "events":
         entry = {
@@ -221,7 +221,7 @@ def _send_message(queue: str, body: str, attributes: JsonObject) -> None:
 
 def _envelope(event: JsonObject, account: str, region: str) -> JsonObject:
     moment = event.get("time")
-    at = datetime.fromtimestamp(moment, UTC) if isinstance(moment, (int, float)) else datetime.now(UTC)
+    at = datetime.fromtimestamp(moment, UTC) if isinstance(moment, (int, float)) else clock.now()
     return {
         "version": "0",
         "id": event["id"],
@@ -295,7 +295,7 @@ on_reset(_last.clear)
 
 
 def _tick() -> None:
-    now = time.monotonic()
+    now = clock.monotonic()
     for account, region, backend in list(events_backends.iter_backends()):
         for bus in list(backend.event_buses.values()):
             for rule in list(bus.rules.values()):

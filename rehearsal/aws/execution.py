@@ -14,18 +14,18 @@ from __future__ import annotations
 import json
 import random
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from rehearsal.aws import integrations
+from rehearsal.aws.clock import clock
 from rehearsal.aws.events import emit
 from rehearsal.aws.integrations import SYNC, SYNC2, TOKEN, TaskError
 from rehearsal.aws.jsonata import QueryFailed, resolve
-from rehearsal.aws.registry import clock
 
 LARGEST_PAYLOAD = 262_144  # bytes of input or output
 LONGEST_HISTORY = 25_000  # events
@@ -64,7 +64,7 @@ class Token:
 
     value: str
     execution: Execution
-    heard: float = field(default_factory=time.monotonic)
+    heard: float = field(default_factory=clock.monotonic)
     output: Any = None
     failure: TaskError | None = None
     answered: bool = False
@@ -103,7 +103,7 @@ def answer(token: Token, *, output: Any = None, failure: TaskError | None = None
     with token.execution.changed:
         if token.closed or token.answered or token.execution.status != RUNNING:
             return False
-        token.heard = time.monotonic()
+        token.heard = clock.monotonic()
         if not heartbeat:
             token.answered, token.output, token.failure = True, output, failure
         token.execution.changed.notify_all()
@@ -188,9 +188,9 @@ class Execution:
         self.output: str | None = None
         self.error: str | None = None
         self.cause: str | None = None
-        self.started = datetime.now(UTC)
+        self.started = clock.now()
         self.stopped: datetime | None = None
-        self.changed = threading.Condition(threading.RLock())
+        self.changed = clock.condition()
         self.history: list[JsonObject] = []
         self._find = find
         self._whenever_ended: list[Callable[[], None]] = []
@@ -208,7 +208,7 @@ class Execution:
         seconds = self.origin.machine.get("TimeoutSeconds")
         if seconds is not None:
             clock.later(seconds, lambda: self.end(TIMED_OUT))
-        threading.Thread(target=self._run, name=f"execution-{self.origin.name}", daemon=True).start()
+        clock.thread(self._run, name=f"execution-{self.origin.name}")
 
     def end(
         self, status: str, *, output: str | None = None, error: str | None = None, cause: str | None = None
@@ -227,7 +227,7 @@ class Execution:
             said = {key: value for key, value in details.items() if value is not None}
             self._record(self._root, name, name[0].lower() + name[1:] + "EventDetails", said, last=True)
             self.status, self.output, self.error, self.cause = status, output, error, cause
-            self.stopped = datetime.now(UTC)
+            self.stopped = clock.now()
             self.changed.notify_all()
             callbacks = list(self._whenever_ended)
         self._tell()
@@ -299,7 +299,7 @@ class Execution:
             seconds = self._whole(visit, "Seconds", least=0) * clock.wait_scale
         else:
             moment = datetime.fromisoformat(str(self._evaluate(visit, visit.state["Timestamp"], "Timestamp")))
-            seconds = (moment - datetime.now(UTC)).total_seconds()
+            seconds = (moment - clock.now()).total_seconds()
         self._wait_until(visit.branch, lambda: False, seconds)
         return self._leave(visit, visit.state, visit.given), visit.state.get("Next")
 
@@ -409,7 +409,7 @@ class Execution:
             scheduled["heartbeatInSeconds"] = heartbeat
         self._record(branch, "TaskScheduled", "taskScheduledEventDetails", scheduled)
         self._record(branch, "TaskStarted", "taskStartedEventDetails", dict(about))
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else clock.monotonic() + timeout
         try:
             output = self._call(branch, found, arguments, deadline)
             if found.pattern:
@@ -460,7 +460,7 @@ class Execution:
             if late and found.pattern in (SYNC, SYNC2) and not isinstance(outcome, TaskError):
                 self._abort_child(outcome["ExecutionArn"])  # nobody is left to wait for it
 
-        threading.Thread(target=work, name=f"task-{found.label}", daemon=True).start()
+        clock.thread(work, name=f"task-{found.label}")
         try:
             self._wait_in_time(branch, lambda: bool(box), deadline)
         except (Ended, TaskError):
@@ -481,7 +481,7 @@ class Execution:
                 limits.append(token.heard + heartbeat)
             if self._wait_until(branch, _heard_again(token), _left(min(limits, default=None))):
                 continue
-            if deadline is not None and time.monotonic() >= deadline:
+            if deadline is not None and clock.monotonic() >= deadline:
                 raise TaskError("States.Timeout", "The task ran longer than its TimeoutSeconds.")
             raise TaskError("States.HeartbeatTimeout", "The task was not heard of within its HeartbeatSeconds.")
         if token.failure is not None:
@@ -598,8 +598,7 @@ class Execution:
         try:
             while len(over) < len(lines):
                 while may_begin():
-                    begun.append(threading.Thread(target=run, args=(len(begun),), name="branch", daemon=True))
-                    begun[-1].start()
+                    begun.append(clock.thread(partial(run, len(begun)), name="branch"))
                 self._wait_until(parent, lambda: bool(failures) or len(over) == len(lines) or may_begin(), None)
                 if failures:
                     raise failures[0]
@@ -627,7 +626,7 @@ class Execution:
 
     def _wait_until(self, branch: Branch, ready: Callable[[], bool], seconds: float | None) -> bool:
         """Wait until `ready`, at most so many seconds; False when they passed first. Raises Ended."""
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = None if seconds is None else clock.monotonic() + seconds
         with self.changed:
             while True:
                 if self.status != RUNNING or branch.cancelled:
@@ -651,7 +650,7 @@ class Execution:
             else:
                 number = len(self.history) + 1
                 event: JsonObject = {
-                    "timestamp": datetime.now(UTC),
+                    "timestamp": clock.now(),
                     "type": kind,
                     "id": number,
                     "previousEventId": branch.previous_event,
@@ -731,7 +730,7 @@ def _matches(names: list[str], error: str) -> bool:
 
 
 def _left(deadline: float | None) -> float | None:
-    return None if deadline is None else deadline - time.monotonic()
+    return None if deadline is None else deadline - clock.monotonic()
 
 
 def _iso(moment: datetime) -> str:
@@ -739,4 +738,4 @@ def _iso(moment: datetime) -> str:
 
 
 def _now() -> str:
-    return _iso(datetime.now(UTC))
+    return _iso(clock.now())

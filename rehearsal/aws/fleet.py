@@ -14,7 +14,6 @@ import itertools
 import math
 import random
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, TypeAlias
 
 from rehearsal.aws import elbv2
+from rehearsal.aws.clock import clock, later, soon
 from rehearsal.aws.events import emit
-from rehearsal.aws.registry import ACCOUNT, clock, later, soon
+from rehearsal.aws.registry import ACCOUNT
 from rehearsal.aws.runtime import NamespaceEndpoint, StillRuntime, TaskFailed, TaskPlacement, TaskRuntime, TaskSpec
 
 MOST_DRAIN_SECONDS: Final = 0.5  # however long a target group drains, a rehearsal does not wait longer
@@ -116,7 +116,7 @@ class Task:
     @property
     def protected(self) -> bool:
         """Whether scale-in and deployments leave it alone now."""
-        return self.protected_until is not None and self.protected_until > datetime.now(UTC)
+        return self.protected_until is not None and self.protected_until > clock.now()
 
     @property
     def checked(self) -> bool:
@@ -184,7 +184,7 @@ class Service:
     def say(self, message: str) -> None:
         """Add a line to the service's event list, newest first."""
         self.events.insert(
-            0, {"id": str(uuid.uuid4()), "createdAt": datetime.now(UTC), "message": f"(service {self.name}) {message}"}
+            0, {"id": str(uuid.uuid4()), "createdAt": clock.now(), "message": f"(service {self.name}) {message}"}
         )
         del self.events[100:]
 
@@ -215,7 +215,7 @@ class Fleet:
         rollback_of: Deployment | None = None,
     ) -> Deployment:
         """Make a new primary deployment; the one before stays active until its tasks are gone."""
-        now = datetime.now(UTC)
+        now = clock.now()
         number = random.randint(10**18, 10**19)
         base = f"arn:aws:ecs:{service.region}:{ACCOUNT}"
         deployment = Deployment(
@@ -301,7 +301,7 @@ class Fleet:
         most = math.floor(service.desired * _percent(service, "maximumPercent") / 100)
         room = max(most, service.desired if len(service.deployments) == 1 else 1) - len(service.live())
         missing = service.desired - len(service.live(primary))
-        if primary.halted or time.monotonic() < primary.not_before:
+        if primary.halted or clock.monotonic() < primary.not_before:
             return
         for _ in range(min(room, missing)):
             self._launch(service, primary)
@@ -330,7 +330,7 @@ class Fleet:
         if primary.state != "IN_PROGRESS" or len(service.deployments) > 1 or len(mine) != service.desired:
             return
         if all(task.ready for task in mine):
-            primary.finished_at = datetime.now(UTC)
+            primary.finished_at = clock.now()
             service.say(f"(deployment {primary.id}) deployment completed.")
             service.say("has reached a steady state.")
             self._roll(service, primary, "COMPLETED", f"ECS deployment {primary.id} completed.")
@@ -341,7 +341,7 @@ class Fleet:
         deployment.failed_tasks += 1
         deployment.failures += 1
         wait = min(0.1 * 2 ** min(deployment.failures, 10), MOST_BACKOFF_SECONDS)
-        deployment.not_before = time.monotonic() + wait
+        deployment.not_before = clock.monotonic() + wait
         later(wait, lambda: self.reconcile(service))
         service.say(f"was unable to keep a task running: {why}")
         breaker = service.settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
@@ -352,7 +352,7 @@ class Fleet:
         if deployment.failures < breaker_threshold(service):
             return
         deployment.halted = True
-        deployment.finished_at = datetime.now(UTC)
+        deployment.finished_at = clock.now()
         service.say(f"(deployment {deployment.id}) deployment failed: tasks failed to start.")
         self._roll(service, deployment, "FAILED", "ECS deployment circuit breaker: task failed to start.")
         good = next((older for older in service.past if older.state == "COMPLETED"), None)
@@ -378,7 +378,7 @@ class Fleet:
             service=service,
             deployment=deployment,
             zone=f"{service.region}{'abc'[order % 3]}",
-            created_at=datetime.now(UTC),
+            created_at=clock.now(),
             order=order,
             proxy=f"ecs-service-connect-{identity[:5]}" if namespace else None,
         )
@@ -409,7 +409,7 @@ class Fleet:
             with self.lock:
                 task.stop_code, task.stopped_reason = "TaskFailedToStart", failed.reason
                 task.desired = "STOPPED"
-                task.stopping_at = datetime.now(UTC)
+                task.stopping_at = clock.now()
                 self._gone(task)
                 self._fail(task.service, task.deployment, failed.reason)
                 self.reconcile(task.service)
@@ -418,7 +418,7 @@ class Fleet:
             unwanted = self.closed or task.unwanted
             task.placement = placement
             if not unwanted:
-                task.started_at = datetime.now(UTC)
+                task.started_at = clock.now()
                 self._register(task, placement)
                 self._become(task, "RUNNING")
                 self._look_at(task, alive=_ground.runtime.healthy(task.arn))
@@ -440,7 +440,7 @@ class Fleet:
         if task.desired == "STOPPED":
             return
         task.desired, task.stopped_reason, task.stop_code = "STOPPED", reason, code
-        task.stopping_at = datetime.now(UTC)
+        task.stopping_at = clock.now()
         if task.status != "RUNNING":
             return  # it is on its way up: whoever brings it up takes it down again
         self._become(task, "DEACTIVATING")
@@ -463,7 +463,7 @@ class Fleet:
         for target in task.targets:
             elbv2.remove(*target)
         task.targets.clear()
-        task.stopped_at = datetime.now(UTC)
+        task.stopped_at = clock.now()
         self._become(task, "STOPPED")
 
     def _become(self, task: Task, status: str) -> None:
@@ -486,7 +486,7 @@ class Fleet:
                 self.reconcile(service)
 
     def _look_at(self, task: Task, *, alive: bool) -> None:
-        now = time.monotonic()
+        now = clock.monotonic()
         if alive:
             task.sick_since = None
             if task.reports_health and task.health != "HEALTHY":
@@ -512,7 +512,7 @@ class Fleet:
 
     def _past_grace(self, task: Task) -> bool:
         grace = task.service.settings.get("healthCheckGracePeriodSeconds", 0) / clock.time_scale
-        return task.started_at is not None and datetime.now(UTC) - task.started_at >= timedelta(seconds=grace)
+        return task.started_at is not None and clock.now() - task.started_at >= timedelta(seconds=grace)
 
     # -- Service Connect ------------------------------------------------------
 
@@ -546,7 +546,7 @@ class Fleet:
     # -- events ---------------------------------------------------------------
 
     def _roll(self, service: Service, deployment: Deployment, state: RolloutState, reason: str) -> None:
-        deployment.state, deployment.reason, deployment.updated_at = state, reason, datetime.now(UTC)
+        deployment.state, deployment.reason, deployment.updated_at = state, reason, clock.now()
         emit(
             "aws.ecs",
             "ECS Deployment State Change",
@@ -566,14 +566,14 @@ class Fleet:
             "eventType": kind,
             "eventName": name,
             "clusterArn": service.cluster_arn,
-            "createdAt": _zulu(datetime.now(UTC)),
+            "createdAt": _zulu(clock.now()),
         }
         emit("aws.ecs", "ECS Service Action", detail, [service.arn], region=self.region)
 
     def _tell(self, task: Task) -> None:
         described = describe_task(task)
         described["attachments"] = [{**each, "type": "eni"} for each in described["attachments"]]
-        described["updatedAt"] = datetime.now(UTC)
+        described["updatedAt"] = clock.now()
         emit("aws.ecs", "ECS Task State Change", _plain(described), [task.arn], region=self.region)
 
 

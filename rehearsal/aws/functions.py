@@ -11,12 +11,10 @@ import base64
 import hashlib
 import json
 import threading
-import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from moto.awslambda.exceptions import UnknownFunctionException
@@ -24,9 +22,10 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 from moto.logs.models import logs_backends
 
+from rehearsal.aws.clock import clock, later, soon
 from rehearsal.aws.events import deliver_failure
 from rehearsal.aws.faults import error_payload, faults
-from rehearsal.aws.registry import Call, later, on_reset, operation, soon
+from rehearsal.aws.registry import Call, on_reset, operation
 from rehearsal.aws.sandbox import Bundle, Outcome, Shape, sandbox
 from rehearsal.aws.wire import wire
 
@@ -47,6 +46,10 @@ class Invocation:
     def kill(self) -> bool:
         """Kill its process; False when it has ended already."""
         return sandbox.kill(self.request_id)
+
+    def time_out(self) -> bool:
+        """Kill it as Lambda does when its time is up; False when it has ended already."""
+        return sandbox.kill(self.request_id, timed_out=True)
 
 
 _running: Counter[str] = Counter()
@@ -112,14 +115,14 @@ def run(function: Any, event: Any, *, arn: str) -> Outcome:
             raise Throttled("Rate Exceeded.")
         _running[name] += 1
         _invocations[request_id.replace("-", "")] = Invocation(name, event, request_id)
-    begun = time.monotonic()
+    begun = clock.monotonic()
     try:
         outcome = sandbox.invoke(_shape(function), event, arn=arn, request_id=request_id)
     finally:
         with _lock:
             _running[name] -= 1
             _invocations.pop(request_id.replace("-", ""), None)
-    _write_log(function, outcome, request_id, seconds=time.monotonic() - begun)
+    _write_log(function, outcome, request_id, seconds=clock.monotonic() - begun)
     return outcome
 
 
@@ -180,7 +183,7 @@ def _logging(function: Any) -> dict[str, str]:
 def _write_log(function: Any, outcome: Outcome, request_id: str, *, seconds: float) -> None:
     logging = _logging(function)
     group = logging["LogGroup"]
-    now = datetime.now(UTC)
+    now = clock.now()
     stream = f"{now:%Y/%m/%d}/[{function.version}]{outcome.stream}"
     milliseconds = f"{seconds * 1000:.2f}"
     if logging["LogFormat"] == "JSON":
@@ -193,7 +196,7 @@ def _write_log(function: Any, outcome: Outcome, request_id: str, *, seconds: flo
     said = [line for line in outcome.logs.splitlines() if line.strip()]
     if outcome.failed and not said:
         said = [f"[ERROR] {outcome.payload}"]
-    stamp = int(time.time() * 1000)
+    stamp = int(clock.time() * 1000)
     backend = logs_backends[function.account_id][function.region]
     with _lock:
         backend.ensure_log_group(group)
@@ -265,7 +268,7 @@ def invoke_later(function: Any, event: Any, *, arn: str, attempt: int = 0, throt
         if destination is not None:
             record = {
                 "version": "1.0",
-                "timestamp": datetime.now(UTC).isoformat(),
+                "timestamp": clock.now().isoformat(),
                 "requestContext": {"functionArn": arn, "condition": "RetriesExhausted"},
                 "requestPayload": event,
                 "responsePayload": json.loads(outcome.payload),

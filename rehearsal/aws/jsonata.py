@@ -20,12 +20,18 @@ from typing import Any
 
 from jsonata.jexception import JException
 from jsonata.jsonata import Jsonata
+from jsonata.timebox import Timebox
 from jsonata.utils import Utils
+
+from rehearsal.aws.clock import clock
 
 _DIGESTS = {"MD5": "md5", "SHA-1": "sha1", "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512"}
 _LONGEST_RANGE = 1000  # AWS: $range makes up to 1000 elements
 
 _one_at_a_time = threading.Lock()  # a compiled expression holds its own environment
+
+
+Timebox.current_milli_time = staticmethod(lambda: int(clock.time() * 1000))  # what $now() and $millis() tell
 
 
 class QueryFailed(Exception):

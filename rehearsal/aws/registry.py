@@ -9,21 +9,15 @@ over HTTP and in-process, because both end in `BaseResponse.call_action`.
     def describe_services(call: Call) -> dict[str, Any]:
         return {"services": [...], "failures": []}
 
-Beside it: the clock of the embedded AWS (`later`, `every`) and what must be forgotten when a
-rehearsal or a test begins anew (`on_reset`).
+Beside it: what must be forgotten when a rehearsal or a test begins anew (`on_reset`).
 """
 
 from __future__ import annotations
 
-import heapq
 import importlib
-import itertools
 import json
 import logging
-import threading
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 from moto.core.base_backend import BackendDict
@@ -209,124 +203,6 @@ def add_paths(service: str, *patterns: str) -> None:
     dispatch = next(iter(paths.values()))
     for pattern in patterns:
         paths["{0}" + pattern] = dispatch
-
-
-# -- the clock ----------------------------------------------------------------
-
-
-class Clock:
-    """
-    One thread that runs functions when their time has come, in a small pool.
-
-    What is planned with `later` is dropped when the clock stops; what is planned with `every`
-    is a standing order and runs again after each start. A function that raises is logged and
-    its error kept in `troubles`, so that a test or rehearsal can end red.
-
-    `wait_scale` multiplies the seconds of Step Functions' Wait and Retry, for tests only; timeouts
-    and heartbeats are left alone. `time_scale` is what a rehearsal divides AWS's periods by, such as
-    the rates of scheduled rules. Both are 1 unless said otherwise.
-    """
-
-    def __init__(self) -> None:
-        self.wait_scale = 1.0
-        self.time_scale = 1.0
-        self.troubles: list[str] = []
-        self._standing: list[tuple[float, Callable[[], object]]] = []
-        self._due: list[tuple[float, int, int, Callable[[], object]]] = []
-        self._order = itertools.count()
-        self._changed = threading.Condition()
-        self._generation = 0  # a stop and a start make what was planned before void
-        self._running = False
-        self._thread: threading.Thread | None = None
-        self._pool: ThreadPoolExecutor | None = None
-
-    def start(self) -> None:
-        """Begin; starting a running clock changes nothing."""
-        with self._changed:
-            if self._running:
-                return
-            self._running = True
-            self._generation += 1
-            self._due.clear()
-            self.troubles.clear()
-            self._pool = ThreadPoolExecutor(16, thread_name_prefix="embedded-aws")
-            self._thread = threading.Thread(target=self._run, name="embedded-aws-clock", daemon=True)
-            self._thread.start()
-            for seconds, function in self._standing:
-                self._plan_again(seconds, function, self._generation)
-
-    def stop(self) -> None:
-        """Drop all that is planned and wait for what runs; stopping a stopped clock changes nothing."""
-        with self._changed:
-            if not self._running:
-                return
-            self._running = False
-            self._generation += 1
-            self._due.clear()
-            self._changed.notify_all()
-            thread, pool = self._thread, self._pool
-        if thread is not None and thread is not threading.current_thread():
-            thread.join()
-        if pool is not None:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-    def later(self, seconds: float, function: Callable[[], object]) -> None:
-        """Run the function once, after so many real seconds; a stopped clock drops it."""
-        with self._changed:
-            if self._running:
-                self._push(seconds, function, self._generation)
-
-    def every(self, seconds: float, function: Callable[[], object]) -> None:
-        """Run the function again and again, so many real seconds after each of its ends, whenever the clock runs."""
-        with self._changed:
-            self._standing.append((seconds, function))
-            if self._running:
-                self._plan_again(seconds, function, self._generation)
-
-    def soon(self, function: Callable[[], object]) -> None:
-        """Run the function at once, in the background; a stopped clock drops it."""
-        self.later(0, function)
-
-    def _push(self, seconds: float, function: Callable[[], object], generation: int) -> None:
-        if self._running and generation == self._generation:
-            heapq.heappush(self._due, (time.monotonic() + seconds, next(self._order), generation, function))
-            self._changed.notify()
-
-    def _plan_again(self, seconds: float, function: Callable[[], object], generation: int) -> None:
-        def once() -> None:
-            try:
-                function()
-            finally:
-                with self._changed:
-                    self._push(seconds, once, generation)
-
-        self._push(seconds, once, generation)
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while self._running and (not self._due or self._due[0][0] > time.monotonic()):
-                    wait = self._due[0][0] - time.monotonic() if self._due else None
-                    self._changed.wait(None if wait is None else max(0.001, wait))
-                if not self._running:
-                    return
-                _, _, _, function = heapq.heappop(self._due)
-                pool = self._pool
-            if pool is not None:
-                pool.submit(self._guarded, function)
-
-    def _guarded(self, function: Callable[[], object]) -> None:
-        try:
-            function()
-        except Exception as trouble:  # one failure must not end the clock
-            logger.exception("a planned function failed")
-            self.troubles.append(f"{type(trouble).__name__}: {trouble}")
-
-
-clock = Clock()
-later = clock.later
-every = clock.every
-soon = clock.soon
 
 
 # -- the patch ----------------------------------------------------------------

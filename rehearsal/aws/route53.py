@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +19,8 @@ from typing import Any, Final
 
 from moto.route53.models import RecordSet, route53_backends
 
-from rehearsal.aws.registry import Call, add_paths, clock, on_reset, operation
+from rehearsal.aws.clock import clock
+from rehearsal.aws.registry import Call, add_paths, on_reset, operation
 
 MOST_WEIGHT: Final = 255
 MOST_VALUES: Final = 1_000  # ResourceRecord elements of a batch; those of an UPSERT count twice
@@ -129,7 +129,7 @@ def change_resource_record_sets(call: Call) -> dict[str, Any]:
         for name, kind in touched:
             _check_group(call, [each for each in records if (each["Name"], each["Type"]) == (name, kind)])
         zone.rrsets = [_kept(record) for record in records]
-        now = time.monotonic()
+        now = clock.monotonic()
         wait = _state.spreading_seconds / clock.time_scale
         identifier = f"C{next(_state.numbers):013d}"
         _state.spread[identifier] = now + wait
@@ -178,8 +178,8 @@ def get_change(call: Call) -> dict[str, Any]:
 
 
 def _change_info(identifier: str) -> dict[str, Any]:
-    status = "INSYNC" if time.monotonic() >= _state.spread[identifier] else "PENDING"
-    return {"Id": f"/change/{identifier}", "Status": status, "SubmittedAt": datetime.now(UTC)}
+    status = "INSYNC" if clock.monotonic() >= _state.spread[identifier] else "PENDING"
+    return {"Id": f"/change/{identifier}", "Status": status, "SubmittedAt": clock.now()}
 
 
 def _apply(call: Call, action: str, record: Record, records: list[Record]) -> None:
@@ -263,7 +263,7 @@ def _check_protection(call: Call, zone_id: str, record: Record) -> None:
 def _told(
     call: Call, zone: str, records: Sequence[Record], touched: Mapping[tuple[str, str], None], wait: float
 ) -> RecordChange:
-    now = datetime.now(UTC)
+    now = clock.now()
     weights = {
         key: {
             record.get("SetIdentifier", ""): int(record.get("Weight", 1))

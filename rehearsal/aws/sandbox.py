@@ -24,8 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rehearsal.aws.clock import clock
+
 MOST_AT_ONCE = 24  # invocations that run at the same time; more wait for their turn
 _SLOWEST_START = 120.0  # seconds a worker may take to import its handler
+_STUCK_SECONDS = 600.0  # of the machine's: where time is not, nothing else ends a handler that hangs
 _SCRIPT = Path(__file__).with_name("worker.py")
 
 
@@ -71,6 +74,7 @@ class Worker:
     def __init__(self, line: socket.socket, pid: int, stream: str) -> None:
         self._line = line
         self._file = line.makefile("rb")
+        self.timed_out = False
         self.pid = pid
         self.stream = stream
 
@@ -111,6 +115,7 @@ class Sandbox:
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._folder: Path | None = None
+        self.handlers_clock = ""
 
     def invoke(self, shape: Shape, event: Any, *, arn: str, request_id: str) -> Outcome:
         """Run the handler on one event, in a warm worker if one is idle."""
@@ -126,11 +131,14 @@ class Sandbox:
                     logs = ready["logs"]
                 with self._lock:
                     self._serving[request_id] = worker
-                worker.send({"id": request_id, "event": event, "arn": arn, "timeout": shape.timeout})
-                answer = worker.read(shape.timeout)
+                worker.send({"id": request_id, "event": event, "arn": arn, "timeout": shape.timeout, **self._time()})
+                answer = self._answer_of(worker, shape.timeout)
             except (EOFError, OSError, ValueError):  # ValueError: its line was closed by `close`
                 if worker is None:
                     raise
+                if worker.timed_out:
+                    message = f"Task timed out after {shape.timeout:.2f} seconds"
+                    return self._lost(worker, "Sandbox.Timedout", message, request_id)
                 return self._lost(worker, "Runtime.ExitError", "Runtime exited without providing a reason", request_id)
             finally:
                 with self._lock:
@@ -143,12 +151,28 @@ class Sandbox:
             self._give_back(shape, worker)
             return Outcome(payload, error is not None, logs + answer["logs"], worker.stream, cold)
 
-    def kill(self, request_id: str) -> bool:
-        """Kill the process that serves this request, as a crash would; False when none does."""
+    def _time(self) -> dict[str, Any]:
+        return {"now": clock.time(), "clock": self.handlers_clock} if clock.leaps else {}
+
+    def _answer_of(self, worker: Worker, timeout: float) -> dict[str, Any] | None:
+        """Read its answer; where time is not the machine's, sleep for it meanwhile."""
+        if not clock.leaps:
+            return worker.read(timeout)
+        while True:
+            answer = worker.read(_STUCK_SECONDS)
+            if answer is None or "sleep" not in answer:
+                return answer
+            with clock.on_behalf():
+                clock.sleep(answer["sleep"])
+            worker.send(self._time())
+
+    def kill(self, request_id: str, *, timed_out: bool = False) -> bool:
+        """Kill the process that serves this request, as a crash would, or its timeout; False when none does."""
         with self._lock:
             worker = self._serving.get(request_id)
         if worker is None:
             return False
+        worker.timed_out = timed_out
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker.pid, signal.SIGKILL)
         return True

@@ -24,14 +24,17 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from rehearsal.aws import dynamodb, events, faults, fleet, functions, registry, seams, stepfunctions
+from rehearsal.aws.clock import clock
 from rehearsal.aws.events import EventOrders
 from rehearsal.aws.faults import Faults
-from rehearsal.aws.registry import clock
 from rehearsal.aws.runtime import StillRuntime, TaskRuntime
+from rehearsal.aws.sandbox import sandbox
 from rehearsal.aws.wire import wire
 
+_MOST_CONNECTIONS = 2_000  # kept open; every warm function has one to every service
 THREADS = 64  # a running function holds one, and its own calls need more
 _OVERLAYS = (
+    "account",
     "appmesh",
     "cloudfront",
     "cloudwatch",
@@ -61,6 +64,8 @@ class EmbeddedAws:
         region: the region its clients and handlers use unless they say another.
         time_scale: what a rehearsal divides AWS's own periods by (health checks, scheduled rules).
         wait_scale: what Step Functions' Wait and Retry are multiplied by; for tests.
+        handlers_clock: lets time run on its own (rehearsal/aws/clock.py): it stands still while anything works. Names
+            the function, `module:name`, by which handlers learn the time, since theirs is the machine's otherwise.
         port: on 127.0.0.1; any free one if 0.
 
     Attributes:
@@ -80,6 +85,7 @@ class EmbeddedAws:
         region: str = "eu-west-1",
         time_scale: float = 1.0,
         wait_scale: float = 1.0,
+        handlers_clock: str = "",
         port: int = 0,
     ) -> None:
         self.faults: Faults = faults.faults
@@ -88,6 +94,7 @@ class EmbeddedAws:
         self.endpoint = ""
         self._runtime = runtime
         self._scales = (time_scale, wait_scale)
+        self._handlers_clock = handlers_clock
         self._port = port
         self._door: _Door | None = None
 
@@ -95,7 +102,7 @@ class EmbeddedAws:
         """Begin with nothing in it."""
         _claim()
         try:
-            _prepare(self._runtime, *self._scales)
+            _prepare(self._runtime, *self._scales, self._handlers_clock)
             self._door = _Door(self._port)
             self.endpoint = self._door.endpoint
             wire.connect(self.endpoint, self.region)
@@ -115,9 +122,9 @@ class EmbeddedAws:
         wire.connect(None, self.region)
         _only_one.release()
 
-    def client(self, service: str) -> Any:
-        """Return a boto3 client of the embedded AWS."""
-        return wire.client(service, self.region)
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client of the embedded AWS, in its own region or in another."""
+        return wire.client(service, region or self.region)
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that lead a child process here, and nowhere else."""
@@ -150,7 +157,7 @@ class InProcess(EmbeddedAws):
             self._mock.start()
             self._before = {key: os.environ.get(key) for key in ("AWS_DEFAULT_REGION",)}
             os.environ["AWS_DEFAULT_REGION"] = self.region
-            _prepare(self._runtime, *self._scales)
+            _prepare(self._runtime, *self._scales, self._handlers_clock)
             wire.connect(None, self.region, open_door=self._open)
         except BaseException:
             self.stop()
@@ -196,12 +203,26 @@ class _LoggingServer(Server):
             clock.troubles.append(msg)
 
 
+class _Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]  # moto is untyped
+    """moto's own, which reads a directory of hundreds to find a backend's name, and here does so once a name."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self._found: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """Return the backend's name."""
+        if host not in self._found:
+            self._found[host] = super().get_backend_for_host(host)
+        return self._found[host]
+
+
 class _Door:
     """The HTTP server."""
 
     def __init__(self, port: int) -> None:
-        application = DomainDispatcherApplication(create_backend_app)
-        self._server = _LoggingServer(("127.0.0.1", port), application, numthreads=THREADS, shutdown_timeout=2)
+        self._server = _LoggingServer(("127.0.0.1", port), _Dispatcher(), numthreads=THREADS, shutdown_timeout=2)
+        self._server.keep_alive_conn_limit = _MOST_CONNECTIONS
         self._server.prepare()
         self.endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"
         self._thread = threading.Thread(target=self._server.serve, name="embedded-aws", daemon=True)
@@ -219,7 +240,7 @@ def _claim() -> None:
         raise RuntimeError("an embedded AWS runs in this process already; stop it first")
 
 
-def _prepare(runtime: TaskRuntime | None, time_scale: float, wait_scale: float) -> None:
+def _prepare(runtime: TaskRuntime | None, time_scale: float, wait_scale: float, handlers_clock: str) -> None:
     for name in _OVERLAYS:
         if find_spec(f"rehearsal.aws.{name}") is not None:
             importlib.import_module(f"rehearsal.aws.{name}")
@@ -227,8 +248,9 @@ def _prepare(runtime: TaskRuntime | None, time_scale: float, wait_scale: float) 
         module.install()
     _clear()
     clock.time_scale, clock.wait_scale = time_scale, wait_scale
+    sandbox.handlers_clock = handlers_clock
     fleet.run_tasks_with(runtime or StillRuntime())
-    clock.start()
+    clock.start(leaping=bool(handlers_clock))
 
 
 def _clear() -> None:

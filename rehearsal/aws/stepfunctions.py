@@ -12,10 +12,11 @@ import re
 import threading
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rehearsal.aws import definition as asl
+from rehearsal.aws.clock import clock
 from rehearsal.aws.execution import ABORTED, LARGEST_PAYLOAD, RUNNING, Execution, Origin, answer, tokens
 from rehearsal.aws.integrations import TaskError
 from rehearsal.aws.registry import AwsError, Call, on_reset, operation
@@ -105,7 +106,7 @@ def _create(call: Call) -> JsonObject:
         raise call.error("ValidationException", "only STANDARD state machines are run here")
     _read(call, asked["definition"])
     arn = f"arn:aws:states:{call.region}:{call.account}:stateMachine:{asked['name']}"
-    now = datetime.now(UTC)
+    now = clock.now()
     with _lock:
         found = _machines.get(arn)
         if found is None:
@@ -137,7 +138,7 @@ def _update(call: Call) -> JsonObject:
         machine.definition = asked.get("definition", machine.definition)
         machine.role_arn = asked.get("roleArn", machine.role_arn)
         machine.settings.update({key: asked[key] for key in _settings(asked) if key in asked})
-        machine.updated, machine.revision = datetime.now(UTC), str(uuid.uuid4())
+        machine.updated, machine.revision = clock.now(), str(uuid.uuid4())
         said: JsonObject = {"updateDate": machine.updated, "revisionId": machine.revision}
         if asked.get("publish"):
             said["stateMachineVersionArn"] = _publish(machine, asked.get("versionDescription")).arn
@@ -265,7 +266,7 @@ def _create_alias(call: Call) -> JsonObject:
     asked = call.params
     routes = _routes(call, asked["routingConfiguration"])
     machine = _machine(call, routes[0]["stateMachineVersionArn"].rpartition(":")[0])
-    now = datetime.now(UTC)
+    now = clock.now()
     with _lock:
         found = machine.aliases.get(asked["name"])
         if found is not None and found.routes != routes:
@@ -284,7 +285,7 @@ def _update_alias(call: Call) -> JsonObject:
         if "routingConfiguration" in call.params:
             alias.routes = _routes(call, call.params["routingConfiguration"])
         alias.description = call.params.get("description", alias.description)
-        alias.updated = datetime.now(UTC)
+        alias.updated = clock.now()
     return {"updateDate": alias.updated}
 
 
@@ -503,7 +504,7 @@ def _publish(machine: Machine, description: str | None) -> Version:
         return latest  # as on AWS: publishing an unchanged revision again makes no new version
     machine.published += 1
     arn = f"{machine.arn}:{machine.published}"
-    version = Version(arn, machine.definition, machine.role_arn, datetime.now(UTC), description)
+    version = Version(arn, machine.definition, machine.role_arn, clock.now(), description)
     machine.versions[machine.published] = version
     return version
 

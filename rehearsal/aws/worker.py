@@ -24,8 +24,10 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+_PATIENCE_SECONDS = 600
 PARENT_DIED = 1  # prctl(2): PR_SET_PDEATHSIG
 _WARM = (
     "boto3",
@@ -125,6 +127,8 @@ def _serve(line: socket.socket, output: _Output, environment: dict[str, str]) ->
     _answer(stream, {"ready": failed is None, "logs": output.take()})
     for text in stream:
         request = json.loads(text)
+        if "now" in request and handler is not None:
+            _keep_time(stream, request)
         said: dict[str, Any]
         if handler is None:
             said = {"error": {**(failed or {}), "requestId": request["id"]}}
@@ -147,6 +151,45 @@ def _invoke(handler: Callable[[Any, Context], Any], request: dict[str, Any], env
     except (TypeError, ValueError) as unfit:
         error = {"errorType": "Runtime.MarshalError", "errorMessage": f"Unable to marshal response: {unfit}"}
         return {"error": {**error, "requestId": request["id"], "stackTrace": []}}
+
+
+class _Time:
+    """The time as the embedded AWS tells it, where it is not the machine's."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.begun = False
+
+
+_time = _Time()
+
+
+def _keep_time(stream: Any, request: dict[str, Any]) -> None:
+    """
+    Let handlers live in the embedded AWS's time: what tells them the time, and how they sleep.
+
+    It stands still while a handler works, so nothing here is ever too slow: clients wait as long as it takes.
+    """
+    _time.now = request["now"]
+    if _time.begun:
+        return
+    _time.begun = True
+    endpoint = importlib.import_module("botocore.httpsession").URLLib3Session
+    make = endpoint.__init__
+
+    def patient(session: Any, *args: Any, **kwargs: Any) -> None:
+        make(session, *args, **{**kwargs, "timeout": _PATIENCE_SECONDS})
+
+    def sleep(seconds: Any) -> None:
+        _answer(stream, {"sleep": float(seconds)})
+        _time.now = json.loads(stream.readline())["now"]
+
+    endpoint.__init__ = patient
+    time.sleep = sleep
+    module, _, name = request["clock"].partition(":")
+    found = importlib.import_module(module)
+    getattr(found, name)  # it must be there
+    setattr(found, name, lambda: datetime.fromtimestamp(_time.now, UTC))
 
 
 def trace_of(request_id: str) -> str:

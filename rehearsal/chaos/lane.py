@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan, digest
 from crossfade.plan.draw import DrawOptions, draw
 from rehearsal.aws import EmbeddedAws
+from rehearsal.aws.clock import clock
 from rehearsal.aws.elbv2 import healthy_count
 from rehearsal.aws.functions import invocations
 from rehearsal.aws.registry import ACCOUNT, Call
@@ -57,7 +56,7 @@ _LOOK_SECONDS = 0.1
 _OVERDUE_SECONDS = 60  # a machine that is busy with other things is no fault of the product's
 _GUARDS_TRY_FOR = 15.0  # a guard that failed is run again after one second, and after two more
 _LONGEST = 240.0
-_STALL_AT_MOST = 18.0  # a function may run for thirty seconds; its client asks again every five
+_STALL_AT_MOST = 25.0  # a function may run for thirty seconds
 _AFTERMATH = 0.4
 
 
@@ -130,7 +129,7 @@ class Lane:
             self._lay_anew()
 
     def _play(self, track: Track) -> Outcome:
-        deadline = time.monotonic() + _LONGEST
+        deadline = clock.monotonic() + _LONGEST
         migrate = self._start()
         self._drive(track, migrate, deadline)
         self._wait_until_quiet(track, deadline)
@@ -147,13 +146,13 @@ class Lane:
             end = self._end(track, migrate)
         if end is End.STUCK:
             self._roll_back_by_hand()
-            time.sleep(_LOOK_SECONDS)
-            self._wait_until_quiet(track, time.monotonic() + _LONGEST / 2)
+            clock.sleep(_LOOK_SECONDS)
+            self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
             end = End.BY_HAND if self._end(track, migrate) is End.ROLLED_BACK else End.STUCK
         changes = len(track.changes)
         late = track.trap is not None and track.trap.point.kind in {Kind.EVENT_LATE, Kind.STALLED}
-        time.sleep(LATE_SECONDS if late else _AFTERMATH)
-        self._wait_until_quiet(track, time.monotonic() + _LONGEST / 2)
+        clock.sleep(LATE_SECONDS if late else _AFTERMATH)
+        self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
         if late:
             end = _after_late(end, self._end(track, migrate))
         return self._outcome(track, end, late_changes=0 if late else len(track.changes) - changes)
@@ -162,7 +161,7 @@ class Lane:
         """Do to the migration what its script says, once green holds half."""
         if track.script is Script.CLIMB:
             return
-        left = max(0.0, deadline - time.monotonic())
+        left = max(0.0, deadline - clock.monotonic())
         self._until(lambda: self._green_percent() >= 50 or self._is_over(track, migrate), left)  # noqa: PLR2004
         if track.script is Script.JUDGED:
             self.green_fails = True
@@ -229,14 +228,14 @@ class Lane:
 
     def _wait_until_quiet(self, track: Track, deadline: float) -> None:
         still = 0
-        while time.monotonic() < deadline and still < 3:  # noqa: PLR2004  an event may be on its way to a guard
-            time.sleep(_LOOK_SECONDS)
+        while clock.monotonic() < deadline and still < 3:  # noqa: PLR2004  an event may be on its way to a guard
+            clock.sleep(_LOOK_SECONDS)
             still = still + 1 if self._is_quiet(track) else 0
 
     def _until(self, holds: Callable[[], bool], seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not holds():
-            time.sleep(_LOOK_SECONDS)
+        deadline = clock.monotonic() + seconds
+        while clock.monotonic() < deadline and not holds():
+            clock.sleep(_LOOK_SECONDS)
 
     def _green_percent(self) -> float:
         changes = self.track.changes if self.track else []
@@ -282,16 +281,16 @@ class Lane:
 
     # -- faults that need a lane ---------------------------------------------
 
-    def _stall(self, since: float) -> None:
-        """Roll the migration back by hand while a call, and its repetitions, are stalled."""
-        if since == 0:
-            self._roll_back_by_hand()
+    def _stall(self) -> None:
+        """Roll the migration back by hand while a call is stalled."""
 
         def is_back() -> bool:
             record = self._record()
             return record is not None and str(record.phase) == "rolled_back"
 
-        self._until(is_back, _STALL_AT_MOST - since)
+        with clock.on_behalf():
+            self._roll_back_by_hand()
+            self._until(is_back, _STALL_AT_MOST)
 
     def _held(self, _: Call) -> Any:
         found = self._aws.client("elbv2").describe_listeners(ListenerArns=[self._listener_arn])
@@ -376,7 +375,7 @@ def _deploy(deployer: Deployer, name: str) -> MigrationPlan:
             path.write_text((_SHOP / path.name).read_text("utf-8").replace("shop", name), "utf-8")
             texts.append(SourceText(path=path.name, text=path.read_text("utf-8")))
             deployer.deploy(path, f"{name}-{part}")
-    now = datetime.now(UTC).replace(microsecond=0)
+    now = clock.now().replace(microsecond=0)
     plan = draw(read_sources(texts, {}), DrawOptions(), now, sources=[text.file() for text in texts], drawn_by="chaos")
     quick = quickened(plan, PACE)
     return quick.model_copy(update={"timings": quick.timings.model_copy(update={"overdue_seconds": _OVERDUE_SECONDS})})

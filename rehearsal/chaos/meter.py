@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.aws import EmbeddedAws
+from rehearsal.aws.clock import clock, later
 from rehearsal.chaos.lane import Lane
 
 REQUESTS_PER_SECOND = 400
@@ -17,27 +16,31 @@ _ANSWER_SECONDS = 0.02
 _FAILING = 0.2  # of the requests of a green that fails
 
 
-class Meter(threading.Thread):
+class Meter:
     """Counts, once a second, what every lane's edge with its present weights would have counted."""
 
     def __init__(self, aws: EmbeddedAws, lanes: Sequence[Lane]) -> None:
-        super().__init__(name="meter", daemon=True)
         self._metrics = aws.client("cloudwatch")
         self._lanes = lanes
-        self._over = threading.Event()
+        self._counts = False
 
-    def run(self) -> None:
-        """Publish until told to stop."""
-        while not self._over.wait(1 - time.time() % 1):
-            second = datetime.fromtimestamp(int(time.time()) - 1, UTC)
-            data = [datum for lane in self._lanes for datum in _counted(lane, second)]
-            if data:
-                self._metrics.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=data)
+    def start(self) -> None:
+        """Count from the next full second on."""
+        self._counts = True
+        later(1 - clock.time() % 1, self._count)
 
     def stop(self) -> None:
         """Count no more."""
-        self._over.set()
-        self.join()
+        self._counts = False
+
+    def _count(self) -> None:
+        if not self._counts:
+            return
+        second = datetime.fromtimestamp(int(clock.time()) - 1, UTC)
+        data = [datum for lane in self._lanes for datum in _counted(lane, second)]
+        if data:
+            self._metrics.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=data)
+        later(1 - clock.time() % 1, self._count)
 
 
 def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:

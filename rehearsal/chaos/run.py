@@ -11,15 +11,16 @@ import json
 import queue
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rehearsal.aws import EmbeddedAws
+from rehearsal.aws.clock import clock
 from rehearsal.aws.runtime import StillRuntime
 from rehearsal.chaos.lane import AWS_TIME_SCALE, PACE, Lane, Tried, deploy_product
 from rehearsal.chaos.meter import Meter
@@ -64,10 +65,20 @@ class Line:
         return cls(point, data["fired"], data["end"], tuple(data["unsafe"]), data["seconds"], data["detail"])
 
 
+def timeless_aws() -> EmbeddedAws:
+    """Return an embedded AWS in which no time passes while anything works, so that a busy machine changes nothing."""
+    return EmbeddedAws(
+        runtime=StillRuntime(),
+        time_scale=AWS_TIME_SCALE,
+        wait_scale=WAIT_SCALE,
+        handlers_clock="crossfade.runtime.parts:now",
+    )
+
+
 @contextmanager
 def stage(lanes: int, template: Path = TEMPLATE) -> Iterator[list[Lane]]:
     """Open an embedded AWS with the product of this template and so many lanes, and a meter that counts for them."""
-    with EmbeddedAws(runtime=StillRuntime(), time_scale=AWS_TIME_SCALE, wait_scale=WAIT_SCALE) as aws:
+    with timeless_aws() as aws, clock.working():
         deployer = Deployer(aws, period_scale=PACE.time_scale)
         product = deploy_product(deployer, template, "crossfade")
         opened = [Lane(aws, deployer, product, f"shop{number}") for number in range(1, lanes + 1)]
@@ -176,10 +187,9 @@ def _side_by_side(lanes: Sequence[Lane], work: Callable[[Lane], None]) -> None:
         except Exception as failed:  # noqa: BLE001  told by the caller's thread
             failures.append(failed)
 
-    threads = [threading.Thread(target=guarded, args=(lane,), name=lane.name, daemon=True) for lane in lanes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    threads = [clock.thread(partial(guarded, lane), name=lane.name) for lane in lanes]
+    with clock.idle():
+        for thread in threads:
+            thread.join()
     if failures:
         raise failures[0]

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from rehearsal.aws.clock import clock
 from rehearsal.aws.elbv2 import healthy_count
 from rehearsal.aws.events import orders
 from rehearsal.aws.execution import ABORTED, Execution, watch_states
@@ -28,7 +28,6 @@ from rehearsal.chaos.points import Kind, Place, Point, Script
 from rehearsal.chaos.verdict import Change
 
 LATE_SECONDS = 3.0
-_AT_ONCE = 0.5  # an SDK asks again only after that
 _HEARD = {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED", "ALARM", "FAILED", "TIMED_OUT", "ABORTED"}
 _NAME = re.compile(r"\bshop\d+\b")
 _MACHINES = {"migrate": "migrate", "climb": "climb", "back": "roll_back"}
@@ -57,7 +56,7 @@ class Track:
         script: how it is driven.
         places: every place passed, while recording; in order.
         trap: the fault to strike.
-        stall: called in a stalled call, with the seconds it is stalled already; returns when it shall go on.
+        stall: called in a stalled call; returns when it shall go on.
         held: reads the actions of the listener that a call is about to write.
         restore: writes them back, as another writer would.
         executions: all that have entered a state.
@@ -66,7 +65,7 @@ class Track:
     script: Script
     places: dict[Place, None] = field(default_factory=dict)
     trap: Trap | None = None
-    stall: Callable[[float], None] = lambda _: None
+    stall: Callable[[], None] = lambda: None
     held: Callable[[Call], Any] = lambda _: None
     restore: Callable[[Call, Any], None] = lambda _call, _held: None
     changes: list[Change] = field(default_factory=list)
@@ -159,7 +158,7 @@ class Watcher:
         by = known.phase if isinstance(known, Place) else "another writer"
         (blue, blue_healthy), (green, green_healthy) = weights["blue"], weights["green"]
         with track.lock:
-            track.changes.append(Change(time.time(), blue, green, blue_healthy, green_healthy, by))
+            track.changes.append(Change(clock.time(), blue, green, blue_healthy, green_healthy, by))
 
     def _before(self, track: Track, call: Call, kind: Kind, invocation: Invocation | None) -> None:
         if kind is Kind.REFUSED:
@@ -173,9 +172,7 @@ class Watcher:
                 invocation.kill()
                 raise _refused(call)
         if kind is Kind.STALLED:
-            began = track.saved.setdefault("stalled", time.monotonic())
-            since = time.monotonic() - began
-            track.stall(since if since > _AT_ONCE else 0.0)
+            track.stall()
         if kind is Kind.UNDONE and "held" not in track.saved:
             track.saved["held"] = track.held(call)
 

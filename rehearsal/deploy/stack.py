@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from graphlib import CycleError, TopologicalSorter
@@ -11,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from crossfade.mesh.intrinsics import NO_VALUE, Unresolved, holds, resolve
+from rehearsal.aws.clock import clock
 from rehearsal.deploy.errors import DeployFailed, NeverSteady, PropertyRefused, TemplateRefused
 from rehearsal.deploy.making import Made, Maker, New, Place
 from rehearsal.deploy.parameters import Value
@@ -138,13 +138,13 @@ class Stack:
             ready = sorted(sorter.get_ready(), key=order.__getitem__)
             for name in ready:
                 self.made[name] = self._make(self._template.resources[name])
-                settling[name] = time.monotonic() + self._steady_within.total_seconds()
+                settling[name] = clock.monotonic() + self._steady_within.total_seconds()
             steady = [name for name, until in settling.items() if self._steady(name, until)]
             for name in steady:
                 del settling[name]
             sorter.done(*steady)
             if not steady:
-                time.sleep(_POLL_SECONDS)
+                clock.sleep(_POLL_SECONDS)
 
     def _sorter(self) -> TopologicalSorter[str]:
         try:
@@ -187,7 +187,7 @@ class Stack:
         try:
             if asked is None or asked():
                 return True
-            if time.monotonic() > until:
+            if clock.monotonic() > until:
                 raise NeverSteady(f"not steady within {self._steady_within.total_seconds():g} s")  # noqa: TRY301
         except (ClientError, BotoCoreError, NeverSteady) as error:
             raise self._failure(name, error) from error

@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from rehearsal.aws import EmbeddedAws
-from rehearsal.aws.runtime import StillRuntime
-from rehearsal.chaos.lane import AWS_TIME_SCALE, PACE, Lane, deploy_product
+from rehearsal.aws.clock import clock
+from rehearsal.chaos.lane import PACE, Lane, deploy_product
 from rehearsal.chaos.points import Kind, Place, Point, Script
-from rehearsal.chaos.run import TEMPLATE, WAIT_SCALE, Line, counted, line_of
+from rehearsal.chaos.run import TEMPLATE, Line, counted, line_of, timeless_aws
 from rehearsal.deploy import Deployer
 
 CODE = Path("layers/core/python/crossfade")
@@ -53,7 +52,7 @@ TRIED = [
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Line]:
     """Return what a point came to on the product as it is, and on one with bugs; all are tried side by side."""
     lines: dict[tuple[str, str], Line] = {}
-    with EmbeddedAws(runtime=StillRuntime(), time_scale=AWS_TIME_SCALE, wait_scale=WAIT_SCALE) as aws:
+    with timeless_aws() as aws, clock.working():
         deployer = Deployer(aws, period_scale=PACE.time_scale)
         products = {
             "right": deploy_product(deployer, TEMPLATE, "crossfade"),
@@ -69,11 +68,10 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Line
                 chosen = POINTS[point]
                 lines[product, point] = line_of(chosen, lanes[product, point].try_point(chosen.place.script, chosen))
 
-            threads = [threading.Thread(target=work, args=key, daemon=True) for key in lanes]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            threads = [clock.thread(partial(work, *key), name="/".join(key)) for key in lanes]
+            with clock.idle():
+                for thread in threads:
+                    thread.join()
     return lambda product, point: lines[product, point]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal.aws import EmbeddedAws, in_process, registry, seams
-from rehearsal.aws.registry import Call, clock, operation
+from rehearsal.aws.clock import clock
+from rehearsal.aws.registry import Call, operation
 from rehearsal.aws.seams import SeamMoved
 from tests.rehearsal.aws.lab import MODES, Lab, labs, until
 
