@@ -3,7 +3,7 @@
 from rehearsal.dataplane.dataplane import DataPlane
 from rehearsal.dataplane.edge import ShareSeen
 from rehearsal.dataplane.envoy import EnvoyMissing, EnvoyRefused, find_envoy, version
-from rehearsal.dataplane.load import Load, Second, Snapshot, Totals
+from rehearsal.dataplane.load import Load, Second, Snapshot, Totals, Users
 from rehearsal.dataplane.proxy import OutlierSettings
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "ShareSeen",
     "Snapshot",
     "Totals",
+    "Users",
     "find_envoy",
     "version",
 ]

@@ -27,9 +27,10 @@ from crossfade.plan.document import Call
 from rehearsal.aws.runtime import TaskFailed, TaskPlacement, TaskSpec
 from rehearsal.dataplane import health, mesh_proxy, service_connect
 from rehearsal.dataplane.children import Child, ChildEnded, Proxies
+from rehearsal.dataplane.dns_edge import DnsEdge, Resolver
 from rehearsal.dataplane.edge import Edge, ShareSeen
 from rehearsal.dataplane.envoy import Admin, EnvoyRefused, command, find_envoy, wait_until_live
-from rehearsal.dataplane.load import Load
+from rehearsal.dataplane.load import Load, Users
 from rehearsal.dataplane.metrics import Meter, connect_series, count_at_proxy, read_measure
 from rehearsal.dataplane.plain import Names
 from rehearsal.dataplane.proxy import MEASURE, Config, OutlierSettings, Sidecar, bootstrap, dynamic_bootstrap
@@ -41,6 +42,7 @@ from rehearsal.dataplane.task_shape import LogDestination, TaskShape, log_destin
 CONNECT_CONTAINER = "ecs-service-connect"
 EDGE = "edge"
 PERIOD_SECONDS = 60  # AWS's metric period
+GLOBAL_REGION = "us-east-1"  # where Route 53 and CloudFront publish their metrics
 TASK_FLUSH_MS, EDGE_FLUSH_MS = 1_000, 200
 TASK_GRACE_SECONDS, EDGE_GRACE_SECONDS = TASK_FLUSH_MS / 1000 + 0.2, EDGE_FLUSH_MS / 1000 + 0.3
 PROBE_SECONDS = 0.5
@@ -52,8 +54,8 @@ Fault = Literal["ok", "error", "delay", "hang", "reset", "refuse"]
 class Aws(Protocol):
     """Whoever makes clients of the emulated AWS."""
 
-    def client(self, service_name: str) -> Any:
-        """Return a boto3 client of a service, such as "elbv2"."""
+    def client(self, service_name: str, region: str | None = None) -> Any:
+        """Return a boto3 client of a service, such as "elbv2", in the rehearsal's region or in another."""
         ...
 
 
@@ -135,12 +137,13 @@ class DataPlane:
     ) -> None:
         self._binary = envoy or find_envoy()
         self._time_scale = time_scale
+        self._seed = seed
         self._random = random.Random(seed)
         self._outlier = (outlier or OutlierSettings()).faster(time_scale)
         self._folder = workdir or Path(tempfile.mkdtemp(prefix="crossfade-dataplane-"))
         self._folder.mkdir(parents=True, exist_ok=True)
         period = max(1, round(PERIOD_SECONDS / time_scale))
-        self._task_meter, self._edge_meter = Meter(period), Meter(period)
+        self._task_meter, self._edge_meter, self._global_meter = Meter(period), Meter(period), Meter(period)
         self._endpoints = Endpoints(self._folder / "endpoints")
         self._lock = threading.RLock()
         self._tasks: dict[str, _Task] = {}
@@ -180,8 +183,12 @@ class DataPlane:
         self._edge = edge
         meters = ((self._edge_meter, EDGE_GRACE_SECONDS), (self._task_meter, TASK_GRACE_SECONDS))
         publisher = Publisher(aws.client("cloudwatch"), self._shipper, meters, self._measure_presence)
+        everywhere = Publisher(
+            aws.client("cloudwatch", GLOBAL_REGION), None, ((self._global_meter, EDGE_GRACE_SECONDS),)
+        )
         self._run("edge", edge.run)
         self._run("publisher", publisher.run)
+        self._run("publisher of the global services", everywhere.run)
 
     def dial(self, calls: Mapping[str, Sequence[Call]]) -> None:
         """Say, or say anew, what services call; running tasks follow at once where their proxy knows the name."""
@@ -206,14 +213,36 @@ class DataPlane:
             time.sleep(0.05)
         raise TimeoutError(f"the edge has no listener {listener_port} of {load_balancer} after {timeout_seconds} s")
 
+    def serve_names(self, *, listener_port: int = 80, propagation_seconds: float = 0) -> int:
+        """
+        Answer DNS as the emulated Route 53 says, from now on; return the resolver's loopback port.
+
+        A load balancer's address leads to its listener on `listener_port`. A change is PENDING for
+        `propagation_seconds`, by our clock.
+        """
+        names = DnsEdge(
+            self._attached_aws().client("route53"),
+            lambda name: self._attached_edge().port(name, listener_port),
+            time_scale=self._time_scale,
+            propagation_seconds=propagation_seconds,
+            meter=self._global_meter,
+            seed=self._seed,
+        )
+        names.look()
+        resolver = Resolver(names)
+        self._run("names", names.run)
+        self._run("resolver", resolver.run)
+        return resolver.port
+
     @property
     def shares_seen(self) -> tuple[ShareSeen, ...]:
         """Every change of weights, in the order and at the time the edge applied them."""
         return self._attached_edge().shares_seen()
 
-    def drive(self, port: int, rps: float, *, seconds: float = 600, timeout_seconds: float = 5) -> Load:
-        """Send requests to a port at a constant rate, until stopped or `seconds` have passed."""
-        load = Load(port, rps, seconds=seconds, timeout_seconds=timeout_seconds)
+    def drive(self, users: int | Users, rps: float, *, seconds: float = 600, timeout_seconds: float = 5) -> Load:
+        """Send requests at a constant rate, to a port or as users do, until stopped or `seconds` have passed."""
+        whom = Users(ports=(users,)) if isinstance(users, int) else users
+        load = Load(whom, rps, seconds=seconds, timeout_seconds=timeout_seconds)
         self._loads.append(load)
         return load
 

@@ -1,26 +1,38 @@
 """
 The load driver: an open loop that counts every request it sends, by colour and outcome.
 
-Run as a script, standard library only: `driver.py PORT RPS SECONDS TIMEOUT_SECONDS PATH`. Requests leave at a constant
+Run as a script, standard library only: `driver.py USERS RPS SECONDS TIMEOUT_SECONDS PATH`. Requests leave at a constant
 rate whatever becomes of the earlier ones, so a slow answer hides no failure. One JSON object per second leaves on
 stdout while it runs, and one with `"over": true` at the end. A line or the end of stdin stops it: nothing more is
 sent, and what is in flight is waited for, up to the timeout. Then total = ok + failed, always.
 
+USERS is a JSON object, see `load.Users`. Its clients take turns. Each has connections and cookies of its own, and
+where users dial a name, an answer of DNS of its own that it keeps for as long as its TTL says, or longer.
+
 A request is ok when it is answered with 2xx or 3xx. Its colour is the answer's `x-colour`; without one it is "none".
+A request whose name is not answered has failed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import random
+import socket
+import struct
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 HEAD_END = b"\r\n\r\n"
 COLOURS = (b"blue", b"green")
 OK = range(200, 400)
+ADDRESS, IN = 1, 1  # DNS: the type A, the class IN
+ON_LOOPBACK = (198, 18)
+"""An address of 198.18.0.0/16 stands for the loopback port that its last two numbers make: RFC 2544's range, which
+nobody is reached by."""
 
 
 class Second:
@@ -36,13 +48,24 @@ class Second:
         return round(ordered[min(len(ordered) - 1, int(part * len(ordered)))], 2) if ordered else None
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a request was answered with."""
+
+    status: int
+    colour: str
+    cookies: tuple[bytes, ...] = ()
+
+
 class Connection(asyncio.Protocol):
     """One kept-alive connection to the edge; it carries one request at a time."""
 
     def __init__(self) -> None:
         self.buffer = b""
         self.transport: asyncio.Transport | None = None
-        self.answer: asyncio.Future[tuple[int, str]] | None = None
+        self.answer: asyncio.Future[Answer] | None = None
+        self.ends_at = float("inf")
+        self.port = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -60,7 +83,8 @@ class Connection(asyncio.Protocol):
         end = self.buffer.find(HEAD_END)
         if end < 0 or self.answer is None or self.answer.done():
             return
-        head = self.buffer[:end].lower()
+        given = self.buffer[:end]
+        head = given.lower()
         body = self.buffer[end + len(HEAD_END) :]
         length = value(head, b"content-length")
         if length is None and b"transfer-encoding: chunked" in head:
@@ -70,54 +94,118 @@ class Connection(asyncio.Protocol):
         if whole:
             self.buffer = b""
             colour = value(head, b"x-colour")
-            self.answer.set_result(
-                (int(head.split(b" ", 2)[1]), colour.decode() if colour in COLOURS and colour else "none")
-            )
+            named = colour.decode() if colour in COLOURS and colour else "none"
+            self.answer.set_result(Answer(int(head.split(b" ", 2)[1]), named, cookies_of(given)))
+
+
+@dataclass
+class Client:
+    """
+    One user's machine: its connections, its cookies, and what it remembers of DNS.
+
+    `patience` is by how much longer than its TTL it keeps an answer; 1 is what DNS asks for.
+    """
+
+    ports: list[int]
+    patience: float = 1.0
+    idle: list[Connection] = field(default_factory=list)
+    cookies: dict[bytes, tuple[bytes, float]] = field(default_factory=dict)
+    port: int = 0
+    known_until: float = 0.0
+
+    def take(self, cookies: tuple[bytes, ...]) -> None:
+        """Keep cookies for as long as they say."""
+        for cookie in cookies:
+            pair, *attributes = [part.strip() for part in cookie.split(b";")]
+            name, _, content = pair.partition(b"=")
+            ages = [each.split(b"=")[1] for each in attributes if each.lower().startswith(b"max-age=")]
+            self.cookies[name] = (content, time.monotonic() + float(ages[0]) if ages else float("inf"))
+
+    def give(self) -> bytes:
+        """Return the header line of the cookies that are still good, empty without any."""
+        now = time.monotonic()
+        good = [name + b"=" + content for name, (content, until) in self.cookies.items() if until > now]
+        return b"cookie: " + b"; ".join(good) + b"\r\n" if good else b""
 
 
 class Driver:
     """The open loop and its counts."""
 
-    def __init__(self, port: int, timeout_seconds: float, path: str) -> None:
-        self.port = port
+    def __init__(self, users: dict[str, Any], timeout_seconds: float, path: str) -> None:
+        chance = random.Random(users.get("seed", 0))
+        self.name: str = users.get("name", "")
+        self.resolver: int = users.get("resolver", 0)
+        self.connection_seconds: float | None = users.get("connection_seconds")
+        self.chance = chance
         self.timeout_seconds = timeout_seconds
-        self.request = f"GET {path} HTTP/1.1\r\nhost: rehearsal\r\nuser-agent: crossfade-rehearsal\r\n\r\n".encode()
-        self.idle: list[Connection] = []
+        host = self.name or "rehearsal"
+        self.start = f"GET {path} HTTP/1.1\r\nhost: {host}\r\nuser-agent: crossfade-rehearsal\r\n".encode()
+        number = users.get("clients", 1)
+        lingering = round(number * users.get("lingering", 0.0))
+        ports = users.get("ports", [])
+        self.clients = [
+            Client(
+                [ports[each % len(ports)]] if ports else [],
+                users.get("patience", 1.0) if each < lingering else 1.0,
+            )
+            for each in range(number)
+        ]
+        chance.shuffle(self.clients)
         self.counts: Counter[str] = Counter()
+        self.last: dict[str, float] = {}
         self.second = Second()
         self.in_flight: set[asyncio.Task[None]] = set()
 
-    async def send(self) -> None:
+    async def send(self, client: Client) -> None:
         """Send one request and count what became of it."""
-        began = time.monotonic()
+        began, began_at = time.monotonic(), time.time()
         connection: Connection | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                connection = await self.connect()
+                connection = await self.connect(client)
                 assert connection.transport is not None
                 connection.answer = asyncio.get_running_loop().create_future()
-                connection.transport.write(self.request)
-                status, colour = await connection.answer
+                connection.transport.write(self.start + client.give() + b"\r\n")
+                answer = await connection.answer
         except (OSError, TimeoutError):
             if connection is not None and connection.transport is not None:
                 connection.transport.abort()
-            status, colour = 0, "none"
+            answer = Answer(0, "none")
         else:
-            self.idle.append(connection)
-        outcome = "ok" if status in OK else "failed"
+            client.take(answer.cookies)
+            client.idle.append(connection)
+        outcome = "ok" if answer.status in OK else "failed"
         for counts in (self.counts, self.second.counts):
-            counts.update((outcome, colour, f"{outcome}_{colour}"))
-        self.counts[f"status_{status}"] += 1
+            counts.update((outcome, answer.colour, f"{outcome}_{answer.colour}"))
+        self.counts[f"status_{answer.status}"] += 1
+        self.last[answer.colour] = max(began_at, self.last.get(answer.colour, 0.0))
         self.second.durations.append((time.monotonic() - began) * 1000)
 
-    async def connect(self) -> Connection:
-        """Return an idle connection, or a new one."""
-        while self.idle:
-            connection = self.idle.pop()
-            if connection.transport is not None and not connection.transport.is_closing():
+    async def connect(self, client: Client) -> Connection:
+        """Return an idle connection to where the client's requests go now, or a new one."""
+        port = await self.port_of(client)
+        now = time.monotonic()
+        while client.idle:
+            connection = client.idle.pop()
+            if connection.transport is None or connection.transport.is_closing():
+                continue
+            if connection.port == port and connection.ends_at > now:
                 return connection
-        _, made = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", self.port)
+            connection.transport.close()
+        _, made = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", port)
+        made.port = port
+        if self.connection_seconds is not None:  # not all at once: between half of it and all
+            made.ends_at = now + self.connection_seconds * self.chance.uniform(0.5, 1.0)
         return made
+
+    async def port_of(self, client: Client) -> int:
+        """Return the loopback port to dial, asking DNS when what the client knows is too old. Raises OSError."""
+        if client.ports:
+            return client.ports[0]
+        if time.monotonic() >= client.known_until:
+            client.port, ttl = await look_up(self.name, self.resolver)
+            client.known_until = time.monotonic() + ttl * client.patience
+        return client.port
 
     async def drive(self, rps: float, seconds: float, stopped: asyncio.Event) -> None:
         """Send at a constant rate until the time is over or someone says stop, then wait for what is in flight."""
@@ -133,7 +221,7 @@ class Driver:
                     break
                 except TimeoutError:
                     pass
-            request = asyncio.create_task(self.send())
+            request = asyncio.create_task(self.send(self.clients[sent % len(self.clients)]))
             self.in_flight.add(request)
             request.add_done_callback(self.in_flight.discard)
             sent += 1
@@ -159,6 +247,7 @@ class Driver:
         line: dict[str, Any] = {
             "at": time.time(),
             "totals": dict(self.counts),
+            "last": dict(self.last),
             "second": {**ended.counts, "p50_ms": ended.percentile(0.5), "p99_ms": ended.percentile(0.99)},
             "over": over,
         }
@@ -179,7 +268,61 @@ def value(head: bytes, name: bytes) -> bytes | None:
     return head[start : end if end >= 0 else len(head)].strip()
 
 
-async def main(port: int, rps: float, seconds: float, timeout_seconds: float, path: str) -> None:
+def cookies_of(head: bytes) -> tuple[bytes, ...]:
+    """Return every cookie that an answer sets, as given."""
+    lines = [line.partition(b":") for line in head.split(b"\r\n")]
+    return tuple(content.strip() for name, _, content in lines if name.lower() == b"set-cookie")
+
+
+async def look_up(name: str, resolver: int) -> tuple[int, int]:
+    """
+    Ask a DNS server on loopback for a name's address, and return the port it stands for and its TTL in seconds.
+
+    Raises:
+        OSError: the name has no address, or one that is not of this machine.
+        TimeoutError: nothing came back within a second.
+    """
+    number = random.getrandbits(16)
+    answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    class Asking(asyncio.DatagramProtocol):
+        def datagram_received(self, data: bytes, _address: object) -> None:
+            if not answered.done() and data[:2] == number.to_bytes(2, "big"):
+                answered.set_result(data)
+
+    asked = b"".join(bytes((len(label),)) + label.encode() for label in name.rstrip(".").split(".")) + b"\0"
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Asking, remote_addr=("127.0.0.1", resolver), family=socket.AF_INET
+    )
+    try:
+        transport.sendto(struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + asked + struct.pack(">2H", ADDRESS, IN))
+        async with asyncio.timeout(1):
+            return loopback_port(await answered, len(asked))
+    finally:
+        transport.close()
+
+
+def loopback_port(message: bytes, asked: int) -> tuple[int, int]:
+    """Return the port and the least TTL of an answer to a question whose name takes `asked` bytes. Raises OSError."""
+    answers = struct.unpack(">H", message[6:8])[0]
+    at = 12 + asked + 4
+    found, least = 0, 0
+    for _ in range(answers):
+        while message[at] and message[at] < 0xC0:  # noqa: PLR2004 - above it a name goes on elsewhere
+            at += message[at] + 1
+        at += 2 if message[at] else 1
+        kind, _, ttl, length = struct.unpack(">HHIH", message[at : at + 10])
+        data = message[at + 10 : at + 10 + length]
+        at += 10 + length
+        least = min(least, ttl) if least else ttl
+        if kind == ADDRESS and tuple(data[:2]) == ON_LOOPBACK:
+            found = int.from_bytes(data[2:], "big")
+    if not found:
+        raise OSError("the name has no address on this machine")
+    return found, least
+
+
+async def main(users: str, rps: float, seconds: float, timeout_seconds: float, path: str) -> None:
     """Drive until told to stop."""
     stopped = asyncio.Event()
     commands = asyncio.StreamReader()
@@ -191,9 +334,9 @@ async def main(port: int, rps: float, seconds: float, timeout_seconds: float, pa
         stopped.set()
 
     listening = asyncio.create_task(listen())
-    await Driver(port, timeout_seconds, path).drive(rps, seconds, stopped)
+    await Driver(json.loads(users), timeout_seconds, path).drive(rps, seconds, stopped)
     listening.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]), sys.argv[5]))
+    asyncio.run(main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]), sys.argv[5]))

@@ -48,10 +48,12 @@ class _Found:
     arn: str
     load_balancer: str
     port: int
+    dns_name: str
 
     def is_of(self, load_balancer: str) -> bool:
-        """Whether a load balancer's ARN or name means this listener's."""
-        return self.load_balancer in {dimension_of(load_balancer), f"app/{load_balancer}/{self._id}"}
+        """Whether a load balancer's ARN, name or DNS name means this listener's."""
+        known_as = {dimension_of(load_balancer), f"app/{load_balancer}/{self._id}"}
+        return self.load_balancer in known_as or self.dns_name == load_balancer.lower()
 
     @property
     def _id(self) -> str:
@@ -103,7 +105,7 @@ class Edge:
             return tuple(self._seen)
 
     def port(self, load_balancer: str, listener_port: int) -> int | None:
-        """Return the loopback port of a listener, by the load balancer's ARN or name; None while there is none."""
+        """Return the loopback port of a listener, by its load balancer's ARN, name or DNS name; None without one."""
         with self._lock:
             names = {
                 f"{one.load_balancer}:{one.port}"
@@ -189,7 +191,9 @@ class Edge:
                     continue
                 arn = balancer["LoadBalancerArn"]
                 for answer in self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn):
-                    found += [_Found(one["ListenerArn"], dimension_of(arn), one["Port"]) for one in answer["Listeners"]]
+                    name = balancer.get("DNSName", "").lower()
+                    listeners = answer["Listeners"]
+                    found += [_Found(one["ListenerArn"], dimension_of(arn), one["Port"], name) for one in listeners]
         return tuple(found)
 
     def _read_rules(self, found: _Found) -> EdgeListener:

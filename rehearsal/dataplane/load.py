@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from rehearsal.dataplane.children import Child, ChildEnded, Event
@@ -15,11 +16,38 @@ MOST_RPS, MOST_SECONDS = 2_000, 3_600
 
 
 @dataclass(frozen=True, slots=True)
+class Users:
+    """
+    Who sends the requests, and where to.
+
+    Args:
+        ports: Loopback ports of the edge; clients are spread over them. Empty where users dial a name.
+        name: The name users dial.
+        resolver: The loopback port of the DNS server that is asked for it.
+        clients: How many there are. They take turns, and each has connections, cookies and DNS answers of its own.
+        lingering: The part of the clients that keep an answer of DNS longer than its TTL allows.
+        patience: By how many times longer they do.
+        connection_seconds: The longest that a connection is kept; None for as long as the other side does.
+        seed: Of who lingers, and how long each connection is kept.
+    """
+
+    ports: tuple[int, ...] = ()
+    name: str = ""
+    resolver: int = 0
+    clients: int = 1
+    lingering: float = 0.0
+    patience: float = 1.0
+    connection_seconds: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """
     Every request that has ended, counted once. `total` is `ok + failed`; `sent` also counts those in flight.
 
-    A request without an `x-colour` in its answer, or without an answer, belongs to neither colour.
+    A request without an `x-colour` in its answer, or without an answer, belongs to neither colour. `last_green_at` is
+    when the last request that green answered was sent; None before the first.
     """
 
     sent: int = 0
@@ -30,6 +58,7 @@ class Totals:
     failed_blue: int = 0
     failed_green: int = 0
     statuses: tuple[tuple[int, int], ...] = ()
+    last_green_at: float | None = None
 
     @property
     def total(self) -> int:
@@ -68,11 +97,15 @@ class Snapshot:
     over: bool
 
 
-def read_totals(counts: Mapping[str, int]) -> Totals:
+def read_totals(counts: Mapping[str, int], last: Mapping[str, float]) -> Totals:
     """Read the driver's own names."""
     statuses = {int(key.removeprefix("status_")): n for key, n in counts.items() if key.startswith("status_")}
     names = ("sent", "ok", "failed", "blue", "green", "failed_blue", "failed_green")
-    return Totals(**{name: counts.get(name, 0) for name in names}, statuses=tuple(sorted(statuses.items())))
+    return Totals(
+        **{name: counts.get(name, 0) for name in names},
+        statuses=tuple(sorted(statuses.items())),
+        last_green_at=last.get("green"),
+    )
 
 
 def read_second(at: float, counts: Mapping[str, Any]) -> Second:
@@ -87,7 +120,7 @@ class Load:
     """A running load driver. It ends by itself after `seconds`, or when it is stopped, or when we die."""
 
     def __init__(
-        self, port: int, rps: float, *, seconds: float = 600, timeout_seconds: float = 5, path: str = "/"
+        self, users: Users, rps: float, *, seconds: float = 600, timeout_seconds: float = 5, path: str = "/"
     ) -> None:
         assert 0 < rps <= MOST_RPS, "the driver is bounded by rate"
         assert 0 < seconds <= MOST_SECONDS, "the driver is bounded by time"
@@ -96,8 +129,8 @@ class Load:
         self._seconds: deque[Second] = deque(maxlen=MOST_SECONDS)
         self._over = False
         self._timeout_seconds = timeout_seconds
-        numbers = (str(port), str(rps), str(seconds), str(timeout_seconds), path)
-        self._driver = Child("driver.py", heard=self._heard, arguments=numbers)
+        arguments = (json.dumps(asdict(users)), str(rps), str(seconds), str(timeout_seconds), path)
+        self._driver = Child("driver.py", heard=self._heard, arguments=arguments)
 
     @property
     def pid(self) -> int:
@@ -135,7 +168,7 @@ class Load:
 
     def _heard(self, event: Event) -> None:
         with self._changed:
-            self._totals = read_totals(event["totals"])
+            self._totals = read_totals(event["totals"], event["last"])
             self._seconds.append(read_second(event["at"], event["second"]))
             self._over = event["over"]
             self._changed.notify_all()

@@ -12,6 +12,7 @@ from rehearsal.deploy.making import Maker
 from rehearsal.deploy.resources import (
     appmesh,
     awslambda,
+    cloudfront,
     cloudwatch,
     dynamodb,
     ec2,
@@ -31,6 +32,7 @@ from rehearsal.deploy.resources import (
 _MODULES = (
     appmesh,
     awslambda,
+    cloudfront,
     cloudwatch,
     dynamodb,
     ec2,

@@ -38,7 +38,7 @@ class StandInAws:
     lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def client(self, _service_name: str) -> Any:
+    def client(self, _service_name: str, _region: str | None = None) -> Any:
         return self
 
     # -- names: nobody is registered anywhere --------------------------------------------
