@@ -14,11 +14,12 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 VENV := .venv
 READY := $(VENV)/.ready
 SAM_READY := .venv-sam/.ready
+ORACLE_READY := .venv-oracle/.ready
 IN_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 WITH_SAM := SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.venv-sam/bin:$(CURDIR)/$(VENV)/bin:$$PATH"
 CODE := benchmarks checks crossfade_cli functions layers rehearsal tests
 
-.PHONY: help rehearse test chaos check build bench bench-full clean golden docs lock venv
+.PHONY: help rehearse test chaos check build bench bench-full oracle clean golden docs lock venv
 
 help:  ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,8 +50,11 @@ build: $(READY) $(SAM_READY)  ## Build the stack with SAM and import what was bu
 bench: $(READY)  ## Try Crossfade and its peers' decision rules in a seeded world: a sample, within five minutes
 	@$(VENV)/bin/python -m benchmarks.rollout $(if $(SEED),--seed $(SEED))
 
-bench-full: $(READY)  ## The same with every run, which takes hours
+bench-full: $(READY)  ## The same with many runs, about an hour
 	@$(VENV)/bin/python -m benchmarks.rollout --full $(if $(SEED),--seed $(SEED))
+
+oracle: $(ORACLE_READY)  ## Hold the judge's evidence against savvi, which is not ours
+	@PYTHONPATH=.:layers/core/python .venv-oracle/bin/python -m pytest -q tests/oracle
 
 golden: $(READY)  ## Rewrite the golden plans in tests/golden from what `crossfade plan` draws now
 	@CROSSFADE_GOLDEN=rewrite $(VENV)/bin/python -m pytest -q tests/golden
@@ -59,7 +63,7 @@ docs: $(READY)  ## Redraw the diagrams in README.md and docs/
 	@$(VENV)/bin/python -m checks draw
 
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) .venv-sam .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .venv-sam .venv-oracle .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: $(READY)  ## Make the virtual environment; the `crossfade` command is in .venv/bin
@@ -91,10 +95,21 @@ $(SAM_READY): requirements-sam.txt $(READY)
 	fi
 	@touch $@
 
+# The oracle brings a convex solver along, so it lives apart, too.
+$(ORACLE_READY): requirements-oracle.txt $(READY)
+	@[ -x .venv-oracle/bin/python ] || "$(PYTHON)" -m venv .venv-oracle
+	@if [ -x $(VENV)/bin/uv ]; then \
+		$(VENV)/bin/uv pip install -q --python .venv-oracle/bin/python --require-hashes -r requirements-oracle.txt; \
+	else \
+		.venv-oracle/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-oracle.txt; \
+	fi
+	@touch $@
+
 # Universal: one file for every Python and platform. No header and no annotations: they would name machines.
 COMPILE := $(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 lock: $(READY)  ## Compile the hashed requirements from the .in files
 	@$(COMPILE) --universal --python-version 3.11 requirements-uv.in -o requirements-uv.txt
 	@$(COMPILE) --universal --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) --universal --python-version 3.11 requirements-sam.in -o requirements-sam.txt
+	@$(COMPILE) --universal --python-version 3.11 requirements-oracle.in -o requirements-oracle.txt
 	@$(COMPILE) --python-version 3.13 --python-platform aarch64-manylinux_2_28 -c requirements-dev.txt layers/core/requirements.in -o layers/core/requirements.txt
