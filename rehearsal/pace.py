@@ -87,6 +87,7 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
             "tolerance": pace.tolerance,
             "minimum_requests": pace.minimum_requests,
             "lost_data_seconds": _divided(plan.bounds.lost_data_seconds, pace),
+            "below_desired_seconds": _divided(plan.bounds.below_desired_seconds, pace),
             "slow_floor_seconds": max(plan.bounds.slow_floor_seconds, _JITTER_SECONDS),
         }
     )

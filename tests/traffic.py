@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from crossfade.connect.memory import MemoryServices
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, MigrationRecord, PlanRef, StoredRequest
 from crossfade.plan.document import (
     BlueService,
@@ -76,6 +77,15 @@ def an_edge_plan(name: str = "web", **changes: Any) -> EdgePlan:
             **changes,
         }
     )
+
+
+def green_services(*names: str, cluster: str = "shop") -> MemoryServices:
+    """Green's services, each with the two tasks that it wants."""
+    services = MemoryServices(cluster, eager=True)
+    for name in names or ("web-green",):
+        definition = services.register({"family": name, "containerDefinitions": [{"name": name}]}, {})
+        services.create({"cluster": cluster, "serviceName": name, "taskDefinition": definition, "desiredCount": 2})
+    return services
 
 
 def a_plan(**changes: Any) -> MigrationPlan:

@@ -14,8 +14,6 @@ def handler(request: JudgeRequest) -> Judged:
         request,
         journal=parts.journal(),
         plans=parts.plans(),
-        metrics=parts.metrics(),
-        proxy_logs=parts.proxy_logs(),
-        alarms=parts.alarms(),
+        sight=parts.sight(),
         now=parts.now(),
     )

@@ -19,13 +19,15 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
+from crossfade.connect.ecs import EcsServices
 from crossfade.errors import Fenced, PlanChanged
 from crossfade.journal.memory import MemoryJournal
 from crossfade.judge.action import Judged, JudgeRequest, judge_green
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from crossfade.judge.logs import CloudWatchProxyLogs
+from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, RungKind
+from crossfade.plan.document import Bounds, Call, ClientAlias, Endpoint, MigrationPlan, RungKind, Tls
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.shift.action import RungRef
 from tests.traffic import NOON, a_plan, a_record, an_edge
@@ -47,7 +49,53 @@ HEALTHY = {
     "green_edge_refused": None,
     "green_edge_tls": None,
     "green_in_time": 298.0,
+    "HTTPCode_Target_2XX_Count": 290.0,
+    "HTTPCode_Target_3XX_Count": None,
+    "HTTPCode_Target_4XX_Count": 9.0,
+    "HTTPCode_Target_5XX_Count": 1.0,
+    "TargetTLSNegotiationErrorCount": None,
+    "RequestCount": 300.0,
+    "AttemptErrors": 2.0,
+    "GrpcRequestCount": 50.0,
+    "GrpcErrors": None,
+    "EnforcedEjections": None,
+    "SuppressedEjections": None,
 }
+"""A minute's sums: at the edge by colour, and inside green by the metrics' own names."""
+
+ORDERS = Endpoint(
+    port_name="http",
+    container_port=8080,
+    discovery_name="orders-sc",
+    client_alias=ClientAlias(dns_name="orders", port=80),
+    app_protocol="http",
+    tls=Tls(authority_arn="arn:aws:acm-pca:eu-west-1:1:certificate-authority/1"),
+)
+STOCK = ORDERS.model_copy(
+    update={
+        "discovery_name": "stock-sc",
+        "client_alias": ClientAlias(dns_name="stock", port=80),
+        "app_protocol": "grpc",
+    }
+)
+WELL = {"web-green": (2, 2, "COMPLETED"), "orders-green": (2, 2, "COMPLETED")}
+"""Green's services: tasks wanted, tasks that run, and how the newest deployment went."""
+
+
+def a_plan_with_calls() -> MigrationPlan:
+    plan = a_plan(bounds=Bounds(lost_data_seconds=180))
+    [web] = plan.services
+    orders = web.model_copy(
+        update={
+            "name": "orders",
+            "green": web.green.model_copy(update={"service_name": "orders-green"}),
+            "endpoints": (ORDERS, STOCK),
+        }
+    )
+    calls = (Call(dns_name="orders", port=80, service="orders"), Call(dns_name="stock", port=80, service="orders"))
+    return plan.model_copy(update={"services": (web.model_copy(update={"calls": calls}), orders)})
+
+
 EJECTION = {
     "type": "CONSECUTIVE_5XX",
     "cluster_name": "orders",
@@ -83,6 +131,7 @@ class Aws:
     log: list[str] = field(default_factory=list)
     look_at: Callable[[datetime], datetime] = lambda at: at
     rung: dict[str, Any] = field(default_factory=dict)
+    services: dict[str, tuple[int, int, str]] = field(default_factory=lambda: dict(WELL))
     _asked: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -107,8 +156,12 @@ class Aws:
         return SimpleNamespace(status_code=200), getattr(self, f"_{name}")()
 
     def _GetMetricData(self) -> dict[str, Any]:  # noqa: N802 — AWS's names
-        results = [self._series(query["Id"]) for query in self._asked["MetricDataQueries"]]
-        answer = {"MetricDataResults": [each for each in results if each["Id"] not in self.unanswered]}
+        results = [
+            {**self._series(_called(query)), "Id": query["Id"]}
+            for query in self._asked["MetricDataQueries"]
+            if _called(query) not in self.unanswered
+        ]
+        answer = {"MetricDataResults": results}
         return {**answer, "NextToken": "more"} if self.fails_on_page_2 else answer
 
     def _series(self, name: str) -> dict[str, Any]:
@@ -119,7 +172,23 @@ class Aws:
         if self.extra_timestamp:
             at = [*at, SETTLED]
         status = self.status.get(name, "Complete")
-        return {"Id": name, "Label": name, "Timestamps": at, "Values": [v for _, v in points], "StatusCode": status}
+        return {"Label": name, "Timestamps": at, "Values": [v for _, v in points], "StatusCode": status}
+
+    def _DescribeServices(self) -> dict[str, Any]:  # noqa: N802
+        arn = "arn:aws:ecs:eu-west-1:1:service/shop/"
+        found = [
+            {
+                "serviceArn": arn + name,
+                "serviceName": name,
+                "status": "ACTIVE",
+                "desiredCount": wanted,
+                "runningCount": running,
+                "taskDefinition": name,
+                "deployments": [{"id": "1", "status": "PRIMARY", "rolloutState": rollout, "taskDefinition": name}],
+            }
+            for name, (wanted, running, rollout) in self.services.items()
+        ]
+        return {"services": [each for each in found if each["serviceName"] in self._asked["services"]]}
 
     def _DescribeAlarms(self) -> dict[str, Any]:  # noqa: N802
         def kept(alarms: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -132,10 +201,16 @@ class Aws:
         return {"events": [{"timestamp": at, "message": line} for line in self.log], "searchedLogStreams": []}
 
 
+def _called(query: dict[str, Any]) -> str:
+    """Return what a query asks for: by its own name at the edge, by the metric's inside green."""
+    inside = query["Id"].startswith("inside_")
+    return str(query["MetricStat"]["Metric"]["MetricName"] if inside else query["Id"])
+
+
 def answers(aws: Aws, prepare: Callable[[MemoryJournal], MemoryPlanStore | None] | None = None) -> list[Judged]:
     """Look at every minute of LOOKS, and return what was answered until green was given back."""
     plans, journal = MemoryPlanStore(), MemoryJournal()
-    ref = plans.put("plans", "shop.json", a_plan(bounds=Bounds(lost_data_seconds=180)))
+    ref = plans.put("plans", "shop.json", a_plan_with_calls())
     edge = an_edge()
     names = {
         "load_balancer_arn": "arn:aws:elasticloadbalancing:eu-west-1:1:loadbalancer/app/front/1",
@@ -146,7 +221,7 @@ def answers(aws: Aws, prepare: Callable[[MemoryJournal], MemoryPlanStore | None]
     journal.open(a_record(plan=ref, opened_at=NOON - timedelta(hours=1)), [edge])
     if prepare:
         plans = prepare(journal) or plans
-    cloudwatch, logs = aws.client("cloudwatch"), aws.client("logs")
+    cloudwatch, logs, ecs = aws.client("cloudwatch"), aws.client("logs"), aws.client("ecs")
     said: list[Judged] = []
     for look, minute in enumerate(LOOKS):
         request = JudgeRequest(
@@ -164,9 +239,12 @@ def answers(aws: Aws, prepare: Callable[[MemoryJournal], MemoryPlanStore | None]
                 request,
                 journal=journal,
                 plans=plans,
-                metrics=CloudWatchMetrics(cloudwatch),
-                proxy_logs=CloudWatchProxyLogs(logs),
-                alarms=CloudWatchAlarms(cloudwatch),
+                sight=Sight(
+                    metrics=CloudWatchMetrics(cloudwatch),
+                    proxy_logs=CloudWatchProxyLogs(logs),
+                    alarms=CloudWatchAlarms(cloudwatch),
+                    services=EcsServices(ecs),
+                ),
                 now=aws.look_at(SETTLED + timedelta(minutes=MINUTES + 1 + minute)),
             )
         )
@@ -362,6 +440,73 @@ FAULTS: dict[str, tuple[Callable[[Aws], None], Answer, str]] = {
         HOLD,
         "blue itself failed 200 of 900 requests",
     ),
+    # inside green
+    "final 5xx that the edge does not show": (
+        every("HTTPCode_Target_5XX_Count", value=30.0),
+        BACK,
+        "final_5xx of web-green to orders-sc is above 2 %",
+    ),
+    "attempts that retries hide": (every("AttemptErrors", value=60.0), BACK, "attempt_5xx of green is above 5 %"),
+    "gRPC errors inside a 200": (every("GrpcErrors", value=20.0), BACK, "grpc_status of green is above 5 %"),
+    "handshakes that fail between proxies": (
+        every("TargetTLSNegotiationErrorCount", value=40.0),
+        BACK,
+        "connect_tls of web-green to orders-sc is above 2 %",
+    ),
+    "an ejection that was suppressed": (ONCE(2, "SuppressedEjections", 1.0), BACK, "suppressed ejection 1 times"),
+    "an ejection that was rebuilt": (ONCE(2, "EnforcedEjections", 2.0), BACK, "enforced ejection 2 times in green"),
+    "final 5xx in an outage that blue shares": (
+        both(
+            from_minute(2, "blue_edge_5xx", value=200.0),
+            from_minute(2, "green_edge_5xx", value=66.0),
+            from_minute(2, "HTTPCode_Target_5XX_Count", value=66.0),
+            from_minute(2, "AttemptErrors", value=66.0),
+            from_minute(2, "SuppressedEjections", value=1.0),
+        ),
+        HOLD,
+        "blue itself failed 200 of 900 requests",
+    ),
+    "NaN inside green": (every("AttemptErrors", value=nan), BACK, "AttemptErrors inside green is no count"),
+    "negative counts inside green": (
+        ONCE(2, "HTTPCode_Target_2XX_Count", -1.0),
+        BACK,
+        "HTTPCode_Target_2XX_Count inside green is no count",
+    ),
+    "halves inside green": (every("RequestCount", value=0.5), BACK, "RequestCount inside green is no count"),
+    "inside green in part": (
+        with_(status={"AttemptErrors": "PartialData"}),
+        BACK,
+        "PartialData of AttemptErrors inside green",
+    ),
+    "inside green forbidden": (
+        with_(status={"HTTPCode_Target_5XX_Count": "Forbidden"}),
+        BACK,
+        "Forbidden of HTTPCode_Target_5XX_Count inside green",
+    ),
+    "inside green not answered": (with_(unanswered={"RequestCount"}), BACK, "nothing of RequestCount inside green"),
+    # green's services
+    "too few tasks for too long": (
+        with_(services={**WELL, "orders-green": (4, 3, "COMPLETED")}),
+        BACK,
+        "orders-green runs 3 of the 4 tasks that ECS wants",
+    ),
+    "no task at all, for a moment": (
+        with_(services={**WELL, "orders-green": (2, 0, "IN_PROGRESS")}),
+        HOLD,
+        "orders-green runs 0 of the 2 tasks that ECS wants, for 0 s",
+    ),
+    "a deployment that failed": (
+        with_(services={**WELL, "web-green": (2, 2, "FAILED")}),
+        BACK,
+        "the deployment of web-green failed: ECS gives no reason",
+    ),
+    "a green service that is gone": (
+        with_(services={"web-green": (2, 2, "COMPLETED")}),
+        BACK,
+        "green service orders-green is not there",
+    ),
+    "services throttled": (with_(fails={"DescribeServices": "ThrottlingException"}), BACK, "could not be read"),
+    "services unreachable": (with_(cut={"DescribeServices"}), BACK, "DescribeServices: no answer"),
     # without a live control
     "no data at 100 %": (
         both(every(*HEALTHY, value=None), every("blue_p99", value=0.3), with_(rung=WATCHED)),
@@ -396,7 +541,7 @@ def test_no_fault_promotes_and_each_names_its_reason(fault: str) -> None:
     assert any(reason in each.reason for each in said)
 
 
-_PASSING = frozenset({"stale since a minute", "one NaN", "a counter that was reset"})
+_PASSING = frozenset({"stale since a minute", "one NaN", "a counter that was reset", "no task at all, for a moment"})
 """Faults of one minute: the look in them holds, and once a whole soak came after them green may have more."""
 
 
@@ -407,7 +552,7 @@ def test_there_are_at_least_forty_faults() -> None:
 # -- faults that end the climb by their name ----------------------------------------------
 
 
-@pytest.mark.parametrize("operation", ["GetMetricData", "DescribeAlarms", "FilterLogEvents"])
+@pytest.mark.parametrize("operation", ["GetMetricData", "DescribeAlarms", "FilterLogEvents", "DescribeServices"])
 def test_what_may_not_be_read_is_an_error_and_no_answer(operation: str) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         answers(Aws(fails={operation: "AccessDenied"}))

@@ -16,11 +16,12 @@ from crossfade.judge.feeds import LogRead
 from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.reading import AlarmState
 from crossfade.judge.replay import evidence_digest, replay
+from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.plan.document import Bounds, RungKind, Timings
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.shift.action import RungRef
-from tests.traffic import NOON, a_plan, a_record, an_edge
+from tests.traffic import NOON, a_plan, a_record, an_edge, green_services
 
 SETTLED = NOON.replace(microsecond=0)
 PERIODS = 5
@@ -48,6 +49,7 @@ class World:
         self.metrics: Any = MemoryMetrics()
         self.logs: Any = MemoryProxyLogs(GROUP)
         self.alarms: Any = MemoryAlarms({"shop-errors": AlarmState.OK})
+        self.services: Any = green_services()
         ref = self.plans.put("plans", "shop.json", a_plan(bounds=Bounds(lost_data_seconds=120), **plan))
         edge = an_edge()
         edge = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": green_end})})
@@ -71,9 +73,7 @@ class World:
             request,
             journal=self.journal,
             plans=self.plans,
-            metrics=self.metrics,
-            proxy_logs=self.logs,
-            alarms=self.alarms,
+            sight=Sight(metrics=self.metrics, proxy_logs=self.logs, alarms=self.alarms, services=self.services),
             now=at,
         )
 

@@ -20,7 +20,7 @@ def test_every_signal_is_explained_and_says_what_it_cannot_see(signal: Signal) -
     assert signal.worse in row
     assert signal.blind_to
     assert signal.blind_to in row
-    for metric in (signal.errors, signal.requests):
+    for metric in (signal.errors, signal.requests, *signal.further):
         if metric is not None:
             assert all(f"`{name}`" in row for name in (metric.namespace, metric.name, *metric.dimensions))
 

@@ -47,6 +47,19 @@ class EcsServices:
         found = [service for service in answer["services"] if service.get("status") != "INACTIVE"]
         return _state(cast("JsonObject", found[0])) if found else None
 
+    def describe_all(self, cluster: str, names: Sequence[str]) -> dict[str, ServiceState]:
+        """See `Services`."""
+        found: dict[str, ServiceState] = {}
+        for some in _tens(names):
+            try:
+                with _asking("DescribeServices"):
+                    answer = self._client.describe_services(cluster=cluster, services=some, include=["TAGS"])
+            except self._client.exceptions.ClusterNotFoundException as gone:
+                raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
+            states = (_state(cast("JsonObject", each)) for each in answer["services"])
+            found |= {state.name: state for state in states if state.status != "INACTIVE"}
+        return found
+
     def stopped(self, cluster: str, name: str) -> tuple[StoppedTask, ...]:
         """See `Services`."""
         gone = (self._client.exceptions.ServiceNotFoundException, self._client.exceptions.ClusterNotFoundException)
@@ -184,12 +197,12 @@ class EcsBlues:
         return tuple(failed)
 
 
-_MOST_TASKS = 10  # that one call on protection takes
+_MOST_AT_ONCE = 10  # that one call takes: services to describe, tasks to protect
 
 
-def _tens(tasks: Sequence[str]) -> Iterator[list[str]]:
-    for start in range(0, len(tasks), _MOST_TASKS):
-        yield list(tasks[start : start + _MOST_TASKS])
+def _tens(names: Sequence[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), _MOST_AT_ONCE):
+        yield list(names[start : start + _MOST_AT_ONCE])
 
 
 @contextmanager

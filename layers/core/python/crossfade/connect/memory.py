@@ -32,6 +32,10 @@ class MemoryServices:
         self._refuse_unknown(cluster)
         return self._services.get((cluster, name))
 
+    def describe_all(self, cluster: str, names: Sequence[str]) -> dict[str, ServiceState]:
+        """See `Services`."""
+        return {name: state for name in names if (state := self.describe(cluster, name)) is not None}
+
     def stopped(self, cluster: str, name: str) -> tuple[StoppedTask, ...]:
         """See `Services`."""
         self._refuse_unknown(cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -139,6 +139,15 @@ class Services(Protocol):
     def describe(self, cluster: str, name: str) -> ServiceState | None:
         """
         Return a service; None when there is none, or none any more (INACTIVE).
+
+        Raises:
+            BlueChanged: there is no such cluster.
+        """
+        ...
+
+    def describe_all(self, cluster: str, names: Sequence[str]) -> dict[str, ServiceState]:
+        """
+        Return those of the services that are there, by name, in as few calls as ECS allows.
 
         Raises:
             BlueChanged: there is no such cluster.

@@ -12,14 +12,18 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import MetricsBusy
 from crossfade.journal.model import ResolvedEdge
-from crossfade.judge.feeds import EdgeRead
+from crossfade.judge.feeds import EdgeRead, InsideRead
+from crossfade.judge.inside import Series, Source, dimensions
 from crossfade.judge.reading import (
     AlarmState,
     Bucket,
     Colour,
     Count,
+    Row,
     Window,
     counted,
+    inside_counted,
+    no_counts,
     slow_counted,
     states_of,
 )
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 _NAMES_AT_ONCE = 100  # DescribeAlarms takes no more
+_QUERIES_AT_ONCE = 500  # GetMetricData takes no more
 
 _BLUE_P99 = "blue_p99"
 
@@ -80,6 +85,28 @@ class CloudWatchMetrics:
         if faults:
             raise MetricsBusy("; ".join(faults))
         return series[_BLUE_P99]
+
+    def inside(self, asked: Sequence[Source], *, start: datetime, periods: int, period_seconds: int) -> InsideRead:
+        """See `EdgeMetrics`."""
+        nothing = InsideRead(tuple((None,) * periods for _ in asked))
+        if not periods or not asked:
+            return nothing
+        wanted = dict.fromkeys(series for source in asked for series in (source.errors, *source.requests))
+        names = {series: f"inside_{number}" for number, series in enumerate(wanted)}
+        queries = [_stat(name, series, period_seconds) for series, name in names.items()]
+        end = start + timedelta(seconds=period_seconds * periods)
+        found: dict[str, _Series] = {}
+        for first in range(0, len(queries), _QUERIES_AT_ONCE):
+            part, faults = self._series(queries[first : first + _QUERIES_AT_ONCE], start, end)
+            if faults:
+                said = {name: series.metric.name for series, name in names.items()}
+                return InsideRead(nothing.rows, tuple(_named(fault, said) for fault in faults))
+            found |= part
+        bad = no_counts((series.metric.name, value) for series, name in names.items() for value in found[name].values())
+        if bad:
+            return InsideRead(nothing.rows, bad)
+        starts = [start + timedelta(seconds=period_seconds * at) for at in range(periods)]
+        return InsideRead(tuple(_rows(source, names, found, starts) for source in asked))
 
     def _series(
         self, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
@@ -147,20 +174,42 @@ def _queries(edge: ResolvedEdge, period_seconds: int, slow_over: float | None) -
 def _query(
     name: str, metric: Metric, load_balancer: str, group: str, period_seconds: int, *, statistic: str
 ) -> MetricDataQueryTypeDef:
-    values = {"TargetGroup": group.rpartition(":")[2], "LoadBalancer": load_balancer.partition(":loadbalancer/")[2]}
+    known = {"TargetGroup": group.rpartition(":")[2], "LoadBalancer": load_balancer.partition(":loadbalancer/")[2]}
+    series = Series(metric, tuple(known[dimension] for dimension in metric.dimensions))
+    return _stat(name, series, period_seconds, statistic=statistic)
+
+
+def _stat(name: str, series: Series, period_seconds: int, *, statistic: str = "Sum") -> MetricDataQueryTypeDef:
     return {
         "Id": name,
         "MetricStat": {
             "Metric": {
-                "Namespace": metric.namespace,
-                "MetricName": metric.name,
-                "Dimensions": [{"Name": dimension, "Value": values[dimension]} for dimension in metric.dimensions],
+                "Namespace": series.metric.namespace,
+                "MetricName": series.metric.name,
+                "Dimensions": [{"Name": each, "Value": value} for each, value in dimensions(series).items()],
             },
             "Period": period_seconds,
             "Stat": statistic,
         },
         "ReturnData": True,
     }
+
+
+def _rows(
+    source: Source, names: Mapping[Series, str], found: Mapping[str, _Series], starts: Sequence[datetime]
+) -> tuple[Row, ...]:
+    def at(series: Series, when: datetime) -> float | None:
+        return found[names[series]].get(when)
+
+    return tuple(
+        inside_counted([at(series, when) for series in source.requests], at(source.errors, when)) for when in starts
+    )
+
+
+def _named(fault: str, said: Mapping[str, str]) -> str:
+    """Return a fault with the metric's own name in the place of its number."""
+    words = fault.split(" of ", 1)
+    return f"{words[0]} of {said.get(words[1].replace(' ', '_'), words[1])} inside green"
 
 
 def _count(series: dict[str, _Series], colour: Colour, at: datetime) -> Count | None:

@@ -14,7 +14,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from math import ceil, exp, fsum, inf, log
+from math import ceil, exp, fsum, inf, log, log1p
 
 from crossfade.judge.reading import Count
 
@@ -105,7 +105,7 @@ def _begun(counts: Iterable[Count], slo_error_rate: float) -> list[float]:
     for number, count in enumerate(counts, 1):
         weight = -log(number * (number + 1))
         gains = _breached(max(count), count.errors, slo_error_rate)
-        logs = [_log_sum_exp((value, weight)) + gain for value, gain in zip(logs, gains, strict=True)]
+        logs = [_log_plus(weight, value) + gain for value, gain in zip(logs, gains, strict=True)]
     return logs
 
 
@@ -113,8 +113,8 @@ def _mixed(begun: Sequence[float], number: int, last: Count, slo_error_rate: flo
     """Return log E after one more bucket; what has not begun yet keeps the rest of the weight, at evidence 1."""
     weight = -log((number + 1) * (number + 2))
     gains = _breached(max(last), last.errors, slo_error_rate)
-    logs = [_log_sum_exp((value, weight)) + gain for value, gain in zip(begun, gains, strict=True)]
-    return _log_sum_exp((_log_mean_exp(logs), -log(number + 2)))
+    logs = [_log_plus(weight, value) + gain for value, gain in zip(begun, gains, strict=True)]
+    return _log_plus(-log(number + 2), _log_mean_exp(logs))
 
 
 def _breached(requests: int, errors: int, slo_error_rate: float) -> list[float]:
@@ -199,9 +199,10 @@ def _least_that(there: Callable[[int], bool]) -> int:
 
 
 def _log_mean_exp(logs: Sequence[float]) -> float:
-    return _log_sum_exp(logs) - log(len(logs))
-
-
-def _log_sum_exp(logs: Sequence[float]) -> float:
     highest = max(logs)
-    return highest + log(fsum(exp(value - highest) for value in logs))
+    return highest + log(fsum(exp(value - highest) for value in logs) / len(logs))
+
+
+def _log_plus(one: float, other: float) -> float:
+    """Return the logarithm of the sum of two numbers given by theirs; `one` is finite."""
+    return max(one, other) + log1p(exp(-abs(one - other)))

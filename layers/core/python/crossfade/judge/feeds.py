@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from crossfade.journal.model import ResolvedEdge
+from crossfade.judge.inside import Source
 from crossfade.judge.proxylog import LogLine
-from crossfade.judge.reading import Window
+from crossfade.judge.reading import Row, Window
 
 
 class EdgeRead(NamedTuple):
     """Both colours' counts, and the reasons why they may not be whole. With a reason there are no counts."""
 
     window: Window
+    faults: tuple[str, ...] = ()
+
+
+class InsideRead(NamedTuple):
+    """The counts of every source asked for, and the reasons why they may not be whole. With a reason all are empty."""
+
+    rows: tuple[tuple[Row, ...], ...]
     faults: tuple[str, ...] = ()
 
 
@@ -54,6 +62,18 @@ class EdgeMetrics(Protocol):
 
         Raises:
             MetricsBusy: CloudWatch throttles, or answers in part.
+        """
+        ...
+
+    def inside(self, asked: Sequence[Source], *, start: datetime, periods: int, period_seconds: int) -> InsideRead:
+        """
+        Return what was counted inside green, for each source the counts of `periods` periods from `start`.
+
+        A period without requests has no count, whatever errors it has; where one error is
+        too many (a source without requests), it has one with errors alone.
+
+        Raises:
+            MetricsBusy: CloudWatch throttles.
         """
         ...
 

@@ -4,8 +4,8 @@ Decides on green from readings: advance, hold, or roll back. Pure, and the same 
 Rules are asked in the order of `_RULES`; the first that has something to say decides,
 and only when none has does green advance. So whatever is not known holds.
 
-Errors and slow requests are judged alike, each with its own part of alpha. Every
-judgement also says what would change it.
+Errors, slow requests and what is counted inside green each have their own part of alpha.
+Every judgement also says what would change it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from math import log
 
 from pydantic import Field
 
-from crossfade.judge import eprocess
-from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Readings
+from crossfade.judge import eprocess, inside
+from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Ejection, Readings
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.plan.document import Bounds, Frozen, Rung, RungKind
 from crossfade.shift.share import ALL, Share
@@ -69,6 +69,9 @@ class Judgement(Frozen):
     safe_at: float
     slow_log_e: float | None = None
     slow_safe_log_e: float | None = None
+    inside_log_e: dict[str, float] = Field(
+        default_factory=dict, description="Of each signal inside green, less what choosing its worst place costs"
+    )
     counted_seconds: int = Field(description="Of the soak, in buckets that count")
 
 
@@ -110,11 +113,22 @@ class _Case:
     def log_e(self) -> float:
         if self.live:
             return _thousandths(eprocess.compare(_pairs(self.buckets)))
-        return _thousandths(eprocess.breach(_greens(self.buckets), slo_error_rate=self.bounds.slo_error_rate))
+        return _thousandths(eprocess.breach_since(_greens(self.buckets), slo_error_rate=self.bounds.slo_error_rate))
+
+    @cached_property
+    def inside_log_e(self) -> dict[str, float]:
+        blues = [bucket.blue for bucket in self.buckets] if self.live else None
+        return {each.signal: _thousandths(inside.log_e(each, blues) - log(each.among)) for each in self.readings.inside}
+
+    @cached_property
+    def shared(self) -> tuple[bool, ...]:
+        """Return, bucket by bucket, whether blue was bad in it or next to it: what began there, both sides share."""
+        bad = [self.is_bad_for_blue(bucket) for bucket in self.buckets]
+        return tuple(any(bad[max(0, at - 1) : at + 2]) for at in range(len(bad)))
 
     @cached_property
     def roll_back_at(self) -> float:
-        signals = 1 if self.bounds.slow_ratio is None else 2
+        signals = (1 if self.bounds.slow_ratio is None else 2) + len(self.readings.inside)
         return _thousandths(log(self.tests * signals / self.bounds.alpha))
 
     @cached_property
@@ -133,7 +147,7 @@ class _Case:
             return None
         if self.live:
             return _thousandths(eprocess.compare(_slow_pairs(self.buckets), allowed=self.slow_allowed))
-        return _thousandths(eprocess.breach(_slow_greens(self.buckets), slo_error_rate=self.slow_rate))
+        return _thousandths(eprocess.breach_since(_slow_greens(self.buckets), slo_error_rate=self.slow_rate))
 
     @cached_property
     def slow_safe_log_e(self) -> float | None:
@@ -219,6 +233,12 @@ class _Case:
             and blue.errors > self.bounds.slo_error_rate * blue.requests
         )
 
+    def is_shared(self, ejection: Ejection) -> bool:
+        """Return whether blue was bad, too, when a task of green was ejected; not known before its bucket is closed."""
+        window = self.readings.window
+        at = int((ejection.at - window.start).total_seconds() // window.period_seconds)
+        return 0 <= at < len(self.shared) and self.shared[at]
+
     def errors_until_back(self) -> int:
         """Return how many more errors of green would roll it back."""
         if self.live:
@@ -240,6 +260,7 @@ class _Case:
             safe_at=_thousandths(SAFE_AT),
             slow_log_e=self.slow_log_e,
             slow_safe_log_e=self.slow_safe_log_e,
+            inside_log_e=self.inside_log_e,
             counted_seconds=self.counted_seconds,
         )
 
@@ -263,8 +284,8 @@ def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int, followi
         rung: The rung green is on. CLIMB and BAKE have live blue beside them; WATCH has not.
         bounds: What the plan allows the judge to conclude from.
         tests: How many rungs the migration judges, over all edges; 1 at least. Alpha is
-            split evenly between them, and on each between errors and slow requests, so that
-            `bounds.alpha` holds for the whole migration.
+            split evenly between them, and on each between errors, slow requests and the
+            signals inside green, so that `bounds.alpha` holds for the whole migration.
         following: The rung above, which green may be given early when evidence is thin and
             the plan has a budget for it (`bounds.exposure_requests`).
     """
@@ -284,7 +305,7 @@ def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int, followi
 
 
 def _ejected(case: _Case) -> Judgement | None:
-    found = case.readings.ejections
+    found = [ejection for ejection in case.readings.ejections if not case.is_shared(ejection)]
     if not found:
         return None
     first = found[0]
@@ -293,6 +314,57 @@ def _ejected(case: _Case) -> Judgement | None:
         f"at {_clock(first.at)} ({first.kind})",
         _NEVER,
     )
+
+
+def _occurred(case: _Case) -> Judgement | None:
+    for signal, told in sorted(case.readings.occurred.items()):
+        alone = [(at, times) for at, times in told if at < len(case.shared) and not case.shared[at]]
+        if alone:
+            first = case.buckets[alone[0][0]].start
+            return case.back(
+                f"{signal.replace('_', ' ')} {sum(times for _, times in alone)} times in green, "
+                f"first in the period at {_clock(first)}",
+                _NEVER,
+            )
+    return None
+
+
+def _failing_inside(case: _Case) -> Judgement | None:
+    for each in case.readings.inside:
+        log_e = case.inside_log_e[each.signal]
+        if log_e >= case.roll_back_at:
+            counts = [count for count in each.counts() if count]
+            return case.back(
+                f"{each.signal} of {each.subject} is above {_percent(each.allowed)}: "
+                f"{sum(c.errors for c in counts)} of {sum(c.requests for c in counts)} "
+                f"(log E {log_e:g}, rolled back at {case.roll_back_at:g})",
+                _NEVER,
+            )
+    return None
+
+
+def _undeployed(case: _Case) -> Judgement | None:
+    failed = [each for each in case.readings.wanting if each.failure is not None]
+    if not failed:
+        return None
+    return case.back(
+        f"the deployment of {failed[0].service} failed: {failed[0].failure}", "a deployment that completes"
+    )
+
+
+def _short_of_tasks(case: _Case) -> Judgement | None:
+    short = [each for each in case.readings.wanting if each.running < each.desired]
+    if not short:
+        return None
+    worst = max(short, key=lambda each: each.below_seconds)
+    said = f"{worst.service} runs {worst.running} of the {worst.desired} tasks that ECS wants"
+    if worst.below_seconds > case.bounds.below_desired_seconds:
+        return case.back(
+            f"{said}, for {worst.below_seconds} s without one more, "
+            f"longer than the {case.bounds.below_desired_seconds} s the plan allows",
+            "all of its tasks",
+        )
+    return case.hold(f"{said}, for {worst.below_seconds} s", "all of its tasks")
 
 
 def _alarmed(case: _Case) -> Judgement | None:
@@ -484,11 +556,15 @@ def _soaking(case: _Case) -> Judgement | None:
 
 _RULES: tuple[Callable[[_Case], Judgement | None], ...] = (
     _ejected,
+    _occurred,
     _alarmed,
+    _undeployed,
     _worse,
     _slower,
+    _failing_inside,
     _lost,
     _unread,
+    _short_of_tasks,
     _blind_alarm,
     _too_early,
     _gap,

@@ -8,9 +8,20 @@ from math import ceil
 
 from crossfade.errors import LogsBusy, MetricsBusy
 from crossfade.journal.model import ResolvedEdge
-from crossfade.judge.feeds import EdgeRead, LogRead
+from crossfade.judge.feeds import EdgeRead, InsideRead, LogRead
+from crossfade.judge.inside import Series, Source
 from crossfade.judge.proxylog import LogLine
-from crossfade.judge.reading import AlarmState, Bucket, Window, counted, slow_counted, states_of
+from crossfade.judge.reading import (
+    AlarmState,
+    Bucket,
+    Row,
+    Window,
+    counted,
+    inside_counted,
+    no_counts,
+    slow_counted,
+    states_of,
+)
 
 
 class MemoryMetrics:
@@ -21,6 +32,7 @@ class MemoryMetrics:
         self.faults: tuple[str, ...] = ()
         self._sums: dict[tuple[str | None, str], dict[datetime, float]] = {}
         self._answers: dict[str | None, list[tuple[datetime, float]]] = {}
+        self._inside: dict[Series, dict[datetime, float]] = {}
 
     def record(
         self,
@@ -38,6 +50,38 @@ class MemoryMetrics:
             if value is not None:
                 series = self._sums.setdefault((group, name), {})
                 series[at] = series.get(at, 0.0) + value
+
+    def count(self, series: Series, at: datetime, value: float) -> None:
+        """Add to what was counted inside green at a time."""
+        sums = self._inside.setdefault(series, {})
+        sums[at] = sums.get(at, 0.0) + value
+
+    def inside(self, asked: Sequence[Source], *, start: datetime, periods: int, period_seconds: int) -> InsideRead:
+        """See `EdgeMetrics`."""
+        if self.busy:
+            raise MetricsBusy(self.busy)
+        period = timedelta(seconds=period_seconds)
+
+        def of(series: Series, number: int) -> float | None:
+            first = start + period * number
+            found = [v for at, v in self._inside.get(series, {}).items() if first <= at < first + period]
+            return sum(found) if found else None
+
+        def row(source: Source, number: int) -> Row:
+            return inside_counted([of(series, number) for series in source.requests], of(source.errors, number))
+
+        end = start + period * periods
+        bad = no_counts(
+            (series.metric.name, value)
+            for source in asked
+            for series in (source.errors, *source.requests)
+            for at, value in self._inside.get(series, {}).items()
+            if start <= at < end
+        )
+        if self.faults or bad:
+            return InsideRead(tuple((None,) * periods for _ in asked), self.faults or bad)
+        rows = tuple(tuple(row(source, number) for number in range(periods)) for source in asked)
+        return InsideRead(rows)
 
     def read(
         self, edge: ResolvedEdge, *, start: datetime, periods: int, period_seconds: int, slow_over: float | None = None

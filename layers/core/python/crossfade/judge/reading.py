@@ -7,7 +7,7 @@ so that a judgement can be made again, to the digit, from what the journal keeps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -113,6 +113,45 @@ class Window(Frozen):
         )
 
 
+Row = tuple[int, int] | None
+"""Requests and errors of one metric period inside green; None where nothing was counted."""
+
+
+class Inside(Frozen):
+    """
+    A signal inside green, at the place where it is worst.
+
+    `rows` follow the window's periods. The worst was chosen `among` so many, which its bound
+    pays for. `allowed` is the ratio of errors that the plan allows.
+    """
+
+    signal: str
+    subject: str
+    among: int = Field(ge=1)
+    allowed: float
+    rows: tuple[Row, ...] = ()
+
+    def counts(self) -> tuple[Count | None, ...]:
+        """Return the counts of the periods."""
+        return tuple(None if row is None else Count(*row) for row in self.rows)
+
+
+class Wanting(Frozen):
+    """
+    A green service that ECS does not have as it wants it.
+
+    `below_seconds` is for how long looks have found fewer tasks than wanted, without a task
+    more between two of them; `failure` is why its newest deployment failed, None if it did not.
+    """
+
+    service: str
+    desired: int
+    running: int
+    below_since: AwareDatetime | None = None
+    below_seconds: int = Field(default=0, ge=0)
+    failure: str | None = None
+
+
 class Ejection(Frozen):
     """A green proxy put a task out of use, and meant it (`enforced`)."""
 
@@ -135,11 +174,15 @@ class Readings(Frozen):
     """
     All that one look saw. `faults` are reasons, in words, why it may not have seen everything.
 
+    `occurred` are the signals of which one is one too many, as (period, how many).
     `unread_seconds` is how long looks have had a fault without a break before this one.
     """
 
     window: Window
     ejections: tuple[Ejection, ...] = ()
+    inside: tuple[Inside, ...] = ()
+    occurred: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
+    wanting: tuple[Wanting, ...] = ()
     alarms: dict[str, AlarmState] = Field(default_factory=dict)
     faults: tuple[str, ...] = ()
     unread_seconds: int = Field(default=0, ge=0)
@@ -170,6 +213,25 @@ def counted(requests: float | None, errors: float | None) -> Count | None:
     if errors is not None and not _is_count(errors):
         return None
     return Count(int(requests), int(errors or 0))
+
+
+def inside_counted(requests: Sequence[float | None], errors: float | None) -> Row:
+    """
+    Return a period's count inside green from CloudWatch's sums; `requests` are to be added up.
+
+    As `counted`; of a signal that has no requests, because one is one too many, the errors alone.
+    """
+    known = [value for value in requests if value is not None]
+    if not known and (requests or errors is None):
+        return None
+    count = counted(sum(known), errors)
+    return None if count is None else (count.requests, count.errors)
+
+
+def no_counts(found: Iterable[tuple[str, float]]) -> tuple[str, ...]:
+    """Return what is wrong with values inside green, by metric: a count is finite, whole and not below 0."""
+    bad = dict.fromkeys(name for name, value in found if not _is_count(value))
+    return tuple(f"{name} inside green is no count" for name in bad)
 
 
 def slow_counted(served: Count | None, answered: float | None) -> Count | None:
@@ -203,6 +265,31 @@ def slow_over(answers: Mapping[datetime, float], since: datetime, *, floor_secon
         return None
     decile = sorted(chosen)[(9 * len(chosen) - 1) // 10]
     return round(max(decile, floor_seconds), 3)
+
+
+def wanting(
+    service: str, *, desired: int, running: int, failure: str | None, before: Wanting | None, now: datetime
+) -> Wanting | None:
+    """
+    Return what a green service lacks now; None when it lacks nothing.
+
+    The time below counts anew whenever a task more runs than at the look before: a
+    service that is being replaced or scaled out is on its way.
+    """
+    if running >= desired and failure is None:
+        return None
+    since = None
+    if running < desired:
+        stands = before is not None and before.below_since is not None and running <= before.running
+        since = before.below_since if before is not None and stands else now
+    return Wanting(
+        service=service,
+        desired=desired,
+        running=running,
+        below_since=since,
+        below_seconds=max(0, int((now - since).total_seconds())) if since else 0,
+        failure=failure,
+    )
 
 
 def states_of(names: Sequence[str], found: Mapping[str, str]) -> dict[str, AlarmState]:

@@ -5,6 +5,9 @@ There are three different 5xx, never to be confused: *edge 5xx* is what users go
 5xx* is what a client's proxy gave after its retries, *attempt 5xx* is what a task
 answered before any retry. Each signal says in its row what it cannot see; a row is
 mirrored in `docs/signals.md`.
+
+A row is all that a signal from CloudWatch needs: where it is counted (`Place`) says how
+it is read and how it is judged.
 """
 
 from __future__ import annotations
@@ -18,6 +21,23 @@ class Worse(StrEnum):
 
     HIGHER = "higher"
     LOWER = "lower"
+
+
+class Place(StrEnum):
+    """
+    Where a signal from CloudWatch is counted, and so what it is held against.
+
+    EDGE: by target group, added up with its like and compared with blue. CALL: by calling
+    service and endpoint, against the SLO. GREEN: over all of green, against the SLO.
+    COUNT: over all of green, where one is one too many. OTHER: not from metrics, or with
+    a rule of its own.
+    """
+
+    EDGE = "edge"
+    CALL = "call"
+    GREEN = "green"
+    COUNT = "count"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +55,10 @@ class Signal:
     One thing that can speak against green.
 
     `errors` out of `requests` is the ratio looked at, where the source is CloudWatch, or
-    `requests` less those answered `in_time`; all are None where it is not. `lag` and
-    `blind_to` are for people.
+    `requests` less those answered `in_time`; all are None where it is not. `further` are
+    metrics to be added to `requests`. `allowed` names the plan's bound on the ratio, where
+    there is no blue to compare with. `protocols` are those of the endpoints inside green
+    that it counts, with TLS only where it `needs_tls`. `lag` and `blind_to` are for people.
     """
 
     name: str
@@ -48,9 +70,32 @@ class Signal:
     errors: Metric | None = None
     requests: Metric | None = None
     in_time: Metric | None = None
+    further: tuple[Metric, ...] = ()
+    place: Place = Place.OTHER
+    allowed: str = "slo_error_rate"
+    protocols: frozenset[str] = frozenset()
+    needs_tls: bool = False
 
 
 _TARGET_GROUP = ("TargetGroup", "LoadBalancer")
+_SERVED = ("DiscoveryName", "ServiceName", "ClusterName")
+_CALLED = ("TargetDiscoveryName", "ServiceName", "ClusterName")
+"""The service beside a target's name is the *client's*, as Amazon ECS publishes it."""
+
+MIGRATION = ("Migration",)
+"""The one dimension of what Crossfade counts in the proxies' log."""
+
+_PROXIES_LOG = "the proxies' log, counted by on_proxy_log in the namespace Crossfade"
+_LOG_LAG = "the log's way to CloudWatch: seconds to a minute"
+
+
+def _ours(name: str) -> Metric:
+    return Metric("Crossfade", name, MIGRATION)
+
+
+def _answers(code: str) -> Metric:
+    return Metric("AWS/ECS", f"HTTPCode_Target_{code}_Count", _CALLED)
+
 
 EDGE_5XX = Signal(
     name="edge_5xx",
@@ -65,6 +110,7 @@ EDGE_5XX = Signal(
     ),
     errors=Metric("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", _TARGET_GROUP),
     requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
+    place=Place.EDGE,
 )
 """A period without a 5xx has no datapoint of it, so it reads 0 where requests were counted, and nothing elsewhere."""
 
@@ -77,6 +123,7 @@ EDGE_REFUSED = Signal(
     blind_to="connections that are accepted and then reset or left silent; everything between proxies behind the edge",
     errors=Metric("AWS/ApplicationELB", "TargetConnectionErrorCount", _TARGET_GROUP),
     requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
+    place=Place.EDGE,
 )
 
 EDGE_TLS = Signal(
@@ -88,6 +135,7 @@ EDGE_TLS = Signal(
     blind_to="TLS between users and the load balancer, and between proxies behind the edge; plain HTTP target groups",
     errors=Metric("AWS/ApplicationELB", "TargetTLSNegotiationErrorCount", _TARGET_GROUP),
     requests=Metric("AWS/ApplicationELB", "RequestCount", _TARGET_GROUP),
+    place=Place.EDGE,
 )
 
 SLOW_REQUEST = Signal(
@@ -105,16 +153,114 @@ SLOW_REQUEST = Signal(
 )
 """Counted with the statistic TC(:seconds), the number of values up to a bound, so that no percentile is compared."""
 
+FINAL_5XX = Signal(
+    name="final_5xx",
+    unit="5xx answers of an endpoint after the caller's retries, per answer, by caller and endpoint",
+    worse=Worse.HIGHER,
+    source="AWS/ECS, Service Connect",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to=(
+        "what retries hide (see attempt_5xx); 503 and 504 that a proxy makes itself, without an answer of the "
+        "application; errors inside a 200 (see grpc_status); a fault of a dependency that blue's users do not see "
+        "either, because blue hides it"
+    ),
+    errors=_answers("5XX"),
+    requests=_answers("2XX"),
+    further=(_answers("3XX"), _answers("4XX"), _answers("5XX")),
+    place=Place.CALL,
+    protocols=frozenset({"http", "http2"}),
+)
+
+CONNECT_TLS = Signal(
+    name="connect_tls",
+    unit="TLS negotiations that failed with an endpoint, per answer, by caller and endpoint",
+    worse=Worse.HIGHER,
+    source="AWS/ECS, Service Connect",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to="TLS at the edge (see edge_tls); endpoints without TLS; TCP endpoints, whose answers are not counted",
+    errors=Metric("AWS/ECS", "TargetTLSNegotiationErrorCount", _CALLED),
+    requests=_answers("2XX"),
+    further=(_answers("3XX"), _answers("4XX"), _answers("5XX")),
+    place=Place.CALL,
+    needs_tls=True,
+    protocols=frozenset({"http", "http2"}),
+)
+
+ATTEMPT_5XX = Signal(
+    name="attempt_5xx",
+    unit="5xx answers of green's tasks before any retry, per request that reached one, over all of green",
+    worse=Worse.HIGHER,
+    source=_PROXIES_LOG,
+    lag=_LOG_LAG,
+    blind_to=(
+        "attempts that never reached a task (refused, reset); lines that a non-blocking log driver drops; a bad task "
+        "that serves less of green than the plan's attempt_error_rate"
+    ),
+    errors=_ours("AttemptErrors"),
+    requests=Metric("AWS/ECS", "RequestCount", _SERVED),
+    place=Place.GREEN,
+    allowed="attempt_error_rate",
+    protocols=frozenset({"http", "http2"}),
+)
+
+GRPC_STATUS = Signal(
+    name="grpc_status",
+    unit="gRPC answers that blame the server, before any retry, per gRPC request, over all of green",
+    worse=Worse.HIGHER,
+    source=_PROXIES_LOG,
+    lag=_LOG_LAG,
+    blind_to=(
+        "statuses that may be the caller's fault, NOT_FOUND and RESOURCE_EXHAUSTED among them; gRPC at the edge, "
+        "behind a load balancer; calls that never reached a task"
+    ),
+    errors=_ours("GrpcErrors"),
+    requests=Metric("AWS/ECS", "GrpcRequestCount", _SERVED),
+    place=Place.GREEN,
+    allowed="attempt_error_rate",
+    protocols=frozenset({"grpc"}),
+)
+
 ENFORCED_EJECTION = Signal(
     name="enforced_ejection",
     unit="tasks put out of use by a green proxy",
     worse=Worse.HIGHER,
-    source="the proxies' log (Envoy OutlierDetectionEvent lines)",
-    lag="the log's way to CloudWatch: seconds to a minute",
+    source="the proxies' log: Envoy's OutlierDetectionEvent lines, and what on_proxy_log rebuilds without them",
+    lag=_LOG_LAG,
     blind_to=(
         "a service with one task, which is never ejected; ejections that Envoy suppresses because too many "
-        "tasks are bad; lines that a non-blocking log driver drops"
+        "tasks are bad (see suppressed_ejection); lines that a non-blocking log driver drops"
     ),
+    errors=_ours("EnforcedEjections"),
+    place=Place.COUNT,
+)
+
+SUPPRESSED_EJECTION = Signal(
+    name="suppressed_ejection",
+    unit="tasks that failed often enough to be put out of use, and were not, because too many were",
+    worse=Worse.HIGHER,
+    source=f"{_PROXIES_LOG}, which replays Envoy's detection",
+    lag=_LOG_LAG,
+    blind_to="tasks that fail now and then, never five times in a row; TCP endpoints, whose log names no task",
+    errors=_ours("SuppressedEjections"),
+    place=Place.COUNT,
+)
+
+BELOW_DESIRED = Signal(
+    name="below_desired",
+    unit="tasks of a green service that ECS wants and that do not run",
+    worse=Worse.HIGHER,
+    source="Amazon ECS, DescribeServices",
+    lag="none: read at every look",
+    blind_to="tasks that run and do not serve; a service that dies and comes back between two looks",
+)
+
+DEPLOYMENT_FAILURE = Signal(
+    name="deployment_failure",
+    unit="green services whose newest deployment has failed",
+    worse=Worse.HIGHER,
+    source="Amazon ECS, DescribeServices; and the event, to on_deployment",
+    lag="none: read at every look",
+    blind_to="a deployment that never ends, where the service has no circuit breaker",
 )
 
 OPERATOR_ALARM = Signal(
@@ -126,7 +272,21 @@ OPERATOR_ALARM = Signal(
     blind_to="whatever the operator's alarms do not watch",
 )
 
-EDGE_ERRORS: tuple[Signal, ...] = (EDGE_5XX, EDGE_REFUSED, EDGE_TLS)
-"""What the judge adds up to an edge's errors: a request fails in one of these ways only."""
+SIGNALS: tuple[Signal, ...] = (
+    EDGE_5XX,
+    EDGE_REFUSED,
+    EDGE_TLS,
+    SLOW_REQUEST,
+    FINAL_5XX,
+    CONNECT_TLS,
+    ATTEMPT_5XX,
+    GRPC_STATUS,
+    ENFORCED_EJECTION,
+    SUPPRESSED_EJECTION,
+    BELOW_DESIRED,
+    DEPLOYMENT_FAILURE,
+    OPERATOR_ALARM,
+)
 
-SIGNALS: tuple[Signal, ...] = (*EDGE_ERRORS, SLOW_REQUEST, ENFORCED_EJECTION, OPERATOR_ALARM)
+EDGE_ERRORS: tuple[Signal, ...] = tuple(signal for signal in SIGNALS if signal.place is Place.EDGE)
+"""What the judge adds up to an edge's errors: a request fails in one of these ways only."""

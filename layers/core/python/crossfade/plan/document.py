@@ -435,6 +435,12 @@ class Bounds(Frozen):
     tolerance: float = Field(default=0.01, gt=0, lt=1)
     alpha: float = Field(default=0.001, gt=0, lt=1)
     slo_error_rate: float = Field(default=0.02, gt=0, lt=1, description="Errors allowed where blue is no live control")
+    attempt_error_rate: float = Field(
+        default=0.05, gt=0, lt=1, description="As `slo_error_rate`, for what green's tasks answer before any retry"
+    )
+    below_desired_seconds: Seconds = Field(
+        default=600, description="A green service may lack tasks for so long, without one more coming up"
+    )
     lost_data_seconds: Seconds = Field(default=900, description="Hold this long without data, then roll back")
     slow_ratio: float | None = Field(
         default=3.0,

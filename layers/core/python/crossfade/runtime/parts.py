@@ -26,6 +26,7 @@ from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
 from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs, CloudWatchProxyStreams
 from crossfade.judge.proxylog_feed import ProxyFeed, ProxyMeter, ProxyStreams
+from crossfade.judge.sight import Sight
 from crossfade.plan.s3 import S3PlanStore
 from crossfade.plan.store import PlanStore
 from crossfade.rollout.executions import Executions
@@ -112,6 +113,11 @@ def alarms() -> Alarms:
 def proxy_logs() -> ProxyLogs:
     """Return what green's proxies wrote."""
     return CloudWatchProxyLogs(clients.logs())
+
+
+def sight() -> Sight:
+    """Return everything that a look reads from."""
+    return Sight(metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services())
 
 
 def proxy_feed() -> ProxyFeed:
