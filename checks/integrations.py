@@ -24,6 +24,7 @@ from checks.machine import Machine, State
 from crossfade import errors
 
 _SDK_SERVICES = {  # Step Functions' name: botocore's, and the prefix of its errors
+    "cloudfront": ("cloudfront", "CloudFront"),
     "cloudwatch": ("cloudwatch", "CloudWatch"),
     "cloudwatchlogs": ("logs", "CloudWatchLogs"),
     "dynamodb": ("dynamodb", "DynamoDb"),

@@ -79,6 +79,7 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
             "create_deadline_seconds": max(60, _divided(plan.timings.create_deadline_seconds, pace)),
             "confirm_seconds": _divided(pace.confirm_seconds, pace),
             "overdue_seconds": max(30, _divided(plan.timings.overdue_seconds, pace)),
+            "spread_seconds": max(60, _divided(plan.timings.spread_seconds, pace)),
             "restore_retry_seconds": max(1, _divided(plan.timings.restore_retry_seconds, pace)),
         }
     )

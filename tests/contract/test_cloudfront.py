@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from crossfade.errors import (
     EdgeBusy,
     EdgeChanged,
+    EdgeSpreading,
     NotConfirmed,
     PreflightRefused,
     UnknownEdge,
@@ -158,10 +159,135 @@ def test_a_step_forward_waits_until_the_one_before_has_spread_and_the_way_back_d
     spread_slowly(3_600)
     assert shifter.set_green(Share(500)) == Share(500)
 
-    with pytest.raises(EdgeBusy, match="InProgress"):
+    with pytest.raises(EdgeSpreading, match="InProgress"):
         shifter.set_green(Share(1_000))
 
+    assert shifter.green() == Share(500)
     assert shifter.withdraw() == NONE
+
+
+def test_a_distribution_spreads_until_every_edge_location_has_it(cdn: Cdn) -> None:
+    edge = an_edge(cdn)
+    shifter = cdn.edges.shifter(edge)
+    assert shifter.spreading() == ""
+    spread_slowly(3_600)
+
+    shifter.set_green(Share(500))
+
+    assert shifter.spreading() == f"edge web: distribution {cdn.id} is InProgress"
+
+
+def test_a_staging_distribution_that_is_new_spreads_before_green_can_have_a_share(cdn: Cdn) -> None:
+    spread_slowly(3_600)
+    edge = an_edge(cdn)
+
+    assert f"distribution {resolved(edge).staging_id} is InProgress" in cdn.edges.shifter(edge).spreading()
+    with pytest.raises(EdgeSpreading):
+        cdn.edges.shifter(edge).set_green(Share(100))
+
+
+def test_the_way_back_without_a_function_is_the_origin_and_the_policy(cdn: Cdn) -> None:
+    edge = an_edge(cdn)
+
+    assert [(call.service, call.action, call.arguments) for call in edge.way_back] == [
+        (
+            "cloudfront",
+            "updateDistribution",
+            {"Id": cdn.id, "OriginId": "app", "DomainName": "blue.shop.example"},
+        ),
+        ("cloudfront", "updateContinuousDeploymentPolicy", {"Id": resolved(edge).policy_id}),
+    ]
+
+
+# -- clearing away -----------------------------------------------------------------------
+
+
+def left(cdn: Cdn) -> tuple[list[str], int]:
+    """Return which distributions are there, and how many policies."""
+    distributions = cdn.client.list_distributions()["DistributionList"].get("Items", [])
+    policies = cdn.client.list_continuous_deployment_policies()["ContinuousDeploymentPolicyList"]
+    return [each["Id"] for each in distributions], policies["Quantity"]
+
+
+def test_nothing_of_ours_is_left_beside_the_primary_after_a_rollback(cdn: Cdn) -> None:
+    before = cdn.primary()
+    edge = an_edge(cdn)
+    cdn.edges.shifter(edge).set_green(Share(500))
+    cdn.edges.shifter(edge).withdraw()
+
+    cleared = cdn.edges.clear_away(edge)
+
+    assert left(cdn) == ([cdn.id], 0)
+    assert cdn.primary() == before
+    assert (resolved(cleared).staging_id, resolved(cleared).policy_id) == (None, None)
+    assert cdn.edges.clear_away(edge) == cdn.edges.clear_away(cleared) == cleared
+
+
+def test_after_completion_green_keeps_everything_and_the_way_back_works_still(cdn: Cdn) -> None:
+    before = cdn.primary()
+    edge = an_edge(cdn)
+    cdn.edges.shifter(edge).set_green(ALL)
+
+    cleared = cdn.edges.clear_away(edge)
+
+    assert left(cdn) == ([cdn.id], 0)
+    assert cdn.edges.shifter(cleared).shares() == (ALL,)
+    assert cdn.edges.shifter(cleared).withdraw() == NONE
+    assert cdn.primary() == before
+
+
+def test_what_was_made_before_the_journal_knew_of_it_is_cleared_away_too(cdn: Cdn) -> None:
+    found = cdn.edges.find(cdn.plan).owned_by("shop")
+    cdn.edges.make_green_end(found, "web-green", TAGS)
+
+    cdn.edges.clear_away(found)
+
+    assert left(cdn) == ([cdn.id], 0)
+
+
+def test_each_step_of_clearing_waits_until_the_one_before_has_spread(cdn: Cdn) -> None:
+    edge = an_edge(cdn)
+    spread_slowly(3_600)
+
+    with pytest.raises(EdgeSpreading, match=cdn.id):
+        cdn.edges.clear_away(edge)
+    assert (len(left(cdn)[0]), left(cdn)[1]) == (2, 1)
+    assert cdn.primary()["ContinuousDeploymentPolicyId"] == ""
+
+    spread_slowly(0)
+    cdn.change(Comment="the shop")  # anything; this is deployed at once
+    spread_slowly(3_600)
+    with pytest.raises(EdgeSpreading, match=str(resolved(edge).staging_id)):
+        cdn.edges.clear_away(edge)
+    assert (len(left(cdn)[0]), left(cdn)[1]) == (2, 0)
+
+
+def test_a_staging_distribution_through_which_green_is_reached_stays(cdn: Cdn) -> None:
+    edge = an_edge(cdn)
+    cdn.edges.shifter(edge).set_green(Share(500))
+
+    with pytest.raises(EdgeChanged, match="green still holds 5 %"):
+        cdn.edges.clear_away(edge)
+
+    assert (len(left(cdn)[0]), left(cdn)[1]) == (2, 1)
+
+
+def test_another_edges_staging_distribution_stays(cdn: Cdn) -> None:
+    edge = an_edge(cdn)
+
+    cdn.edges.clear_away(edge.model_copy(update={"migration": "shop-two"}))
+    cdn.edges.clear_away(edge.model_copy(update={"name": "we"}))
+
+    assert (len(left(cdn)[0]), left(cdn)[1]) == (2, 1)
+
+
+def test_after_clearing_the_next_attempt_makes_its_own(cdn: Cdn) -> None:
+    cleared = cdn.edges.clear_away(an_edge(cdn))
+
+    edge = an_edge(cdn)
+
+    assert resolved(edge).staging_id != resolved(cleared).staging_id
+    assert cdn.edges.shifter(edge).set_green(Share(500)) == Share(500)
 
 
 # -- found out before the start ----------------------------------------------------------

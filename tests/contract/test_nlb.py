@@ -64,6 +64,21 @@ def test_connections_are_ended_when_an_earlier_attempt_gave_back_the_weights_alo
     assert flows.edges.healthy_targets(green) == 0
 
 
+def test_the_way_back_without_a_function_ends_connections_once_the_weights_are_given_back(
+    flows: NetworkLoadBalancer,
+) -> None:
+    edge = an_edge(flows)
+
+    assert [call.action for call in edge.way_back] == ["modifyListener", "modifyListener", "deregisterTargets"]
+    assert edge.way_back[-1].arguments == {
+        "TargetGroupArn": edge.resolved.green_arn,
+        "Attributes": [
+            {"Key": "deregistration_delay.connection_termination.enabled", "Value": "true"},
+            {"Key": "deregistration_delay.timeout_seconds", "Value": "0"},
+        ],
+    }
+
+
 def test_blues_connections_are_left_alone(flows: NetworkLoadBalancer) -> None:
     edge = an_edge(flows)
     before = attributes(flows, flows.blue)

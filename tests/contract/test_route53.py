@@ -26,7 +26,7 @@ from crossfade.shift.records import MOST_WEIGHT, Group, divide, given_back, shif
 from crossfade.shift.route53 import Route53Edges, Route53Shifter
 from crossfade.shift.share import ALL, NONE, Share
 from rehearsal.aws import in_process
-from rehearsal.aws.route53 import spread_slowly
+from rehearsal.aws.route53 import record_changes, spread_slowly
 from tests.zone import Zone
 
 TAGS = {"crossfade:migration": "shop"}
@@ -293,18 +293,43 @@ def test_a_busy_zone_is_asked_again_for_what_leads_to_blue(zone: Zone) -> None:
         ).find(zone.plan)
 
 
-def test_a_change_that_is_still_spreading_is_not_confirmed_and_not_made_twice(
-    zone: Zone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    edge = an_edge(zone)
-    monkeypatch.setattr("botocore.waiter.time.sleep", lambda _: None)
+def test_a_change_is_told_to_spread_until_every_name_server_has_it(zone: Zone) -> None:
     spread_slowly(3_600)
-    shifter = zone.edges.shifter(edge)
+    shifter = zone.edges.shifter(an_edge(zone))
+    assert shifter.spreading() == ""
 
-    with pytest.raises(NotConfirmed, match="still spreading"):
-        shifter.set_green(Share(2_000))
+    shifter.set_green(Share(2_000))
 
-    assert shifter.set_green(Share(2_000)) == Share(2_000)
+    assert shifter.spreading() == f"edge web: change {shifter.change} is PENDING"
+
+
+def test_a_change_is_known_by_its_name_where_another_sent_it_and_not_made_twice(zone: Zone) -> None:
+    edge = an_edge(zone)
+    spread_slowly(3_600)
+    first = zone.edges.shifter(edge)
+    first.set_green(Share(2_000))
+    made = len(record_changes())
+
+    second = zone.edges.shifter(edge.model_copy(update={"change": first.change}))
+
+    assert second.set_green(Share(2_000)) == Share(2_000)
+    assert "PENDING" in second.spreading()
+    assert len(record_changes()) == made
+
+
+def test_a_change_that_route_53_has_forgotten_has_long_spread(zone: Zone) -> None:
+    edge = an_edge(zone).model_copy(update={"change": "CFORGOTTEN"})
+
+    assert zone.edges.shifter(edge).spreading() == ""
+
+
+def test_the_way_back_does_not_wait_for_what_spreads(zone: Zone) -> None:
+    spread_slowly(3_600)
+    shifter = zone.edges.shifter(an_edge(zone))
+    shifter.set_green(Share(2_000))
+
+    assert shifter.withdraw() == NONE
+    assert "PENDING" in shifter.spreading()
 
 
 # -- the rule of the weights -------------------------------------------------------------

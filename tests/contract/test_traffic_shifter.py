@@ -185,7 +185,7 @@ class Route53World(AnyShare):
 
 class CloudFrontWorld:
     rules = 1
-    requests = 0
+    requests = 1
 
     def __init__(self) -> None:
         self.cdn = Cdn()

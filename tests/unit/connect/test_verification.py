@@ -64,6 +64,11 @@ LACKS: dict[str, tuple[Callable[[World], object], type[Exception], str]] = {
         GreenNotReady,
         "0 of 2 targets of web-green",
     ),
+    "a way that leads everywhere": (
+        lambda w: setattr(w.edges, "slow", "edge web: distribution E2 is InProgress"),
+        GreenNotReady,
+        "distribution E2 is InProgress",
+    ),
     "a deployment that did not fail": (
         lambda w: w.services.fail("shop", "orders-green", "no image"),
         GreenFailed,

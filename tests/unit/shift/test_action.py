@@ -11,6 +11,7 @@ from crossfade.errors import (
     BlueUnhealthy,
     EdgeBusy,
     EdgeChanged,
+    EdgeSpreading,
     Fenced,
     InvalidTransition,
     JournalBusy,
@@ -18,10 +19,12 @@ from crossfade.errors import (
     UnknownEdge,
 )
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import EdgeRecord, Entry, FoundEdge
+from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, Entry, FoundEdge
 from crossfade.plan.document import RungKind
 from crossfade.rollout.phases import Phase
 from crossfade.shift.action import (
+    Cleared,
+    ClearRequest,
     Confirmed,
     ConfirmRequest,
     Restored,
@@ -29,6 +32,7 @@ from crossfade.shift.action import (
     RungRef,
     ShiftDone,
     ShiftRequest,
+    clear,
     confirm,
     restore,
     shift,
@@ -75,6 +79,10 @@ class Account:
     def confirm(self, *, fence: int = 1) -> Confirmed:
         request = ConfirmRequest(migration="shop", fence=fence, edge="web")
         return confirm(request, edges=self.edges, journal=self.journal, now=LATER)
+
+    def clear(self, *, fence: int = 1) -> Cleared:
+        request = ClearRequest(migration="shop", fence=fence, edge="web")
+        return clear(request, edges=self.edges, journal=self.journal, now=LATER)
 
     def raise_fence(self) -> int:
         seen = self.journal.read("shop").fence
@@ -153,6 +161,69 @@ def test_a_shift_that_fails_has_still_left_a_way_back() -> None:
 
     assert account.entry("intent").detail["found_bp"] == [0]
     assert account.story() == [("intent", "shift")]
+
+
+def test_a_shift_is_done_when_it_has_spread_and_is_waited_for_until_then() -> None:
+    account = Account()
+    account.edges.slow = "some places are missing"
+
+    for _ in range(2):
+        with pytest.raises(EdgeSpreading, match="some places are missing"):
+            account.shift(500)
+    waiting = account.journal.edge("shop", "web")
+    account.edges.slow = ""
+    done = account.shift(500)
+
+    assert (waiting.asked_bp, waiting.held_bp) == (500, 0)
+    assert done.held_bp == account.journal.edge("shop", "web").held_bp == 500
+    assert account.edges.laid["web"].shifts == [Share(500)]
+    assert account.story() == [("intent", "shift")] * 3 + [("result", "shift")]
+
+
+def test_a_climb_that_waits_for_a_change_to_spread_is_not_taken_for_a_dead_one() -> None:
+    account = Account()
+    account.edges.slow = "some places are missing"
+
+    with pytest.raises(EdgeSpreading):
+        account.shift(500)
+
+    assert account.journal.look_due("shop") == NOON
+
+
+def test_an_executor_overtaken_while_its_change_spreads_takes_it_back() -> None:
+    class Overtaken(MemoryJournal):
+        def put_edge(self, edge: EdgeRecord, *, fence: int) -> None:
+            if edge.asked_bp and account.held > NONE:
+                self.raise_fence("shop", seen=1, reason="alarm", at=NOON)
+            super().put_edge(edge, fence=fence)
+
+    account = Account(Overtaken())
+    account.edges.slow = "some places are missing"
+
+    with pytest.raises(Fenced):
+        account.shift(500)
+
+    assert account.held == NONE
+
+
+def test_the_name_of_a_change_is_kept_so_that_another_can_ask_how_far_it_is() -> None:
+    class NamingEdges(MemoryEdges):
+        def shifter(self, edge: FoundEdge) -> MemoryShifter:
+            return NamingShifter(self, edge)
+
+    class NamingShifter(MemoryShifter):
+        @property
+        def change(self) -> str | None:
+            return f"C{self.green().bp}"
+
+    account = Account()
+    account.edges.__class__ = NamingEdges
+
+    account.shift(500)
+    after_shift = account.journal.edge("shop", "web").change
+    account.restore()
+
+    assert (after_shift, account.journal.edge("shop", "web").change) == ("C500", "C0")
 
 
 def test_a_stale_executor_touches_nothing() -> None:
@@ -407,3 +478,82 @@ def test_a_journal_that_is_busy_is_asked_again_before_anything_is_touched() -> N
         account.shift(500)
 
     assert account.edges.laid["web"].shifts == []
+
+
+def test_an_edge_is_not_confirmed_while_users_are_still_led_to_green() -> None:
+    account = Account()
+    account.shift(500)
+    account.restore()
+    account.edges.slow = "some places are missing"
+
+    with pytest.raises(EdgeSpreading, match="some places are missing"):
+        account.confirm()
+
+    account.edges.slow = ""
+    assert account.confirm().held_bp == 0
+
+
+# -- clear -----------------------------------------------------------------------------
+
+
+class Leaving(Account):
+    """An account whose edge has something of the migration's own before it, which goes in two steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[str] = []
+        staging = CloudFrontEdge(
+            load_balancer_arn="front",
+            green_load_balancer_arn="front-green",
+            blue_arn=self.edge.resolved.blue_arn,
+            origin_id="app",
+            green_domain="green.shop.example",
+            staging_id="E2",
+            policy_id="P1",
+            rules=(Distribution(id="E1", arn="arn:E1", found={}),),
+        )
+        edge = self.edge.model_copy(update={"kind": "cloudfront", "resolved": staging})
+        self.journal.put_edge(edge, fence=1)
+        account = self
+
+        class Clearing(MemoryEdges):
+            def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+                account.steps.append(edge.name)
+                if len(account.steps) == 1:
+                    raise EdgeSpreading("the policy is off, and not everywhere yet")
+                return edge.model_copy(update={"resolved": staging.model_copy(update={"staging_id": None})})
+
+        self.edges.__class__ = Clearing
+
+
+def test_what_was_made_for_green_alone_is_cleared_away_step_by_step_and_written_down() -> None:
+    account = Leaving()
+
+    with pytest.raises(EdgeSpreading):
+        account.clear()
+    waiting = account.journal.look_due("shop")
+    account.clear()
+
+    kept = account.journal.edge("shop", "web").resolved
+    assert isinstance(kept, CloudFrontEdge)
+    assert kept.staging_id is None
+    assert waiting == LATER
+    assert account.story() == [("intent", "clear"), ("intent", "clear"), ("result", "clear")]
+
+
+def test_clearing_stops_when_a_rollback_or_another_opening_has_begun() -> None:
+    account = Leaving()
+    account.raise_fence()
+
+    with pytest.raises(Fenced):
+        account.clear(fence=1)
+
+    assert account.steps == []
+
+
+def test_an_edge_that_leaves_nothing_behind_is_not_touched() -> None:
+    account = Account()
+
+    assert account.clear() == Cleared(edge="web")
+
+    assert account.story() == []

@@ -30,6 +30,7 @@ Every error Crossfade raises on purpose.
     + MetricsBusy               CloudWatch throttles
     + LogsBusy                  CloudWatch Logs throttles
     + NoticesBusy               the topic that people listen to is throttled
+    + EdgeSpreading             a change of the edge has not reached every place that serves users
     + GreenNotReady             green is not there yet; look again later
     + NotConfirmed              an edge does not yet hold what was written to it
 
@@ -152,6 +153,10 @@ class LogsBusy(TryAgain):
 
 class NoticesBusy(TryAgain):
     """The topic that people listen to is throttled."""
+
+
+class EdgeSpreading(TryAgain):
+    """A change of the edge was taken and has not yet reached every place that serves users; it takes its time."""
 
 
 class GreenNotReady(TryAgain):

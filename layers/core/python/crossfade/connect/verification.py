@@ -47,7 +47,8 @@ def verify(
     Look at every green service, and enter READY when all are whole.
 
     Whole means: deployment complete and all tasks running; Service Connect enabled with
-    its proxies' log configured; every target behind an edge healthy. Safe to repeat,
+    its proxies' log configured; every target behind an edge healthy; what was made before
+    an edge for green at work everywhere (CloudFront takes minutes). Safe to repeat,
     since it only looks, and entering the phase one is in changes nothing.
 
     Raises:
@@ -59,6 +60,7 @@ def verify(
     record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
     found = tuple(_verify_one(plan, service, journal, services, edges) for service in plan.services)
+    _refuse_spreading(request.migration, journal, edges)
     journal.append(
         Entry(
             migration=request.migration,
@@ -91,6 +93,12 @@ def _verify_one(
     alone = 0 < green.desired < _EJECTABLE_FROM
     remark = "one task only: its proxy's callers can never eject it" if alone else ""
     return VerifiedService(name=service.name, running=green.running, healthy_targets=healthy, remark=remark)
+
+
+def _refuse_spreading(migration: str, journal: Journal, edges: Edges) -> None:
+    told = [said for edge in journal.edges(migration) if (said := edges.shifter(edge).spreading())]
+    if told:
+        raise GreenNotReady("; ".join(told))
 
 
 def _refuse_mute(green: ServiceState) -> None:

@@ -592,6 +592,7 @@ def _edge_item(edge: EdgeRecord) -> _Item:
         "settle_seconds": _n(edge.settle_seconds),
         "asked_bp": _n(edge.asked_bp),
         "held_bp": _n(edge.held_bp),
+        **({} if edge.change is None else {"change": _s(edge.change)}),
     }
 
 
@@ -607,6 +608,7 @@ def _edge(item: Mapping[str, Any], migration: str) -> EdgeRecord:
             "settle_seconds": int(item["settle_seconds"]["N"]),
             "asked_bp": int(item["asked_bp"]["N"]),
             "held_bp": int(item["held_bp"]["N"]),
+            "change": _optional(item, "change"),
         }
     )
 

@@ -49,13 +49,24 @@ class MigrationRecord(Frozen):
 
 class StoredRequest(Frozen):
     """
-    A call that puts one rule or one zone's records back, exactly as `aws-sdk:<service>:<action>` takes it.
+    A call by `aws-sdk:<service>:<action>` that puts one rule, one zone's records or one distribution back.
 
-    Kept so that a state machine can send it when Lambda is throttled.
+    Kept so that a state machine can send it when Lambda is throttled. What only the moment
+    knows, the machine reads before: the configuration and the ETag of `updateDistribution`
+    (`OriginId` shall lead to `DomainName` again) and of `updateContinuousDeploymentPolicy`
+    (which is switched off), and the targets of `deregisterTargets`, which is sent once
+    nothing leads to them any more.
     """
 
-    service: Literal["elasticloadbalancingv2", "route53"] = "elasticloadbalancingv2"
-    action: Literal["modifyRule", "modifyListener", "changeResourceRecordSets"]
+    service: Literal["elasticloadbalancingv2", "route53", "cloudfront"] = "elasticloadbalancingv2"
+    action: Literal[
+        "modifyRule",
+        "modifyListener",
+        "deregisterTargets",
+        "changeResourceRecordSets",
+        "updateDistribution",
+        "updateContinuousDeploymentPolicy",
+    ]
     arguments: dict[str, Any] = Field(description="Members in Step Functions' case: PascalCase, acronyms as words")
 
 
@@ -78,6 +89,11 @@ class _Ends(Frozen):
     def green_balancer_arn(self) -> str:
         """Return the load balancer before green: blue's own, unless the kind of edge says otherwise."""
         return self.load_balancer_arn
+
+    @property
+    def leaves_behind(self) -> bool:
+        """Return whether something made for green alone stands before this edge, to be cleared away in the end."""
+        return False
 
 
 class AlbEdge(_Ends):
@@ -156,6 +172,11 @@ class CloudFrontEdge(_Ends):
         """Return green's own load balancer."""
         return self.green_load_balancer_arn
 
+    @property
+    def leaves_behind(self) -> bool:
+        """Return that a staging distribution and its policy may be there, known by their ids or not yet."""
+        return True
+
 
 def _kind(resolved: Any) -> str:
     found = resolved.get("kind", "alb") if isinstance(resolved, dict) else resolved.kind  # once there was one kind
@@ -178,6 +199,7 @@ class FoundEdge(Frozen):
 
     `asked_bp` is the share last asked for, `held_bp` the share last read back after
     asking: what the edge holds now is read from AWS, these say what we expect there.
+    `change` names the last change sent, where AWS says by such a name whether it has spread.
     """
 
     name: str
@@ -188,6 +210,7 @@ class FoundEdge(Frozen):
     settle_seconds: Seconds = 30
     asked_bp: BasisPoints = 0
     held_bp: BasisPoints = 0
+    change: str | None = None
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:

@@ -472,6 +472,9 @@ class Timings(Frozen):
     confirm_seconds: Seconds = Field(default=60, description="Between the two confirmations of a rollback")
     restore_retry_seconds: int = Field(default=10, ge=1, description="Between restores; slows to thirty times")
     overdue_seconds: Seconds = Field(default=300, description="A look this late is taken for one that never comes")
+    spread_seconds: Seconds = Field(
+        default=1_800, description="A change of an edge that takes longer to reach every user ends the climb"
+    )
 
     @model_validator(mode="after")
     def _outlasts_a_write(self) -> Timings:
@@ -572,6 +575,9 @@ class MigrationPlan(Frozen):
         default=(), description="Services that call each other in a circle: their first tasks knew too few names"
     )
     edges: tuple[EdgePlan, ...]
+    edges_climb: Literal["one_by_one", "together"] = Field(
+        default="one_by_one", description="In the order above, or all at the same time; they go back together anyway"
+    )
     gaps: tuple[Gap, ...] = ()
     not_migrated: tuple[NotMigrated, ...] = ()
     outside_names: tuple[OutsideName, ...] = ()

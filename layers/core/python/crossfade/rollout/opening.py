@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from pydantic import Field
+
 from crossfade.errors import BadInput, BlockedByGap, UnknownMigration
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_resource, service_resource
 from crossfade.journal.opening import opening
-from crossfade.plan.document import Approvals, EdgePlan, Frozen, MigrationPlan, Timings
+from crossfade.plan.document import Approvals, EdgeKind, EdgePlan, Frozen, MigrationPlan, Timings
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
@@ -27,9 +29,10 @@ class OpenRequest(Request):
 
 
 class OpenedEdge(Frozen):
-    """An edge and the rungs by which green climbs it."""
+    """An edge, of which kind it is, and the rungs by which green climbs it."""
 
     edge: str
+    kind: EdgeKind
     rungs: tuple[RungRef, ...]
 
 
@@ -40,6 +43,7 @@ class Opened(Frozen):
     fence: int
     waves: tuple[tuple[str, ...], ...]
     edges: tuple[OpenedEdge, ...]
+    edges_at_once: int = Field(description="How many edges climb at the same time; 0 is all of them")
     timings: Timings
     approvals: Approvals
     gaps: int
@@ -87,7 +91,8 @@ def open_migration(
         migration=plan.migration,
         fence=opened.fence,
         waves=plan.waves,
-        edges=tuple(OpenedEdge(edge=edge.name, rungs=_rungs(edge, plan.approvals)) for edge in plan.edges),
+        edges=tuple(OpenedEdge(edge=edge.name, kind=edge.kind, rungs=_rungs(edge, plan.approvals)) for edge in plan.edges),
+        edges_at_once=1 if plan.edges_climb == "one_by_one" else 0,
         timings=plan.timings,
         approvals=plan.approvals,
         gaps=len(plan.gaps),

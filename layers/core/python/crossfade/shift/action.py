@@ -1,4 +1,4 @@
-"""Shift, restore, confirm: the three things done to an edge, each written down around the deed."""
+"""Shift, restore, confirm, clear away: what is done to an edge, each written down around the deed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from crossfade.errors import EdgeChanged, Fenced, NotConfirmed
+from crossfade.errors import EdgeChanged, EdgeSpreading, Fenced, NotConfirmed
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.plan.document import BasisPoints, Frozen, RungKind, Seconds
@@ -80,6 +80,20 @@ class Confirmed(Frozen):
     held_bp: BasisPoints
 
 
+class ClearRequest(Request):
+    """Remove what stands before an edge for green alone, once nobody is led there."""
+
+    migration: str
+    fence: int
+    edge: str
+
+
+class Cleared(Frozen):
+    """The edge before which nothing is left of a migration's own."""
+
+    edge: str
+
+
 def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetime) -> ShiftDone:
     """
     Give green the share of a rung, and return what it then holds.
@@ -88,10 +102,12 @@ def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetim
     touched, the result after. Idempotent: a share that is held already is not set
     again, and one that an earlier attempt set in part is completed. Killed anywhere,
     it leaves an edge that `restore` puts back. If a rollback began while the edge was
-    being written, this executor takes its own change back before it gives up.
+    being written, this executor takes its own change back before it gives up. It is done
+    when the change has spread; until then it says so, and is to be repeated.
 
     Raises:
         Fenced: a rollback has begun since the climb was started.
+        EdgeSpreading: this change, or the one before it, has not yet reached every place that serves users.
         EdgeChanged: the edge holds a share that this migration never asked for.
         InvalidTransition: the phase table does not lead to this kind of rung from here.
         UnknownEdge, UnknownMigration: the journal knows no such edge or migration.
@@ -109,15 +125,27 @@ def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetim
         fence=request.fence,
     )
     journal.put_edge(edge.model_copy(update={"asked_bp": asked.bp}), fence=request.fence)
-    held = shifter.set_green(asked)
+    try:
+        held = shifter.set_green(asked)
+    except EdgeSpreading:
+        journal.expect_look(request.migration, now, fence=request.fence)  # it is waited for, not dead
+        raise
+    spreading = shifter.spreading()
+    changed = edge.model_copy(update={"asked_bp": asked.bp, "change": shifter.change})
     result = _entry(request, "result", "shift", now, {**_rung(request.rung), "held_bp": held.bp}, of=intent)
     try:
-        journal.append(result, fence=request.fence)
-        journal.put_edge(edge.model_copy(update={"asked_bp": asked.bp, "held_bp": held.bp}), fence=request.fence)
-        journal.expect_look(request.migration, now + shifter.settle, fence=request.fence)
+        if spreading:
+            journal.put_edge(changed, fence=request.fence)
+            journal.expect_look(request.migration, now, fence=request.fence)
+        else:
+            journal.append(result, fence=request.fence)
+            journal.put_edge(changed.model_copy(update={"held_bp": held.bp}), fence=request.fence)
+            journal.expect_look(request.migration, now + shifter.settle, fence=request.fence)
     except Fenced:
         shifter.withdraw()
         raise
+    if spreading:
+        raise EdgeSpreading(spreading)
     return ShiftDone(held_bp=held.bp, settle_seconds=int(shifter.settle.total_seconds()), shifted_at=now)
 
 
@@ -141,18 +169,20 @@ def restore(request: RestoreRequest, *, edges: Edges, journal: Journal, now: dat
     )
     held = shifter.withdraw()
     journal.append(_entry(request, "result", "restore", now, {"held_bp": held.bp}, of=intent), fence=request.fence)
-    journal.put_edge(edge.model_copy(update={"asked_bp": held.bp, "held_bp": held.bp}), fence=request.fence)
+    given = {"asked_bp": held.bp, "held_bp": held.bp, "change": shifter.change}
+    journal.put_edge(edge.model_copy(update=given), fence=request.fence)
     return Restored(edge=request.edge, restored=max(found, default=NONE) > NONE, held_bp=held.bp)
 
 
 def confirm(request: ConfirmRequest, *, edges: Edges, journal: Journal, now: datetime) -> Confirmed:
     """
-    Look whether green holds nothing on an edge, and write down what was found.
+    Look whether green holds nothing on an edge, for any user, and write down what was found.
 
     Idempotent: it changes nothing but the journal.
 
     Raises:
         NotConfirmed: green holds a share; the edge is to be restored once more.
+        EdgeSpreading: it was given back, and some users are still led to green.
         Fenced: a later rollback or opening has taken over.
         EdgeBusy, UnknownEdge, UnknownMigration, JournalBusy: as the ports.
     """
@@ -164,7 +194,36 @@ def confirm(request: ConfirmRequest, *, edges: Edges, journal: Journal, now: dat
     held = max(found, default=NONE)
     if held > NONE:
         raise NotConfirmed(f"edge {request.edge}: green holds {held}")
+    spreading = shifter.spreading()
+    if spreading:
+        raise EdgeSpreading(spreading)
     return Confirmed(edge=request.edge, held_bp=held.bp)
+
+
+def clear(request: ClearRequest, *, edges: Edges, journal: Journal, now: datetime) -> Cleared:
+    """
+    Remove what was made before an edge for green alone, after completion or after a rollback.
+
+    Idempotent, and of no use to the way back: whatever becomes of it, users are where they
+    shall be. It stops as soon as a rollback or another opening has begun.
+
+    Raises:
+        EdgeSpreading: a step must spread before the next; to be repeated, for minutes.
+        Fenced: a later rollback or opening has taken over.
+        EdgeChanged, EdgeBusy, UnknownEdge, UnknownMigration, JournalBusy: as the ports.
+    """
+    edge = journal.edge(request.migration, request.edge)
+    if not edge.resolved.leaves_behind:
+        return Cleared(edge=request.edge)
+    intent = journal.append(_entry(request, "intent", "clear", now, {}), fence=request.fence)
+    try:
+        cleared = edges.clear_away(edge)
+    except EdgeSpreading:
+        journal.expect_look(request.migration, now, fence=request.fence)  # it is waited for, not dead
+        raise
+    journal.put_edge(cleared, fence=request.fence)
+    journal.append(_entry(request, "result", "clear", now, {}, of=intent), fence=request.fence)
+    return Cleared(edge=request.edge)
 
 
 def _refuse_drift(edge: EdgeRecord, found: Sequence[Share], asked: Share) -> None:
@@ -182,7 +241,7 @@ def _rung(rung: RungRef) -> dict[str, int | str]:
 
 
 def _entry(
-    request: ShiftRequest | RestoreRequest | ConfirmRequest,
+    request: ShiftRequest | RestoreRequest | ConfirmRequest | ClearRequest,
     kind: Literal["intent", "result", "evidence"],
     what: str,
     at: datetime,

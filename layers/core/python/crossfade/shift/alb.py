@@ -193,6 +193,9 @@ class AlbEdges:
             wanted = Split(now.blue, 0, now.others)
             _write(self._client, rule, with_weights(rule.actions, wanted, blue=blue, green=green))
 
+    def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        return edge
+
     def shifter(self, edge: FoundEdge) -> AlbShifter:
         return AlbShifter(self._client, edge)
 
@@ -217,6 +220,13 @@ class AlbShifter:
     @property
     def settle(self) -> timedelta:
         return timedelta(seconds=self._edge.settle_seconds)
+
+    @property
+    def change(self) -> str | None:
+        return None
+
+    def spreading(self) -> str:
+        return ""  # a load balancer has its weights within seconds, and says nothing of it
 
     def shares(self) -> tuple[Share, ...]:
         with busy(self._edge.name):

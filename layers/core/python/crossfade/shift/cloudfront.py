@@ -13,18 +13,16 @@ deployment to safely test CDN configuration changes".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from crossfade.errors import (
-    BlueUnhealthy,
-    EdgeBusy,
     EdgeChanged,
+    EdgeSpreading,
     NotConfirmed,
     PreflightRefused,
     UnknownEdge,
@@ -32,7 +30,7 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.document import CdnRef, EdgePlan
-from crossfade.shift.elbv2 import busy, healthy_targets, refuse_unhealthy, take, two_balancers
+from crossfade.shift.elbv2 import TwoBalancerEdges, TwoBalancerShifter, busy, take, two_balancers
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.staging import (
     Config,
@@ -43,13 +41,14 @@ from crossfade.shift.staging import (
     refusals,
     same_but_policy,
     share_of,
+    way_back,
     without_policy,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
 
-_OUR_REFERENCE = "crossfade-"
+_OUR_REFERENCE = "crossfade"
 _STALE = frozenset({"PreconditionFailed", "InvalidIfMatchVersion"})
 _GONE = frozenset({"NoSuchDistribution", "NoSuchContinuousDeploymentPolicy"})
 
@@ -62,12 +61,8 @@ class _Versioned:
     etag: str
 
 
-class CloudFrontEdges:
+class CloudFrontEdges(TwoBalancerEdges):
     """`Edges` of the account's distributions."""
-
-    def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client) -> None:
-        self._client = client
-        self._balancers = balancers
 
     def find(self, plan: EdgePlan) -> FoundEdge:
         cdn = _cdn(plan)
@@ -100,7 +95,7 @@ class CloudFrontEdges:
             name=plan.name,
             kind="cloudfront",
             resolved=resolved,
-            way_back=(),  # every write needs the ETag of the moment: without Lambda there is none
+            way_back=way_back(resolved),
             ceiling_bp=plan.ceiling_bp,
             settle_seconds=plan.settle_seconds,
         )
@@ -112,7 +107,7 @@ class CloudFrontEdges:
         attached = _policy(self._client, policy_id)
         domains = attached.config["StagingDistributionDnsNames"].get("Items", [])
         staging = next((each for each in self._staging() if each["DomainName"] in domains), None)
-        if staging is None or not self._reference(staging["Id"]).startswith(_OUR_REFERENCE):
+        if staging is None or not self._reference(staging["Id"]).startswith(f"{_OUR_REFERENCE}/"):
             raise PreflightRefused(
                 f"edge {plan.name}: a continuous deployment of somebody else is under way; end it first"
             )
@@ -128,20 +123,20 @@ class CloudFrontEdges:
             now = _distribution(self._client, primary.id)
             if not same_but_policy(now.config, primary.found):
                 raise EdgeChanged(f"edge {edge.name}: distribution {primary.id} is not as it was found")
-            staging_id = resolved.staging_id or self._make_staging(edge, primary.id, now.etag, tags)
+            staging_id = self._make_staging(edge, primary.id, now.etag, tags)
             self._lead_to_green(resolved, staging_id)
-            policy_id = resolved.policy_id or self._make_policy(edge, staging_id)
+            policy_id = self._make_policy(edge, staging_id)
             if now.config.get("ContinuousDeploymentPolicyId") != policy_id:
                 wanted = {**now.config, "ContinuousDeploymentPolicyId": policy_id}
                 self._client.update_distribution(Id=primary.id, IfMatch=now.etag, DistributionConfig=wanted)
-        made = {"green_arn": green_arn, "staging_id": staging_id, "policy_id": policy_id}
-        return edge.model_copy(update={"resolved": resolved.model_copy(update=made)})
+        made = resolved.model_copy(update={"green_arn": green_arn, "staging_id": staging_id, "policy_id": policy_id})
+        return edge.model_copy(update={"resolved": made, "way_back": way_back(made)})
 
     def _make_staging(self, edge: EdgeRecord, primary_id: str, etag: str, tags: Mapping[str, str]) -> str:
         """Copy the primary, or find the copy that an earlier attempt made; its tag says that it may be written to."""
-        reference = f"{_OUR_REFERENCE}{edge.migration}-{edge.name}"
-        found = next((each for each in self._staging() if self._reference(each["Id"]) == reference), None)
+        found = self._own_staging(edge)
         if found is None:
+            reference = f"{_reference_of(edge)}{etag}"  # a second staging is not made under the name of a first
             found = self._client.copy_distribution(
                 PrimaryDistributionId=primary_id, Staging=True, IfMatch=etag, CallerReference=reference, Enabled=True
             )["Distribution"]
@@ -151,21 +146,37 @@ class CloudFrontEdges:
 
     def _lead_to_green(self, resolved: CloudFrontEdge, staging_id: str) -> None:
         staging = _distribution(self._client, staging_id)
-        wanted = leading_to(staging.config, resolved.origin_id, resolved.green_domain)
+        wanted = {**leading_to(staging.config, resolved.origin_id, resolved.green_domain), "Enabled": True}
         if wanted != staging.config:
             self._client.update_distribution(Id=staging_id, IfMatch=staging.etag, DistributionConfig=wanted)
 
     def _make_policy(self, edge: EdgeRecord, staging_id: str) -> str:
         domain = _domain(self._client, staging_id)
-        listed = self._client.list_continuous_deployment_policies()["ContinuousDeploymentPolicyList"]
-        for item in listed.get("Items", []):
-            each = item["ContinuousDeploymentPolicy"]
-            if domain in each["ContinuousDeploymentPolicyConfig"]["StagingDistributionDnsNames"].get("Items", []):
-                return str(each["Id"])
+        found = self._policy_of(domain)
+        if found is not None:
+            return found
         made = self._client.create_continuous_deployment_policy(
             ContinuousDeploymentPolicyConfig=policy(domain, NONE, edge.name, None)
         )
         return str(made["ContinuousDeploymentPolicy"]["Id"])
+
+    def _policy_of(self, staging_domain: str) -> str | None:
+        asked: dict[str, str] = {}
+        while True:
+            listed = self._client.list_continuous_deployment_policies(**asked)["ContinuousDeploymentPolicyList"]
+            for item in listed.get("Items", []):
+                each = item["ContinuousDeploymentPolicy"]
+                names = each["ContinuousDeploymentPolicyConfig"]["StagingDistributionDnsNames"].get("Items", [])
+                if staging_domain in names:
+                    return str(each["Id"])
+            if not listed.get("NextMarker"):
+                return None
+            asked["Marker"] = listed["NextMarker"]
+
+    def _own_staging(self, edge: EdgeRecord) -> Any:
+        """Return the staging distribution that this migration made for this edge; None where it has none."""
+        reference = _reference_of(edge)
+        return next((each for each in self._staging() if self._reference(each["Id"]).startswith(reference)), None)
 
     def _staging(self) -> Iterator[Any]:
         for page in self._client.get_paginator("list_distributions").paginate():
@@ -174,31 +185,68 @@ class CloudFrontEdges:
     def _reference(self, distribution_id: str) -> str:
         return str(_distribution(self._client, distribution_id).config["CallerReference"])
 
+    def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        resolved = _resolved(edge)
+        with _busy(edge.name):
+            staging = self._own_staging(edge)
+            if staging is not None:
+                policy_id = self._policy_of(staging["DomainName"])
+                if policy_id is not None:
+                    self._remove_policy(edge, resolved, policy_id)
+                self._remove_staging(edge, staging["Id"])
+        cleared = resolved.model_copy(update={"staging_id": None, "policy_id": None})
+        return edge.model_copy(update={"resolved": cleared, "way_back": way_back(cleared)})
+
+    def _remove_policy(self, edge: EdgeRecord, resolved: CloudFrontEdge, policy_id: str) -> None:
+        [primary] = resolved.rules
+        policy_now = _policy(self._client, policy_id)
+        if share_of(policy_now.config) > NONE:
+            raise EdgeChanged(f"edge {edge.name}: green still holds {share_of(policy_now.config)} by its policy")
+        try:
+            now = _distribution(self._client, primary.id)
+        except self._client.exceptions.NoSuchDistribution:
+            now = None
+        if now is not None and now.config.get("ContinuousDeploymentPolicyId") == policy_id:
+            self._client.update_distribution(
+                Id=primary.id, IfMatch=now.etag, DistributionConfig=without_policy(now.config)
+            )
+        spreading = _spreading(self._client, edge.name, [primary.id])
+        if spreading:
+            raise EdgeSpreading(spreading)
+        self._client.delete_continuous_deployment_policy(Id=policy_id, IfMatch=policy_now.etag)
+
+    def _remove_staging(self, edge: EdgeRecord, staging_id: str) -> None:
+        now = _distribution(self._client, staging_id)
+        if now.config["Enabled"]:
+            self._client.update_distribution(
+                Id=staging_id, IfMatch=now.etag, DistributionConfig={**now.config, "Enabled": False}
+            )
+            now = _distribution(self._client, staging_id)
+        spreading = _spreading(self._client, edge.name, [staging_id])
+        if spreading:
+            raise EdgeSpreading(spreading)
+        self._client.delete_distribution(Id=staging_id, IfMatch=now.etag)
+
     def shifter(self, edge: FoundEdge) -> CloudFrontShifter:
         return CloudFrontShifter(self._client, self._balancers, edge)
 
-    def healthy_targets(self, target_group_arn: str) -> int:
-        with busy(target_group_arn):
-            return healthy_targets(self._balancers, target_group_arn)
 
-
-class CloudFrontShifter:
+class CloudFrontShifter(TwoBalancerShifter):
     """`TrafficShifter` of one distribution."""
 
     def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
-        self._client = client
-        self._balancers = balancers
-        self._edge = edge
+        super().__init__(client, balancers, edge)
         self._resolved = _resolved(edge)
         [self._primary] = self._resolved.rules
 
     @property
-    def ceiling(self) -> Share:
-        return Share(self._edge.ceiling_bp)
+    def change(self) -> str | None:
+        return None  # a distribution says itself whether its last change has spread
 
-    @property
-    def settle(self) -> timedelta:
-        return timedelta(seconds=self._edge.settle_seconds)
+    def spreading(self) -> str:
+        staging = self._resolved.staging_id
+        with _busy(self._edge.name):
+            return _spreading(self._client, self._edge.name, [self._primary.id, *([staging] if staging else [])])
 
     def shares(self) -> tuple[Share, ...]:
         with _busy(self._edge.name):
@@ -222,14 +270,10 @@ class CloudFrontShifter:
                 return now
             if now == ALL:
                 raise UnreachableGoal(f"edge {self._edge.name} was promoted; from there the one way is back to blue")
-            refuse_unhealthy(
-                self._balancers,
-                self._edge.name,
-                share,
-                blue=self._resolved.blue_arn,
-                green=str(self._resolved.green_arn),
-            )
-            self._refuse_spreading()
+            self._refuse_unhealthy(share)
+            spreading = self.spreading()
+            if spreading:
+                raise EdgeSpreading(spreading)
             if wanted == ALL:
                 self._promote(primary)
             else:
@@ -254,8 +298,7 @@ class CloudFrontShifter:
             now = self._share(primary)
             if now == NONE:
                 return NONE
-            if healthy_targets(self._balancers, self._resolved.blue_arn) == 0:
-                raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target to take green's share")
+            self._refuse_without_blue()
             attached = primary.config.get("ContinuousDeploymentPolicyId", "")
             if self._leads_to_green(primary):
                 found = {**self._primary.found, "ContinuousDeploymentPolicyId": attached}
@@ -272,7 +315,7 @@ class CloudFrontShifter:
             primary = _distribution(self._client, self._primary.id)
         if not self._leads_to_green(primary) and not same_but_policy(primary.config, self._primary.found):
             raise EdgeChanged(f"edge {self._edge.name}: distribution {self._primary.id} is not as it was found")
-        return ()
+        return way_back(self._resolved)
 
     def _share(self, primary: _Versioned) -> Share:
         """Return what green holds: all once promoted, else what the attached policy sends, if it is ours."""
@@ -299,13 +342,6 @@ class CloudFrontShifter:
         if domain_of(staging.config, self._resolved.origin_id) != self._resolved.green_domain:
             raise EdgeChanged(f"edge {self._edge.name}: staging no longer leads to green")
         return primary
-
-    def _refuse_spreading(self) -> None:
-        """Wait with a step forward until the one before it has reached every edge location."""
-        for identifier in (self._primary.id, str(self._resolved.staging_id)):
-            status = self._client.get_distribution(Id=identifier)["Distribution"]["Status"]
-            if status != "Deployed":
-                raise EdgeBusy(f"edge {self._edge.name}: distribution {identifier} is {status}")
 
     def _send(self, share: Share) -> None:
         policy_id = str(self._resolved.policy_id)
@@ -352,6 +388,24 @@ def _resolved(edge: FoundEdge) -> CloudFrontEdge:
 def _distribution(client: Any, identifier: str) -> _Versioned:
     answer = client.get_distribution_config(Id=identifier)
     return _Versioned(dict(answer["DistributionConfig"]), answer["ETag"])
+
+
+def _reference_of(edge: EdgeRecord) -> str:
+    """Return how the caller reference of an edge's staging distribution begins: by it, its own is told from others'."""
+    return f"{_OUR_REFERENCE}/{edge.migration}/{edge.name}/"
+
+
+def _spreading(client: Any, name: str, identifiers: Sequence[str]) -> str:
+    """Return which of these distributions have a change that some edge locations do not have yet; none that is gone."""
+    told = []
+    for identifier in identifiers:
+        try:
+            status = client.get_distribution(Id=identifier)["Distribution"]["Status"]
+        except client.exceptions.NoSuchDistribution:
+            continue
+        if status != "Deployed":
+            told.append(f"distribution {identifier} is {status}")
+    return f"edge {name}: {', '.join(told)}" if told else ""
 
 
 def _domain(client: Any, identifier: str) -> str:

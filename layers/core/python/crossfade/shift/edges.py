@@ -30,6 +30,9 @@ class EdgesOfKinds:
     def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
         return self._of(edge.kind).make_green_end(edge, name, tags)
 
+    def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        return self._of(edge.kind).clear_away(edge)
+
     def shifter(self, edge: FoundEdge) -> TrafficShifter:
         return self._of(edge.kind).shifter(edge)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -12,6 +13,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge
+from crossfade.journal.model import FoundEdge
 from crossfade.plan.document import EdgePlan, TargetGroupRef
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.throttles import is_busy
@@ -95,6 +97,56 @@ def adopt(client: ElasticLoadBalancingv2Client, target_group_arn: str, tags: Map
     return True
 
 
+class TwoBalancerEdges:
+    """What is alike in `Edges` whose green has a load balancer of its own, before which `client` divides users."""
+
+    def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client) -> None:
+        self._client = client
+        self._balancers = balancers
+
+    def healthy_targets(self, target_group_arn: str) -> int:
+        """See `Edges`."""
+        with busy(target_group_arn):
+            return healthy_targets(self._balancers, target_group_arn)
+
+
+class TwoBalancerShifter:
+    """What is alike in the `TrafficShifter` of such an edge."""
+
+    def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
+        self._client = client
+        self._balancers = balancers
+        self._edge = edge
+
+    @property
+    def ceiling(self) -> Share:
+        """See `TrafficShifter`."""
+        return Share(self._edge.ceiling_bp)
+
+    @property
+    def settle(self) -> timedelta:
+        """See `TrafficShifter`."""
+        return timedelta(seconds=self._edge.settle_seconds)
+
+    def _refuse_unhealthy(self, share: Share) -> None:
+        """
+        Refuse a share that an end without a healthy target would get or keep.
+
+        Raises:
+            GreenNotReady, BlueUnhealthy: as `TrafficShifter.set_green`.
+        """
+        green = self._edge.resolved.green_arn
+        if share > NONE and (green is None or healthy_targets(self._balancers, green) == 0):
+            raise GreenNotReady(f"edge {self._edge.name}: green has no healthy target")
+        if share < ALL and healthy_targets(self._balancers, self._edge.resolved.blue_arn) == 0:
+            raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target")
+
+    def _refuse_without_blue(self) -> None:
+        """Refuse to give all to a blue that could not serve it; raises BlueUnhealthy."""
+        if healthy_targets(self._balancers, self._edge.resolved.blue_arn) == 0:
+            raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target to take green's share")
+
+
 @dataclass(frozen=True, slots=True)
 class TwoBalancers:
     """Blue behind its load balancer and green behind its own; `green_arn` is None until a migration has taken it."""
@@ -144,16 +196,3 @@ def take(client: ElasticLoadBalancingv2Client, edge: str, name: str, tags: Mappi
     if not adopt(client, green["TargetGroupArn"], tags):
         raise EdgeOwned(f"edge {edge}: target group {name} is another migration's")
     return green["TargetGroupArn"]
-
-
-def refuse_unhealthy(client: ElasticLoadBalancingv2Client, edge: str, share: Share, *, blue: str, green: str) -> None:
-    """
-    Refuse a share that an end without a healthy target would get or keep.
-
-    Raises:
-        GreenNotReady, BlueUnhealthy: as `TrafficShifter.set_green`.
-    """
-    if share > NONE and healthy_targets(client, green) == 0:
-        raise GreenNotReady(f"edge {edge}: green has no healthy target")
-    if share < ALL and healthy_targets(client, blue) == 0:
-        raise BlueUnhealthy(f"edge {edge}: blue has no healthy target")

@@ -34,9 +34,11 @@ class MemoryEdges:
     """
     An `Edges` whose account holds the edges of these plans, as the plans say.
 
-    `healthy` is how many targets answer, by target group; blue starts with two.
+    `healthy` is how many targets answer, by target group; blue starts with two. `slow` is
+    what an edge says while its changes spread; empty says that they have.
     """
 
+    slow: str = ""
     healthy: dict[str, int] = field(default_factory=dict)
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     laid: dict[str, MemoryEdge] = field(default_factory=dict)
@@ -98,6 +100,9 @@ class MemoryEdges:
         made = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": arn})})
         return made.model_copy(update={"way_back": self.shifter(made).way_back()})
 
+    def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        return edge
+
     def shifter(self, edge: FoundEdge) -> MemoryShifter:
         return MemoryShifter(self, edge)
 
@@ -119,6 +124,13 @@ class MemoryShifter:
     @property
     def settle(self) -> timedelta:
         return timedelta(seconds=self._edge.settle_seconds)
+
+    @property
+    def change(self) -> str | None:
+        return None
+
+    def spreading(self) -> str:
+        return self._account.slow
 
     def shares(self) -> tuple[Share, ...]:
         return tuple(share or NONE for share in self._rules.values())

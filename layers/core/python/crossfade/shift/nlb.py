@@ -12,9 +12,11 @@ deregistered target are closed at the end of the deregistration delay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crossfade.journal.model import AlbEdge, FoundEdge, NlbEdge
+from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
+from crossfade.plan.document import EdgePlan
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.elbv2 import busy
 from crossfade.shift.share import Share
@@ -22,10 +24,10 @@ from crossfade.shift.share import Share
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
 
-_END_CONNECTIONS = {
-    "deregistration_delay.connection_termination.enabled": "true",
-    "deregistration_delay.timeout_seconds": "0",
-}
+_END_CONNECTIONS: list[Any] = [
+    {"Key": "deregistration_delay.connection_termination.enabled", "Value": "true"},
+    {"Key": "deregistration_delay.timeout_seconds", "Value": "0"},
+]
 _LEAVING = frozenset({"draining", "unused"})
 
 
@@ -33,6 +35,14 @@ class NlbEdges(AlbEdges):
     """`Edges` of the account's Network Load Balancers."""
 
     resolves_to: type[AlbEdge | NlbEdge] = NlbEdge
+
+    def find(self, plan: EdgePlan) -> FoundEdge:
+        found = super().find(plan)
+        return found.model_copy(update={"way_back": _with_end(found, found.way_back)})
+
+    def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
+        made = super().make_green_end(edge, name, tags)
+        return made.model_copy(update={"way_back": _with_end(made, made.way_back)})
 
     def shifter(self, edge: FoundEdge) -> NlbShifter:
         return NlbShifter(self._client, edge)
@@ -54,6 +64,18 @@ class NlbShifter(AlbShifter):
                 _end_connections(self._client, self._green)
         return held
 
+    def way_back(self) -> tuple[StoredRequest, ...]:
+        return _with_end(self._edge, super().way_back())
+
+
+def _with_end(edge: FoundEdge, weights: tuple[StoredRequest, ...]) -> tuple[StoredRequest, ...]:
+    """Return the calls that lead back: those that give the weights back, and then the end of green's connections."""
+    green = edge.resolved.green_arn
+    if green is None:
+        return weights
+    arguments = {"TargetGroupArn": green, "Attributes": _END_CONNECTIONS}
+    return (*weights, StoredRequest(action="deregisterTargets", arguments=arguments))
+
 
 def _end_connections(client: ElasticLoadBalancingv2Client, target_group: str) -> None:
     try:
@@ -63,6 +85,5 @@ def _end_connections(client: ElasticLoadBalancingv2Client, target_group: str) ->
     targets: Any = [each["Target"] for each in described if each["TargetHealth"]["State"] not in _LEAVING]
     if not targets:
         return
-    attributes: Any = [{"Key": key, "Value": value} for key, value in _END_CONNECTIONS.items()]
-    client.modify_target_group_attributes(TargetGroupArn=target_group, Attributes=attributes)
+    client.modify_target_group_attributes(TargetGroupArn=target_group, Attributes=_END_CONNECTIONS)
     client.deregister_targets(TargetGroupArn=target_group, Targets=targets)

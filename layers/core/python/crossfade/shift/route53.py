@@ -15,13 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from crossfade.errors import (
-    BlueUnhealthy,
     EdgeBusy,
     EdgeChanged,
     NotConfirmed,
@@ -31,7 +29,7 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
 from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
-from crossfade.shift.elbv2 import busy, healthy_targets, refuse_unhealthy, take, two_balancers
+from crossfade.shift.elbv2 import TwoBalancerEdges, TwoBalancerShifter, busy, take, two_balancers
 from crossfade.shift.records import (
     Change,
     Group,
@@ -54,16 +52,11 @@ if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
     from mypy_boto3_elbv2.type_defs import LoadBalancerTypeDef
 
-_INSYNC_LOOKS, _INSYNC_SECONDS = 8, 2  # together less than a function's 30 s; the next attempt goes on waiting
 _GROUP_AT_MOST = 100  # records of one name and type
 
 
-class Route53Edges:
+class Route53Edges(TwoBalancerEdges):
     """`Edges` of the account's hosted zones, public and private."""
-
-    def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client) -> None:
-        self._client = client
-        self._balancers = balancers
 
     def find(self, plan: EdgePlan) -> FoundEdge:
         dns = _dns(plan)
@@ -144,30 +137,34 @@ class Route53Edges:
                     raise EdgeChanged(f"edge {edge.name}: {rule.name} {rule.type} is not as it was found")
         return edge.model_copy(update={"resolved": resolved})
 
+    def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        return edge
+
     def shifter(self, edge: FoundEdge) -> Route53Shifter:
         return Route53Shifter(self._client, self._balancers, edge)
 
-    def healthy_targets(self, target_group_arn: str) -> int:
-        with busy(target_group_arn):
-            return healthy_targets(self._balancers, target_group_arn)
 
-
-class Route53Shifter:
+class Route53Shifter(TwoBalancerShifter):
     """`TrafficShifter` of one edge in one hosted zone."""
 
     def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
-        self._client = client
-        self._balancers = balancers
-        self._edge = edge
+        super().__init__(client, balancers, edge)
         self._resolved = _resolved(edge)
+        self._change = edge.change
 
     @property
-    def ceiling(self) -> Share:
-        return Share(self._edge.ceiling_bp)
+    def change(self) -> str | None:
+        return self._change
 
-    @property
-    def settle(self) -> timedelta:
-        return timedelta(seconds=self._edge.settle_seconds)
+    def spreading(self) -> str:
+        if self._change is None:
+            return ""
+        with _busy(self._edge.name):
+            try:
+                status = self._client.get_change(Id=self._change)["ChangeInfo"]["Status"]
+            except self._client.exceptions.NoSuchChange:  # Route 53 forgets changes that have long spread
+                return ""
+        return "" if status == "INSYNC" else f"edge {self._edge.name}: change {self._change} is {status}"
 
     def shares(self) -> tuple[Share, ...]:
         with _busy(self._edge.name):
@@ -190,13 +187,7 @@ class Route53Shifter:
             if len({group.split.share for _, group, _ in left}) > 1:
                 raise EdgeChanged(f"edge {self._edge.name}: its records give green {_told(held(g for _, g in intact))}")
             if left:
-                refuse_unhealthy(
-                    self._balancers,
-                    self._edge.name,
-                    share,
-                    blue=self._resolved.blue_arn,
-                    green=str(self._resolved.green_arn),
-                )
+                self._refuse_unhealthy(share)
                 self._send([change for rule, group, then in left for change in shifted(group, rule, then)])
             then_held = held(group for _, group in self._intact())
         if then_held == tuple(then.share for _, _, then in wanted):
@@ -213,8 +204,8 @@ class Route53Shifter:
             if not left:
                 return NONE
             loses = any(group.split.green or not group.split.total for _, group in left)
-            if loses and healthy_targets(self._balancers, self._resolved.blue_arn) == 0:
-                raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target to take green's share")
+            if loses:
+                self._refuse_without_blue()
             try:
                 self._send([change for rule, group in left for change in given_back(group, rule)])
             except self._client.exceptions.InvalidChangeBatch as changed:
@@ -248,19 +239,11 @@ class Route53Shifter:
         return intact
 
     def _send(self, changes: Sequence[Change]) -> None:
-        """Send one batch and wait until every name server of Route 53 answers by it."""
+        """Send one batch, and keep the name by which Route 53 says whether every name server answers by it."""
         sent = self._client.change_resource_record_sets(
             HostedZoneId=self._resolved.zone_id, ChangeBatch={"Comment": "crossfade", "Changes": list(changes)}
         )
-        try:
-            self._client.get_waiter("resource_record_sets_changed").wait(
-                Id=sent["ChangeInfo"]["Id"],
-                WaiterConfig={"Delay": _INSYNC_SECONDS, "MaxAttempts": _INSYNC_LOOKS},
-            )
-        except WaiterError as pending:
-            raise NotConfirmed(
-                f"edge {self._edge.name}: Route 53 is still spreading the change: {pending}"
-            ) from pending
+        self._change = str(sent["ChangeInfo"]["Id"]).rpartition("/")[2]
 
 
 @contextmanager

@@ -30,7 +30,20 @@ class TrafficShifter(Protocol):
 
     @property
     def settle(self) -> timedelta:
-        """How long after a change some clients still follow the old split."""
+        """How long after a change has spread some clients still follow the old split."""
+        ...
+
+    @property
+    def change(self) -> str | None:
+        """What names the last change of the edge, for `FoundEdge.change`; None where its kind has no such name."""
+        ...
+
+    def spreading(self) -> str:
+        """
+        Return what of the edge's changes has not reached every place that serves users, in words; empty of none.
+
+        It is told of a change sent here, and of one sent elsewhere whose name the edge keeps.
+        """
         ...
 
     def shares(self) -> tuple[Share, ...]:
@@ -64,6 +77,7 @@ class TrafficShifter(Protocol):
             GreenNotReady: green has no healthy target.
             BlueUnhealthy: blue would keep a share and has no healthy target.
             EdgeChanged: someone else changes the edge.
+            EdgeSpreading: an earlier change must first have spread; nothing was written.
             NotConfirmed: the edge does not yet hold what was written.
         """
         ...
@@ -73,7 +87,8 @@ class TrafficShifter(Protocol):
         Take every share from green and give it to blue; return NONE.
 
         Works from whatever it finds: rules that disagree, drifted, half written or
-        deleted. Any number of times; a green without a share is left as it is.
+        deleted. Any number of times; a green without a share is left as it is. Waits
+        for nothing to spread: see `spreading`.
 
         Raises:
             BlueUnhealthy: green holds a share, and blue has no healthy target to take it.
@@ -119,6 +134,19 @@ class Edges(Protocol):
         Raises:
             EdgeOwned: a target group of this name exists and does not carry these tags.
             EdgeChanged: a rule is not as it was found.
+        """
+        ...
+
+    def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        """
+        Remove what was made before the edge for green alone and leads nobody to it now; return the edge without it.
+
+        Only for edges that `leaves_behind` something. Idempotent: what is gone already is
+        passed over, and a removal cut short is finished. The way back does not need it.
+
+        Raises:
+            EdgeSpreading: a step must have spread before the next can be made; nothing is lost by waiting.
+            EdgeChanged: green holds a share through it, or somebody else changes it.
         """
         ...
 

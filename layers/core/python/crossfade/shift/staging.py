@@ -13,6 +13,7 @@ from copy import deepcopy
 from typing import Any
 
 from crossfade.errors import UnreachableGoal
+from crossfade.journal.model import CloudFrontEdge, StoredRequest
 from crossfade.plan.document import Session
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import ALL, NONE, Share
@@ -99,6 +100,35 @@ def leading_to(config: Mapping[str, Any], origin_id: str, domain: str) -> Config
         if origin["Id"] == origin_id:
             origin["DomainName"] = domain
     return changed
+
+
+def way_back(edge: CloudFrontEdge) -> tuple[StoredRequest, ...]:
+    """
+    Return the calls that give all to blue without a function: the origin leads to blue again, the policy is off.
+
+    Both change what is there at the moment, under the ETag of the moment: the machine that
+    sends them reads it first. What a promotion changed is the one origin, since staging is
+    the primary's copy in all else.
+    """
+    [primary] = edge.rules
+    calls = [
+        StoredRequest(
+            service="cloudfront",
+            action="updateDistribution",
+            arguments={
+                "Id": primary.id,
+                "OriginId": edge.origin_id,
+                "DomainName": domain_of(primary.found, edge.origin_id),
+            },
+        )
+    ]
+    if edge.policy_id is not None:
+        calls.append(
+            StoredRequest(
+                service="cloudfront", action="updateContinuousDeploymentPolicy", arguments={"Id": edge.policy_id}
+            )
+        )
+    return tuple(calls)
 
 
 def without_policy(config: Mapping[str, Any]) -> Config:
