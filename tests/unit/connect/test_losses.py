@@ -209,3 +209,19 @@ def test_a_mesh_of_another_account_blocks_until_a_shared_namespace_is_named() ->
 
     assert (severity(alone, "CROSS_ACCOUNT"), severity(shared, "CROSS_ACCOUNT")) == ("blocking", "degrading")
     assert (shared.namespace.name, shared.namespace.arn) == ("ns-abc", NAMESPACE)
+
+
+def test_a_caller_outside_ecs_goes_on_calling_blue_and_is_named() -> None:
+    outside: dict[str, Any] = {"ServiceDiscovery": {"DNS": {"Hostname": "old.example.com"}}}
+
+    plan = drawn({**two_services(), **a_node("old", backends=["api.m.local"], **outside)})
+
+    (found,) = [gap for gap in plan.gaps if gap.resource == "virtualNode/old"]
+    assert (found.id, found.severity) == ("EXTERNAL_CALLER", Severity.DEGRADING)
+    assert "old.example.com, outside ECS, and calls api" in found.detail
+
+
+def test_a_node_outside_ecs_that_calls_nobody_who_moves_is_no_gap() -> None:
+    plan = drawn({**two_services(), **a_node("old", backends=["other.m.local"]), **a_name("other.m.local", node="old")})
+
+    assert not [gap for gap in plan.gaps if gap.id == "EXTERNAL_CALLER"]

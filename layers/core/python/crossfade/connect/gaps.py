@@ -177,6 +177,14 @@ _ROWS: Final = (
         _CONCEPTS,
     ),
     Row(
+        "EXTERNAL_CALLER",
+        _DEGRADING,
+        "It stands for {host}, outside ECS, and calls {services}; Service Connect's names are known only to ECS tasks "
+        "of its namespace. It goes on calling blue, and nobody once blue is retired: move it to ECS, or put a load "
+        "balancer before what it calls.",
+        _CONCEPTS,
+    ),
+    Row(
         "EXTERNAL_PORT_REMAP",
         _BLOCKING,
         "Callers dial port {dialled} and the mesh turns it into {port} of {host}; once Envoy is gone nothing listens "
@@ -187,7 +195,8 @@ _ROWS: Final = (
         "VIRTUAL_GATEWAY",
         _BLOCKING,
         "The gateway's Envoy lets requests into the mesh ({listeners}); Service Connect has no gateway. Put a load "
-        "balancer before the services it leads to.",
+        "balancer before the services it leads to; one that stands before the gateway takes its place by itself where "
+        "the gateway leads to a single service.",
         _MESH + "virtual_gateways.html",
     ),
     Row(
@@ -456,8 +465,8 @@ _ROWS: Final = (
     Row(
         "EDGE_MISSING",
         _BLOCKING,
-        "No load balancer among the sources leads users to this application, so there is nothing to shift. Add the "
-        "source that holds the load balancer and its listeners.",
+        "No load balancer among the sources leads users straight to this application, so there is nothing to shift. "
+        "{why}",
         _ELB + "load-balancer-listeners.html",
     ),
     Row(

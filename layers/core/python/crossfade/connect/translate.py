@@ -551,6 +551,11 @@ def _originations(found: Found, provided: Mapping[str, Provider], by_node: Mappi
             yield gap("TLS_ORIGINATION", f"virtualNode/{seat.node.name}", hosts=_and(sorted(outside)))
 
 
+def _owner(provided: Mapping[str, Provider], name: str) -> str:
+    """Return the node that owns a virtual service's name, "" for none."""
+    return (provided[name].owner or "") if name in provided else ""
+
+
 def _outsiders(
     found: Found,
     provided: Mapping[str, Provider],
@@ -569,6 +574,11 @@ def _outsiders(
             for seat in seats
             if (seat.node and set(seat.node.backends) & set(names)) or (node.host or "").lower() in callers
         ]
+        owners = (_owner(provided, each) for each in node.backends)
+        called = [by_node[each].service.name for each in owners if each in by_node]
+        if called:
+            host = node.host or "nothing named"
+            yield gap("EXTERNAL_CALLER", f"virtualNode/{node.name}", host=host, services=_and(called))
         if not calling:
             continue
         if node.cloud_map_service:

@@ -44,6 +44,7 @@ from crossfade.plan.document import (
     TargetHealthCheck,
     TaskDefinitionChange,
 )
+from crossfade.plan.gateways import Door, doors
 from crossfade.plan.waves import Order, order
 
 _LONGEST_MIGRATION: Final = 40
@@ -56,6 +57,7 @@ _WHOLE_BP: Final = 10_000
 _EDGES: Final[Mapping[str, EdgeKind]] = {"application": "alb", "network": "nlb"}
 _SETTLE_SECONDS: Final[Mapping[EdgeKind, int]] = {"alb": 30, "nlb": 350}
 """New weights are in force this long after they are set; a network load balancer keeps a flow that idles 350 s."""
+_NO_LOAD_BALANCER: Final = "Add the source that holds the load balancer and its listeners."
 _LEAVE_OUT: Final = "leave_out"
 _ONE_AT_A_TIME: Final = 100
 _SCHEDULER: Final = re.compile(r"schedul|cron|(^|[-_])beat($|[-_])", re.IGNORECASE)
@@ -157,14 +159,16 @@ def draw(
     translation = replace(whole, members=tuple(each for each in whole.members if each.service.name not in left_out))
     if not translation.members:
         raise MeshNotFound("nothing to migrate: every service is left out")
-    edges, edge_gaps = _edges(found, translation.members, options)
-    services = tuple(_service(member, edges, options) for member in translation.members)
+    through, door_gaps = doors(found.in_mesh(mesh), translation.members)
+    edges, edge_gaps = _edges(found, translation.members, through, options)
+    services = tuple(_service(member, edges, through, options) for member in translation.members)
     creation = order(
         {each.name: {call.service for call in each.calls if call.service is not None} for each in services}
     )
     gaps = (
         *translation.gaps,
-        *edge_gaps,
+        *door_gaps,
+        *(edge_gaps if edges or not any(each.id == "EDGE_MISSING" for each in door_gaps) else ()),
         *_task_gaps(translation, services),
         *_background_gaps(services),
         *_cycles(creation, mesh),
@@ -315,10 +319,11 @@ def _cluster(found: Found, members: Sequence[Member]) -> str:
 # ------------------------------------------------------------------------------- services
 
 
-def _service(member: Member, edges: Sequence[EdgePlan], options: DrawOptions) -> ServicePlan:
+def _service(member: Member, edges: Sequence[EdgePlan], through: Sequence[Door], options: DrawOptions) -> ServicePlan:
     blue = member.service
     edge = next((each for each in edges if each.service == blue.name), None)
     attachment = next((each for each in blue.targets if edge and each.target_group == edge.blue.name), None)
+    front = next((door.endpoint for door in through if edge and door.target_group == edge.blue.name), None)
     background = _background(member, options)
     at_zero = background is not None and background.answer is BackgroundAnswer.CREATE_AT_ZERO
     return ServicePlan(
@@ -337,8 +342,8 @@ def _service(member: Member, edges: Sequence[EdgePlan], options: DrawOptions) ->
             desired_count=0 if at_zero else blue.desired_count,
             health_check_grace_seconds=blue.grace_seconds,
             target_group=edge.green if edge else None,
-            container_name=_container(member, attachment) if attachment else None,
-            container_port=attachment.port if attachment else None,
+            container_name=_container(member, attachment) if attachment else front.container if front else None,
+            container_port=attachment.port if attachment else front.container_port if front else None,
         ),
         endpoints=member.endpoints,
         calls=member.calls,
@@ -437,7 +442,7 @@ def _cycles(creation: Order, mesh: str) -> Iterator[Gap]:
 
 
 def _edges(
-    found: Found, members: Sequence[Member], options: DrawOptions
+    found: Found, members: Sequence[Member], through: Sequence[Door], options: DrawOptions
 ) -> tuple[tuple[EdgePlan, ...], tuple[Gap, ...]]:
     """Return an edge for each target group that users reach, and what stands in the way."""
     edges: list[EdgePlan] = []
@@ -448,50 +453,52 @@ def _edges(
     for each in found.rules:
         for name in each.target_groups:
             rules_of.setdefault(name, []).append(each)
-    for member in members:
-        for attachment in member.service.targets:
-            rules = rules_of.get(attachment.target_group, [])
-            place = f"targetgroup/{attachment.target_group}"
-            if not rules:
-                gaps.append(gap("EDGE_MISSING", place))
-                continue
-            owner = rules[0].load_balancer
-            kind = kinds.get(owner, "application")
-            if kind not in _EDGES:
-                gaps.append(
-                    gap(
-                        "EDGE_KIND",
-                        place,
-                        load_balancer=owner,
-                        kind=kind,
-                        consequence="traffic cannot be divided there.",
-                    )
-                )
-                continue
-            if kind == "network":
-                consequence = (
-                    "it divides connections and counts no requests, so the judge has no live control and holds until "
-                    "your own alarms, or a plan that judges in shadow, let it on."
-                )
-                weight = Severity.DEGRADING
-                gaps.append(
-                    gap("EDGE_KIND", place, severity=weight, load_balancer=owner, kind=kind, consequence=consequence)
-                )
-            group = groups.get(attachment.target_group)
-            mended = member.health_path if group and checks_envoy(group, member.task) else None
-            edges.append(
-                _edge(
-                    member.service.name,
-                    attachment.target_group,
-                    rules,
-                    kind=_EDGES[kind],
-                    others=edges,
-                    options=options,
-                    health_path=mended,
+    entries = [(member, each.target_group, False) for member in members for each in member.service.targets]
+    entries += [(door.member, door.target_group, door.checks_envoy) for door in through]
+    for member, target_group, asks_gateway in entries:
+        rules = rules_of.get(target_group, [])
+        place = f"targetgroup/{target_group}"
+        if not rules:
+            gaps.append(gap("EDGE_MISSING", place, why=_NO_LOAD_BALANCER))
+            continue
+        owner = rules[0].load_balancer
+        kind = kinds.get(owner, "application")
+        if kind not in _EDGES:
+            gaps.append(
+                gap(
+                    "EDGE_KIND",
+                    place,
+                    load_balancer=owner,
+                    kind=kind,
+                    consequence="traffic cannot be divided there.",
                 )
             )
+            continue
+        if kind == "network":
+            consequence = (
+                "it divides connections and counts no requests, so the judge has no live control and holds until "
+                "your own alarms, or a plan that judges in shadow, let it on."
+            )
+            weight = Severity.DEGRADING
+            gaps.append(
+                gap("EDGE_KIND", place, severity=weight, load_balancer=owner, kind=kind, consequence=consequence)
+            )
+        group = groups.get(target_group)
+        mended = member.health_path if asks_gateway or (group and checks_envoy(group, member.task)) else None
+        edges.append(
+            _edge(
+                member.service.name,
+                target_group,
+                rules,
+                kind=_EDGES[kind],
+                others=edges,
+                options=options,
+                health_path=mended,
+            )
+        )
     if not edges and not gaps:
-        gaps.append(gap("EDGE_MISSING", f"mesh/{members[0].node.mesh}" if members[0].node else "mesh"))
+        place = f"mesh/{members[0].node.mesh}" if members[0].node else "mesh"
+        gaps.append(gap("EDGE_MISSING", place, why=_NO_LOAD_BALANCER))
     return tuple(edges), tuple(gaps)
 
 
