@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -26,12 +26,15 @@ CORPUS: Final = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 """Where the inputs are, seen from the repository."""
 
 PAGE: Final = Path("docs") / "corpus.md"
+REHEARSED_BEGIN: Final = "<!-- rehearsed: begin -->\n"
+REHEARSED_END: Final = "<!-- rehearsed: end -->\n"
 _WHEN: Final = datetime(2026, 11, 22, tzinfo=UTC)
 _MOST_ANSWERS: Final = 150
 _HINT: Final = re.compile(r"--param '([^']+)=(?:VALUE|NAME|virtualNode)'")
 _TWICE: Final = re.compile(r"defined twice, at (\S+): .* and (\S+): ")
 _SEVERAL: Final = re.compile(r"several meshes \(([^)]+)\)")
 _LONGEST: Final = 230
+_LONGEST_NAME: Final = 32  # of a load balancer or target group
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,18 @@ class Outcome:
     files: int
     plan: MigrationPlan | None
     said: str
-    given: int
-    left_out: int
+    answers: Mapping[str, str]
+    kept: tuple[str, ...]
+
+    @property
+    def given(self) -> int:
+        """How many parameters had to be given."""
+        return len(self.answers)
+
+    @property
+    def left_out(self) -> int:
+        """How many files had to be left out."""
+        return self.files - len(self.kept)
 
 
 def units(corpus: Path) -> Mapping[str, tuple[SourceText, ...]]:
@@ -61,7 +74,13 @@ def units(corpus: Path) -> Mapping[str, tuple[SourceText, ...]]:
     return {each: tuple(texts) for each, texts in found.items()}
 
 
-def attempt(unit: str, sources: Sequence[SourceText], given: Mapping[str, str] | None = None) -> Outcome:
+def attempt(
+    unit: str,
+    sources: Sequence[SourceText],
+    given: Mapping[str, str] | None = None,
+    *,
+    background: Mapping[str, str] | None = None,
+) -> Outcome:
     """
     Return what becomes of a unit.
 
@@ -69,10 +88,11 @@ def attempt(unit: str, sources: Sequence[SourceText], given: Mapping[str, str] |
         unit: Its name.
         sources: Its files.
         given: Parameters from the start; more are given as refusals ask for them.
+        background: What green does with work that no request brings, by service.
     """
     answers = dict(given or {})
     kept = list(sources)
-    options = DrawOptions()
+    options = DrawOptions(background=background or {})
     meshes: list[str] = []
     plan: MigrationPlan | None = None
     said = ""
@@ -84,7 +104,7 @@ def attempt(unit: str, sources: Sequence[SourceText], given: Mapping[str, str] |
             said = str(nothing)
             if not meshes:
                 break
-            options = DrawOptions(mesh=meshes.pop(0))
+            options = replace(options, mesh=meshes.pop(0))
         except CrossfadeError as refused:
             said = str(refused)
             if twice := _TWICE.search(said):
@@ -95,13 +115,13 @@ def attempt(unit: str, sources: Sequence[SourceText], given: Mapping[str, str] |
                     continue
             if (several := _SEVERAL.search(said)) and options.mesh is None:
                 meshes = several[1].split(", ")
-                options = DrawOptions(mesh=meshes.pop(0))
+                options = replace(options, mesh=meshes.pop(0))
                 continue
             hint = _HINT.search(said)
             if hint is None or hint[1] in answers:
                 break
             answers[hint[1]] = _answer(hint[1])
-    return Outcome(unit, len(sources), plan, "" if plan else said, len(answers), len(sources) - len(kept))
+    return Outcome(unit, len(sources), plan, "" if plan else said, answers, tuple(each.path for each in kept))
 
 
 def _answer(asked: str) -> str:
@@ -118,7 +138,7 @@ def _answer(asked: str) -> str:
         return "8080"
     if re.search(r"count|cpu|memory|capacity|size", name):
         return "2"
-    return re.sub(r"[^a-z0-9-]", "-", name)
+    return re.sub(r"[^a-z0-9-]", "-", name)[-_LONGEST_NAME:].strip("-")
 
 
 def outcomes(corpus: Path) -> Iterator[Outcome]:
@@ -138,8 +158,17 @@ This page is written by `python -m checks corpus`, where the inputs are at hand.
 """
 
 
-def page(found: Sequence[Outcome]) -> str:
-    """Return the page of the table: each unit, then the gaps by id, then why units are refused."""
+_REHEARSED: Final = """
+## Rehearsed
+
+`python -m checks.rehearsed` plays some of these plans with stand-ins and real Envoy proxies, and writes what follows.
+The commands are given in the unit's own folder; `yes.yaml` accepts every gap.
+
+"""
+
+
+def page(found: Sequence[Outcome], rehearsed: str = "") -> str:
+    """Return the page of the table: each unit, then the gaps by id, then `rehearsed`, the section of rehearsals."""
     planned = [each for each in found if each.plan is not None]
     others = len(found) - len(planned)
     lines = [
@@ -152,6 +181,7 @@ def page(found: Sequence[Outcome]) -> str:
     in_units = Counter(gap for each in planned if each.plan for gap in {gap.id for gap in each.plan.gaps})
     lines += ["\n## Gaps found\n\n| gap | units | findings |\n|---|---|---|\n"]
     lines += [f"| `{gap}` | {in_units[gap]} | {counted[gap]} |\n" for gap in sorted(counted)]
+    lines += [_REHEARSED, REHEARSED_BEGIN, rehearsed, REHEARSED_END]
     return "".join(lines)
 
 
@@ -172,7 +202,10 @@ def write(root: Path) -> Iterator[Finding]:
         print(f"{PAGE} stays as it is: the inputs are not at hand")
         return
     found = list(outcomes(CORPUS))
-    (root / PAGE).write_text(page(found), encoding="utf-8")
+    path = root / PAGE
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    rehearsed = before.partition(REHEARSED_BEGIN)[2].partition(REHEARSED_END)[0]
+    path.write_text(page(found, rehearsed), encoding="utf-8")
     for each in found:
         print(f"{each.unit}: {_outcome(each)}")
     yield from ()
