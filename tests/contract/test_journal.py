@@ -445,6 +445,12 @@ def test_a_hold_stands_until_it_is_dropped_or_the_fence_rises(journal: Journal) 
     assert journal.holds("shop") == ()
 
 
+def test_what_shall_be_done_once_is_for_the_first_who_asks(journal: Journal) -> None:
+    asked = [journal.once(*of, until=NOON) for of in (("shop", "a"), ("shop", "a"), ("shop", "b"), ("other", "a"))]
+
+    assert asked == [True, False, True, True]
+
+
 def test_an_unknown_migration_is_not_held(journal: Journal) -> None:
     with pytest.raises(UnknownMigration):
         journal.keep_hold(a_hold())

@@ -163,6 +163,9 @@ def test_a_stretch_too_long_to_be_read_is_a_fault_and_no_part_of_it_is_taken() -
         ({"action": "UNEJECT", "enforced": False}, False, False),
         ({"response_code": 503}, True, False),
         ({"response_code": 200}, False, False),
+        ({"response_code": 200, "grpc_status": "Unavailable"}, True, False),
+        ({"response_code": 200, "grpc_status": "DataLoss"}, True, False),
+        ({"response_code": 200, "grpc_status": "NotFound"}, False, False),
     ],
 )
 def test_the_filters_let_pass_what_matters(line: dict[str, Any], *, delivered: bool, counted: bool) -> None:

@@ -14,9 +14,13 @@ from pydantic import ValidationError
 
 from crossfade.events.inbound import ProxyLogDelivered
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import log_group_resource
+from crossfade.journal.model import Entry, log_group_resource
+from crossfade.judge.judge import judge
+from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.proxylog_memory import MemoryProxyMeter, MemoryProxyStreams
 from crossfade.judge.proxylog_report import BUCKET_MS, Counts
+from crossfade.judge.reading import Readings, Window
+from crossfade.plan.document import Bounds, Rung
 from crossfade.rollout.guards import GuardAnswer, guard_proxy_log
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.phases import Phase
@@ -44,6 +48,31 @@ class House:
         self.streams, self.meter = MemoryProxyStreams(GROUP, fault=fault), MemoryProxyMeter()
         self.journal.open(a_record(phase=phase, opened_at=NOON - timedelta(minutes=1)), [an_edge()])
         self.journal.index(log_group_resource(GROUP), "shop")
+
+    def judged(self, row: tuple[int, int, int, int], *, seconds_ago: int) -> None:
+        """Keep a look that saw one metric period, which ended so long ago."""
+        window = Window(start=NOON - timedelta(seconds=seconds_ago + 60), period_seconds=60, rows=(row,))
+        readings, rung, bounds = Readings(window=window), Rung(share_bp=2_500, soak_seconds=300), Bounds()
+        judgement = judge(readings, rung, bounds, tests=1)
+        look = Look(
+            look=0,
+            rung=rung,
+            bounds=bounds,
+            tests=1,
+            readings=readings,
+            judgement=judgement,
+            answered=judgement.answer,
+        )
+        self.journal.append(
+            Entry(
+                migration="shop",
+                at=NOON - timedelta(seconds=seconds_ago),
+                kind="evidence",
+                what=EVIDENCE,
+                subject="web",
+                detail=look.model_dump(mode="json"),
+            )
+        )
 
     def write(self, lines: list[str]) -> None:
         for line in lines:
@@ -184,6 +213,64 @@ def test_the_counts_of_a_batch_are_published_by_ten_seconds() -> None:
     [(migration, counts)] = house.meter.published
     assert migration == "shop"
     assert counts == {NOON_MS: Counts(2, 0, 0, 0), NOON_MS + BUCKET_MS: Counts(0, 0, 0, 1)}
+
+
+def test_attempts_that_failed_are_counted_by_whom_they_blame() -> None:
+    house = House()
+    lines = [
+        access(1_000, "127.0.0.1:8080", 503, request_id="a"),
+        access(2_000, "[::1]:8080", 200, request_id="b", grpc_status="Internal"),
+        access(3_000, HOSTS[0], 503, request_id="c"),
+    ]
+
+    house.hear(*(json.dumps(line) for line in lines))
+
+    [(_, counts)] = house.meter.published
+    assert (counts[NOON_MS].attempts, counts[NOON_MS].grpc) == (1, 1)
+
+
+def test_a_batch_that_is_delivered_twice_is_counted_once() -> None:
+    house = House()
+    lines = failed(failing(HOSTS[1]))
+
+    for _ in range(2):
+        house.hear(*lines)
+
+    assert len(house.meter.published) == 1
+
+
+def test_two_batches_of_the_same_words_are_two() -> None:
+    house = House()
+    raw = ProxyLogDelivered.model_validate(packed(json.dumps(access(1_000, "127.0.0.1:80", 503, request_id="a"))))
+    later = raw.model_copy(update={"log_events": (raw.log_events[0].model_copy(update={"id": "later"}),)})
+
+    for batch in (raw, later):
+        guard_proxy_log(
+            batch,
+            journal=house.journal,
+            streams=house.streams,
+            meter=house.meter,
+            executions=house.executions,
+            now=NOON,
+        )
+
+    assert len(house.meter.published) == 2
+
+
+SEEN: dict[str, tuple[int, int, str]] = {
+    "blue fails too": (200, 60, "nothing"),
+    "blue is well": (1, 60, "rolled_back"),
+    "blue failed long ago": (200, 600, "rolled_back"),
+}
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_while_blue_is_seen_to_fail_too_an_ejection_is_left_to_the_judge(seen: str) -> None:
+    errors, seconds_ago, does = SEEN[seen]
+    house = House()
+    house.judged((900, errors, 300, errors // 3), seconds_ago=seconds_ago)
+
+    assert house.hear(event(7, HOSTS[0])).did == does
 
 
 def test_another_groups_log_is_nobodys() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import zlib
 from typing import Annotated, Any, Final
@@ -229,6 +230,12 @@ class ProxyLogDelivered(_FromAws):
     def resource(self) -> str:
         """Return the journal's key of the log group."""
         return log_group_resource(self.log_group)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what tells this delivery from others, and is the same when it comes again."""
+        ids = ",".join((self.log_group, self.log_stream, *sorted(event.id for event in self.log_events)))
+        return hashlib.sha256(ids.encode()).hexdigest()
 
     @property
     def is_data(self) -> bool:

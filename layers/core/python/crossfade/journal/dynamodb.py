@@ -11,6 +11,7 @@ migration#<id>      edge#<name>          name S, kind S, resolved S (JSON), way_
                                          ceiling_bp N, settle_seconds N, asked_bp N, held_bp N
 migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S
 migration#<id>      look                 due S, fence N
+migration#<id>      once#<what>          expires N (seconds since 1970, the table's time to live)
 migration#<id>      blue#<service>       found S (JSON)
 migration#<id>      hold#<by>            why S, at S, fence N
 edge#<rule ARN>     owner                migration S
@@ -285,6 +286,15 @@ class DynamoDbJournal:
         if item is None or int(item["fence"]["N"]) != self.read(migration).fence:
             return None
         return datetime.fromisoformat(item["due"]["S"])
+
+    def once(self, migration: str, what: str, *, until: datetime) -> bool:
+        item = {"pk": _s(_pk(migration)), "sk": _s(f"once#{what}"), "expires": _n(int(until.timestamp()))}
+        try:
+            with _busy():
+                self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+        except _ConditionFailed:
+            return False
+        return True
 
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
         key = {"pk": _s(_pk(blue.migration)), "sk": _s(f"blue#{blue.service}")}

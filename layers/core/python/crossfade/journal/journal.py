@@ -134,6 +134,10 @@ class Journal(Protocol):
         """Return when the next look is due under the fence that stands; None where none was promised."""
         ...
 
+    def once(self, migration: str, what: str, *, until: datetime) -> bool:
+        """Return True to the first who asks this, and False to all others; it may be forgotten after `until`."""
+        ...
+
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
         """
         Write down what was found on a blue service, and return what is kept.

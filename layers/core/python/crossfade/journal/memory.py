@@ -25,6 +25,7 @@ class MemoryJournal:
         self._entries: list[tuple[str, Entry]] = []
         self._index: dict[str, dict[str, None]] = {}
         self._tokens: dict[str, Token] = {}
+        self._done_once: dict[tuple[str, str], datetime] = {}
         self._looks: dict[str, tuple[int, datetime]] = {}
         self._blues: dict[tuple[str, str], BlueFound] = {}
         self._holds: dict[tuple[str, str], Hold] = {}
@@ -130,6 +131,12 @@ class MemoryJournal:
         with self._lock:
             fence, due = self._looks.get(migration, (0, None))
             return due if fence == self.read(migration).fence else None
+
+    def once(self, migration: str, what: str, *, until: datetime) -> bool:
+        with self._lock:
+            first = (migration, what) not in self._done_once
+            self._done_once.setdefault((migration, what), until)
+            return first
 
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
         with self._lock:

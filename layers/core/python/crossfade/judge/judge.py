@@ -75,6 +75,11 @@ class Judgement(Frozen):
     counted_seconds: int = Field(description="Of the soak, in buckets that count")
 
 
+def is_failing(count: Count, bounds: Bounds) -> bool:
+    """Return whether these are more errors than the SLO allows, and more than a few."""
+    return count.errors >= _FEW_ERRORS and count.errors > bounds.slo_error_rate * count.requests
+
+
 @dataclass(frozen=True)
 class _Case:
     """One look's readings beside what they are held against, and what follows from both by arithmetic."""
@@ -225,13 +230,7 @@ class _Case:
 
     def is_bad_for_blue(self, bucket: Bucket) -> bool:
         """Return whether blue, too, failed more than the SLO allows."""
-        blue = bucket.blue
-        return (
-            self.live
-            and blue is not None
-            and blue.errors >= _FEW_ERRORS
-            and blue.errors > self.bounds.slo_error_rate * blue.requests
-        )
+        return self.live and bucket.blue is not None and is_failing(bucket.blue, self.bounds)
 
     def is_shared(self, ejection: Ejection) -> bool:
         """Return whether blue was bad, too, when a task of green was ejected; not known before its bucket is closed."""

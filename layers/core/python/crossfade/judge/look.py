@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from crossfade.judge.judge import Judgement
+from crossfade.journal.journal import Journal
+from crossfade.journal.model import Entry
+from crossfade.judge.judge import Judgement, is_failing
 from crossfade.judge.reading import Readings
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Frozen, Rung
@@ -33,3 +36,40 @@ class Look(Frozen):
     answered: Answer
     shadow: bool = False
     previous: str = Field(default="", description="Empty for the first")
+
+
+_LATELY = timedelta(minutes=15)
+"""How far back a look is sought; a hold of long is looked at every five minutes."""
+
+_FRESH_PERIODS = 5
+"""Metric periods after which what a look saw says nothing of now."""
+
+
+def kept_look(entry: Entry) -> Look | None:
+    """Return the look that an entry holds; None for another entry, and for one too large to be kept whole."""
+    if (entry.kind, entry.what) != ("evidence", EVIDENCE):
+        return None
+    try:
+        return Look.model_validate(entry.detail)
+    except ValidationError:
+        return None
+
+
+def blue_fails_too(migration: str, *, journal: Journal, now: datetime) -> bool:
+    """
+    Return whether the newest look has seen live blue fail in the last period it saw, and that lately.
+
+    What is not known says no: green alone is to blame then.
+    """
+    for entry in journal.newest_first(migration):
+        if entry.at < now - _LATELY:
+            return False
+        look = kept_look(entry)
+        if look is None:
+            continue
+        window = look.readings.window
+        seen = window.buckets()[-1:]
+        ended = timedelta(seconds=window.period_seconds * len(window.rows)) + window.start
+        fresh = now - ended <= timedelta(seconds=window.period_seconds * _FRESH_PERIODS)
+        return fresh and any(bucket.blue is not None and is_failing(bucket.blue, look.bounds) for bucket in seen)
+    return False

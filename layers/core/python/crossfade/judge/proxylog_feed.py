@@ -8,7 +8,13 @@ from typing import Final, NamedTuple, Protocol
 
 from crossfade.judge.proxylog_report import Counts
 
-DELIVERED: Final = '{ ($.action = "EJECT") || ($.response_code >= 500) }'
+_BLAMES_THE_SERVER: Final = ("Unknown", "DeadlineExceeded", "Unimplemented", "Internal", "Unavailable", "DataLoss")
+
+DELIVERED: Final = " || ".join(
+    ['{ ($.action = "EJECT")', "($.response_code >= 500)"]
+    + [f'($.grpc_status = "{status}")' for status in _BLAMES_THE_SERVER[:-1]]
+    + [f'($.grpc_status = "{_BLAMES_THE_SERVER[-1]}") }}']
+)
 """The lines that a subscription delivers: few as long as all is well, and enough to know when to look."""
 
 ENFORCED: Final = '{ ($.action = "EJECT") && ($.enforced IS TRUE) }'

@@ -69,12 +69,18 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counts of ten seconds: ejections, silences, suppressed ejections, and access lines with a 5xx."""
+    """
+    Counts of ten seconds: ejections, silences, suppressed ejections, and access lines with a 5xx.
+
+    `attempts` and `grpc` are those of a server's lines; see `proxylog_failures`.
+    """
 
     ejected: int
     silent: int
     suppressed: int
     errors: int
+    attempts: int = 0
+    grpc: int = 0
 
 
 def report(streams: Mapping[str, Iterable[str]]) -> Report:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
 from crossfade.connect.services import Services
 from crossfade.errors import EcsBusy, LogsBusy, MetricsBusy
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs
 from crossfade.judge.inside import insides, occurrences, sources
-from crossfade.judge.look import Look
+from crossfade.judge.look import Look, kept_look
 from crossfade.judge.proxylog import ejections
 from crossfade.judge.reading import (
     AlarmState,
@@ -69,7 +67,7 @@ def see(
     `before` are the looks at this edge, newest first, back to the last that had no fault.
     What cannot be read is a fault among the readings, and no error.
     """
-    newest = _look(before[0]) if before else None
+    newest = kept_look(before[0]) if before else None
     window, metric_faults = _read_edge(edge, plan, before, since=since, sight=sight, now=now)
     inside, occurred, inside_faults = _read_inside(plan, window, newest, sight)
     lacking, service_faults = _read_services(plan, newest, sight, now)
@@ -91,13 +89,6 @@ def see(
 def was_faulty(look: Entry, since: datetime) -> bool:
     """Return whether a look since then had a fault."""
     return look.at >= since and bool(look.detail.get("readings", {}).get("faults"))
-
-
-def _look(entry: Entry) -> Look | None:
-    try:
-        return Look.model_validate(entry.detail)
-    except ValidationError:  # it was too large to be kept whole
-        return None
 
 
 def _read_edge(

@@ -8,7 +8,8 @@ they are true, so that duplicated, late and reordered ones change nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -24,9 +25,11 @@ from crossfade.events.outbound import Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, Token
 from crossfade.judge.alarms import Alarms
-from crossfade.judge.proxylog_feed import ProxyMeter, ProxyStreams
+from crossfade.judge.look import blue_fails_too
+from crossfade.judge.proxylog_failures import failures
+from crossfade.judge.proxylog_feed import ProxyMeter, ProxyStreams, ejection_alarm
 from crossfade.judge.proxylog_replay import Confidence, Ejected
-from crossfade.judge.proxylog_report import ACTED_ON, Report, report
+from crossfade.judge.proxylog_report import ACTED_ON, Counts, Report, report
 from crossfade.plan.document import Frozen
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.holding import GOING, hold
@@ -44,6 +47,9 @@ _SERVING: Final = frozenset({Phase.CLIMBING, Phase.BAKING, Phase.WATCHING})
 
 _READ_BEFORE: Final = timedelta(seconds=60)
 """How much is read before the first failed request of a batch: a bout of five failures is over sooner."""
+
+_REMEMBERED: Final = timedelta(days=2)
+"""Longer than Lambda and CloudWatch Logs go on delivering a batch."""
 
 _LATE: Final = timedelta(seconds=900)
 """A line that comes later says nothing of now."""
@@ -86,6 +92,9 @@ def guard_alarm(
     if silenced is not None:
         why = f"alarm {name} is in ALARM and silenced by {silenced}"
         return _hold(migrations, event.resource, why, journal=journal, notices=notices, now=now)
+    if all(name == ejection_alarm(migration) for migration in migrations):
+        why = f"alarm {name} is in ALARM"
+        return _roll_back_alone(migrations, why, journal=journal, executions=executions, now=now)
     return _roll_back(migrations, f"alarm {name} is in ALARM", journal=journal, executions=executions, now=now)
 
 
@@ -177,9 +186,10 @@ def guard_proxy_log(
 
     Envoy's own events decide. A batch that has none but failed requests makes the log be
     read whole, and ejections be rebuilt; when it cannot be, nothing is known, and the
-    judge goes on by itself. The batch's counts are published. Idempotent:
-    `begin_rollback` is, and a line counts by its own time, however often and late it
-    comes; a batch delivered twice is published twice.
+    judge goes on by itself. While the judge's last look has seen blue fail too, an
+    ejection is left to the judge. The batch's counts are published. Idempotent:
+    `begin_rollback` is, a line counts by its own time, however late it comes, and a
+    batch that is delivered twice is published once.
     """
     if not event.is_data:
         return _nothing(f"{event.message_type} of {event.log_group}")
@@ -197,19 +207,44 @@ def guard_proxy_log(
         read = streams.read(event.log_group, since=max(since, now - _LATE), until=now)
         found = Report((), (), batch.errors, batch.seen) if read.faults else report(read.streams)
         why = "; ".join(read.faults) or why
-    for migration in serving:
-        meter.publish(migration, found.within(batch).counts())
     ejected = {
         migration: told
         for migration, opened_at in serving.items()
         if (told := _since(found.ejected, max(opened_at, now - _LATE)))
     }
-    if not ejected:
-        return _nothing(why, ", ".join(serving))
-    first = next(iter(ejected.values()))[0]
-    at = datetime.fromtimestamp(first.at / 1000, UTC)
-    reason = f"the proxies' log tells of an ejection: {first.host} at {at:%H:%M:%S} ({first.confidence})"
-    return _roll_back(list(ejected), reason, journal=journal, executions=executions, now=now)
+    if ejected:
+        first = next(iter(ejected.values()))[0]
+        at = datetime.fromtimestamp(first.at / 1000, UTC)
+        reason = f"the proxies' log tells of an ejection: {first.host} at {at:%H:%M:%S} ({first.confidence})"
+        answer = _roll_back_alone(list(ejected), reason, journal=journal, executions=executions, now=now)
+    else:
+        answer = _nothing(why, ", ".join(serving))
+    counts = _with_attempts(found.within(batch).counts(), event)
+    for migration in serving:
+        if journal.once(migration, f"proxy-log#{event.fingerprint}", until=now + _REMEMBERED):
+            meter.publish(migration, counts)
+    return answer
+
+
+def _with_attempts(counts: Mapping[int, Counts], event: ProxyLogDelivered) -> dict[int, Counts]:
+    failed = failures(line.message for line in event.log_events)
+    nothing = Counts(0, 0, 0, 0)
+    return {
+        at: replace(counts.get(at, nothing), attempts=failed[at].attempts, grpc=failed[at].grpc)
+        if at in failed
+        else counts[at]
+        for at in sorted({*counts, *failed})
+    }
+
+
+def _roll_back_alone(
+    migrations: Sequence[str], reason: str, *, journal: Journal, executions: Executions, now: datetime
+) -> GuardAnswer:
+    """Begin the rollback of those migrations whose blue is not known to fail at this time, too."""
+    alone = [migration for migration in migrations if not blue_fails_too(migration, journal=journal, now=now)]
+    if alone:
+        return _roll_back(alone, reason, journal=journal, executions=executions, now=now)
+    return _nothing(f"{reason}; blue fails too, so the judge decides", ", ".join(migrations))
 
 
 def _since(ejected: Sequence[Ejected], since: datetime) -> list[Ejected]:

@@ -1,12 +1,33 @@
-"""Publishes counts of the proxies' log in the embedded metric format: a line of our own log each, and no call."""
+"""
+Publishes metrics in the embedded metric format: a line of our own log each, and no call.
+
+Source: CloudWatch user guide, "Specification: Embedded metric format". The dimensions are
+those said here and no others, since who reads a metric must name all of them.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricResolution, MetricUnit
-
 from crossfade.judge.proxylog_report import Counts
+
+_NAMESPACE = "Crossfade"
+_EVERY_SECOND = 1  # StorageResolution: kept by the second, so that ten seconds can be told apart
+
+
+def publish(at: int, dimensions: Mapping[str, str], metrics: Mapping[str, tuple[float, str]]) -> None:
+    """Write one line: metrics by name, as value and CloudWatch's unit, at a time in milliseconds since 1970."""
+    directive = {
+        "Namespace": _NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [
+            {"Name": name, "Unit": unit, "StorageResolution": _EVERY_SECOND} for name, (_, unit) in metrics.items()
+        ],
+    }
+    values = {name: value for name, (value, _) in metrics.items()}
+    line = {"_aws": {"Timestamp": at, "CloudWatchMetrics": [directive]}, **dimensions, **values}
+    print(json.dumps(line), flush=True)  # noqa: T201 -- standard output is what Lambda's log is made of
 
 
 class EmbeddedProxyMeter:
@@ -15,13 +36,14 @@ class EmbeddedProxyMeter:
     def publish(self, migration: str, counts: Mapping[int, Counts]) -> None:
         """See `ProxyMeter`."""
         for at, count in sorted(counts.items()):
-            metrics = EphemeralMetrics()
-            metrics.add_dimension(name="migration", value=migration)
-            metrics.set_timestamp(at)
-            for name, value in (
-                ("EnforcedEjections", count.ejected),
-                ("SuppressedEjections", count.suppressed),
-                ("ProxyErrors", count.errors),
-            ):
-                metrics.add_metric(name=name, unit=MetricUnit.Count, value=value, resolution=MetricResolution.High)
-            metrics.flush_metrics()
+            publish(
+                at,
+                {"Migration": migration},
+                {
+                    "EnforcedEjections": (count.ejected, "Count"),
+                    "SuppressedEjections": (count.suppressed, "Count"),
+                    "ProxyErrors": (count.errors, "Count"),
+                    "AttemptErrors": (count.attempts, "Count"),
+                    "GrpcErrors": (count.grpc, "Count"),
+                },
+            )
