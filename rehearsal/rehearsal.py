@@ -31,6 +31,7 @@ from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Tot
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
 from rehearsal.pace import Pace, quickened
+from rehearsal.permits import stack_parameters
 from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
 
 STACK = "crossfade"
@@ -124,7 +125,7 @@ def rehearse(
             say(f"deploying {_named(template)} as stack {name}: blue")
             deployer.deploy(template, name)
         say("deploying template.yaml as stack crossfade: the product")
-        outputs = deployer.deploy_sam(TEMPLATE, STACK)
+        outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
         tamper(aws, deployer)
         load = plane.drive(_edge_port(plane, plan), pace.requests_per_second)
         stack.callback(load.stop)

@@ -17,5 +17,6 @@ def handler(request: PreflightRequest) -> PreflightPassed:
         services=parts.services(),
         edges=parts.edges(),
         alarms=parts.alarms(),
+        surroundings=parts.surroundings(),
         now=parts.now(),
     )

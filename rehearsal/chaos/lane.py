@@ -32,6 +32,7 @@ from rehearsal.chaos.verdict import End, Outcome
 from rehearsal.chaos.watcher import LATE_SECONDS, Track, Trap, watcher
 from rehearsal.deploy import Deployer
 from rehearsal.pace import Pace, quickened
+from rehearsal.permits import wide_parameters
 
 PACE = Pace(
     time_scale=60,
@@ -70,7 +71,7 @@ class Stack:
 
 def deploy_product(deployer: Deployer, template: Path, name: str) -> Stack:
     """Deploy the product and let the watcher know its functions. All lanes share its functions, so none is reserved."""
-    outputs = deployer.deploy_sam(template, name, {"ReservedConcurrency": 0})
+    outputs = deployer.deploy_sam(template, name, {"ReservedConcurrency": 0, **wide_parameters()})
     physical = deployer.describe(name)
     watcher.functions.update({value: logical for logical, value in physical.items()})
     return Stack(outputs, physical)

@@ -12,6 +12,7 @@ from rehearsal.aws.runtime import StillRuntime
 from rehearsal.deploy import Deployer
 from rehearsal.examples import application
 from rehearsal.pace import quickened
+from rehearsal.permits import stack_parameters
 from rehearsal.rehearsal import STACK, TEMPLATE
 
 from .world import PACE, Meter, World
@@ -26,7 +27,7 @@ def deployed() -> Iterator[World]:
         deployer = Deployer(aws, period_scale=PACE.time_scale)
         for name, template in shop.stacks:
             deployer.deploy(template, name)
-        outputs = deployer.deploy_sam(TEMPLATE, STACK)
+        outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
         meter = Meter(aws, plan)
         meter.start()
         journal = DynamoDbJournal(aws.client("dynamodb"), outputs["JournalTable"])

@@ -74,7 +74,9 @@ def run_blue(services: MemoryServices, name: str, *, tasks: int = 2, **settings:
     arn = services.register(
         {
             "family": name,
+            "cpu": "256",
             "memory": "512",
+            "executionRoleArn": "arn:aws:iam::123456789012:role/shop-execution",
             "containerDefinitions": [
                 {"name": "app", "image": f"{name}:1", "portMappings": [{"containerPort": 8080, "protocol": "tcp"}]},
                 {"name": "envoy", "image": "envoy:1"},

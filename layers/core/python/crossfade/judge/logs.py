@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 from crossfade.errors import EcsBusy, LogsBusy
 from crossfade.judge.feeds import LogRead
 from crossfade.judge.proxylog import LogLine
-from crossfade.judge.proxylog_feed import DELIVERED, ENFORCED, StreamsRead, ejection_alarm
+from crossfade.judge.proxylog_feed import DELIVERED, ENFORCED, SUBSCRIPTION, StreamsRead, ejection_alarm
 from crossfade.throttles import is_busy
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_logs.type_defs import FilteredLogEventTypeDef
 
 _OUTLIER_LINES = '"upstream_url"'  # a field of Envoy's outlier events, and of nothing else a proxy writes
-
-_FILTER: Final = "crossfade"
-"""The name of our subscription and metric filters: put again, they replace themselves."""
 
 _MOST_PAGES: Final = 20
 """Of a megabyte or 10,000 lines each. More is not read: FilterLogEvents is answered ten times a second at most."""
@@ -108,7 +105,7 @@ class CloudWatchProxyFeed:
         try:
             self._logs.put_metric_filter(
                 logGroupName=group,
-                filterName=_FILTER,
+                filterName=SUBSCRIPTION,
                 filterPattern=ENFORCED,
                 metricTransformations=[{"metricNamespace": "Crossfade", "metricName": metric, "metricValue": "1"}],
             )
@@ -125,7 +122,7 @@ class CloudWatchProxyFeed:
                 TreatMissingData="notBreaching",
             )
             self._logs.put_subscription_filter(
-                logGroupName=group, filterName=_FILTER, filterPattern=DELIVERED, destinationArn=self._function
+                logGroupName=group, filterName=SUBSCRIPTION, filterPattern=DELIVERED, destinationArn=self._function
             )
         except (HTTPClientError, NoConnection) as cut:
             raise EcsBusy(f"CloudWatch: no answer: {cut}") from cut

@@ -21,6 +21,10 @@ ENFORCED: Final = '{ ($.action = "EJECT") && ($.enforced IS TRUE) }'
 """The lines that a metric filter counts, and an alarm hears of, without any code."""
 
 
+SUBSCRIPTION: Final = "crossfade"
+"""The name of our subscription and metric filters: put again, they replace themselves."""
+
+
 def ejection_alarm(migration: str) -> str:
     """Return the name of the alarm on a migration's logged ejections."""
     return f"crossfade-{migration}-ejections"

@@ -38,7 +38,7 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     found = {
         "EdgeArns": [f"{elb}:{kind}/{name}/*" for name in balancers for kind in ("listener", "listener-rule")],
         "HostedZoneArns": [f"arn:aws:route53:::hostedzone/{zone}" for zone in sorted({dns.zone_id for dns in zones})],
-        "RecordNames": sorted({_normalized(record.name) for dns in zones for record in dns.records}),
+        "RecordNames": sorted({normalized_name(record.name) for dns in zones for record in dns.records}),
         "DistributionArns": sorted(
             {f"arn:aws:cloudfront::*:distribution/{edge.cdn.distribution_id}" for edge in plan.edges if edge.cdn}
         ),
@@ -52,6 +52,6 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     return {name: ",".join(values) for name, values in found.items() if values}
 
 
-def _normalized(name: str) -> str:
+def normalized_name(name: str) -> str:
     """Return a name as Route 53's condition keys have it: lower case, no dot at its end, a wildcard escaped."""
     return name.lower().rstrip(".").replace("*", "\\052")

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from crossfade.connect.services import Services
+from crossfade.connect.services import Services, ServiceState
 from crossfade.errors import BlueChanged, EdgeChanged, PreflightRefused, UnknownEdge
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry
+from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.judge.alarms import Alarms
+from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.reading import AlarmState
 from crossfade.plan.document import Frozen, MigrationPlan
+from crossfade.plan.finding import Finding
+from crossfade.plan.preflight_owners import owners
+from crossfade.plan.preflight_permits import May, permits
+from crossfade.plan.preflight_room import Beside, room
+from crossfade.plan.preflight_tls import tls
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.plan.surroundings import Surroundings
 from crossfade.rollout.request import Request
 from crossfade.shift.share import NONE
 from crossfade.shift.shifter import Edges
 
 
 class PreflightRequest(Request):
-    """Check that a migration may begin."""
+    """Check that a migration may begin. `may` is what the stack was deployed to touch; older stacks do not say it."""
 
     migration: str
     fence: int
-
-
-class Finding(Frozen):
-    """One check of one thing. `refused` is empty when it passed; `mend` says what to do about it."""
-
-    check: str
-    subject: str
-    refused: str = ""
-    mend: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.subject}: {self.refused}; {self.mend}" if self.refused else f"{self.subject}: {self.check}"
+    may: May | None = None
 
 
 class PreflightPassed(Frozen):
@@ -52,22 +48,39 @@ def check_preflight(
     services: Services,
     edges: Edges,
     alarms: Alarms,
+    surroundings: Surroundings,
     now: datetime,
 ) -> PreflightPassed:
     """
     Look at everything the plan leans on; touch nothing.
 
     All refusals are gathered and named at once. Safe to repeat: it only looks, and notes
-    in the journal what it saw.
+    in the journal what it saw. That the plan is the one asked for, that no blocking gap is open and
+    that nobody owns its edges was seen when the migration opened.
 
     Raises:
         PreflightRefused: with every refusal and its mend.
+        PlanChanged: the stored plan is not the one the migration opened with.
         Fenced: a rollback has begun.
         EcsBusy, EdgeBusy, MetricsBusy: AWS throttles.
     """
     record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
-    findings = (*_answers(plan), *_alarms(plan, alarms), *_blue_services(plan, services), *_edges(plan, journal, edges))
+    held = journal.edges(request.migration)
+    blues = {service.name: _blue(plan, service.blue.service_name, services) for service in plan.services}
+    beside = tuple(_beside(plan, blues, services))
+    findings = (
+        *_period(plan, request.may),
+        *_answers(plan),
+        *_alarms(plan, alarms),
+        *_blue_services(plan, blues),
+        *_task_definitions(plan, blues, beside),
+        *_edges(held, edges),
+        *_permitted(plan, request.may, held, beside),
+        *owners(plan, held, surroundings),
+        *room(plan, beside, surroundings, now=now),
+        *tls(plan, surroundings),
+    )
     refusals = [finding for finding in findings if finding.refused]
     journal.append(
         Entry(
@@ -86,12 +99,23 @@ def check_preflight(
     return PreflightPassed(checks=tuple(str(finding) for finding in findings))
 
 
+def _period(plan: MigrationPlan, may: May | None) -> Iterator[Finding]:
+    least = 60 if may is None else may.least_period_seconds
+    finding = Finding(check="is one that AWS publishes", subject="period_seconds of the plan's timings")
+    if plan.timings.period_seconds < least:
+        yield finding.refuse(
+            f"is {plan.timings.period_seconds} s; AWS counts requests by {least} s, and shorter is for rehearsals only",
+            "draw the plan again: this one was made for a rehearsal",
+        )
+    else:
+        yield finding
+
+
 def _answers(plan: MigrationPlan) -> Iterator[Finding]:
     for service in plan.services:
         if service.background is not None and service.background.answer is None:
             finding = Finding(check="its background work is answered", subject=f"service {service.name}")
-            yield _refuse(
-                finding,
+            yield finding.refuse(
                 f"works without requests ({service.background.why}), and green would too, as soon as it runs",
                 "say in the plan what green does: share the work, or wait at zero tasks",
             )
@@ -101,35 +125,55 @@ def _alarms(plan: MigrationPlan, alarms: Alarms) -> Iterator[Finding]:
     for name, state in alarms.states(plan.alarms).items():
         finding = Finding(check="exists and is not in ALARM", subject=f"alarm {name}")
         if state is AlarmState.MISSING:
-            yield _refuse(finding, "does not exist", "create it, or draw the plan without it")
+            yield finding.refuse("does not exist", "create it, or draw the plan without it")
         elif state is AlarmState.ALARM:
-            yield _refuse(finding, "is in ALARM already", "mend what it watches first: it would roll back at once")
+            yield finding.refuse("is in ALARM already", "mend what it watches first: it would roll back at once")
         else:
             yield finding
+    ours = ejection_alarm(plan.migration)
+    if alarms.in_alarm([ours]):
+        yield Finding(check="is quiet", subject=f"alarm {ours}").refuse(
+            "still rings from the last try, and would roll this one back at once",
+            "wait until CloudWatch says OK of it, a few minutes after the last ejection, then start again",
+        )
 
 
-def _blue_services(plan: MigrationPlan, services: Services) -> Iterator[Finding]:
+def _blue(plan: MigrationPlan, name: str, services: Services) -> ServiceState | BlueChanged | None:
+    try:
+        return services.describe(plan.cluster, name)
+    except BlueChanged as gone:
+        return gone
+
+
+def _beside(
+    plan: MigrationPlan, blues: dict[str, ServiceState | BlueChanged | None], services: Services
+) -> Iterator[Beside]:
     for service in plan.services:
-        name = service.blue.service_name
+        blue = blues[service.name]
+        if isinstance(blue, ServiceState):
+            try:
+                yield Beside(service, blue, services.task_definition(blue.task_definition))
+            except BlueChanged:
+                continue  # named by `_task_definitions`
+
+
+def _blue_services(plan: MigrationPlan, blues: dict[str, ServiceState | BlueChanged | None]) -> Iterator[Finding]:
+    for service in plan.services:
+        name, blue = service.blue.service_name, blues[service.name]
         finding = Finding(check="runs all the tasks it wants", subject=f"blue service {name}")
-        try:
-            blue = services.describe(plan.cluster, name)
-        except BlueChanged as gone:
-            yield _refuse(finding, str(gone), "name the cluster as AWS does")
-            continue
-        if blue is None:
-            yield _refuse(finding, f"is not in cluster {plan.cluster}", "draw the plan again")
+        if isinstance(blue, BlueChanged):
+            yield finding.refuse(str(blue), "name the cluster as AWS does")
+        elif blue is None:
+            yield finding.refuse(f"is not in cluster {plan.cluster}", "draw the plan again")
         elif blue.status != "ACTIVE":
-            yield _refuse(finding, f"is {blue.status}", "draw the plan again")
+            yield finding.refuse(f"is {blue.status}", "draw the plan again")
         elif blue.shifted_by is not None:
-            yield _refuse(
-                finding,
+            yield finding.refuse(
                 f"{blue.shifted_by} moves its traffic and would set the weights itself",
                 "give it a rolling deployment without that first",
             )
         elif blue.running < blue.desired:
-            yield _refuse(
-                finding,
+            yield finding.refuse(
                 f"runs {blue.running} of {blue.desired} tasks",
                 "bring it to full strength first: traffic goes back there",
             )
@@ -137,27 +181,51 @@ def _blue_services(plan: MigrationPlan, services: Services) -> Iterator[Finding]
             yield finding
 
 
-def _edges(plan: MigrationPlan, journal: Journal, edges: Edges) -> Iterator[Finding]:
-    for planned in plan.edges:
-        edge = journal.edge(plan.migration, planned.name)
+def _task_definitions(
+    plan: MigrationPlan, blues: dict[str, ServiceState | BlueChanged | None], beside: Sequence[Beside]
+) -> Iterator[Finding]:
+    read = {each.service.name: each for each in beside}
+    for service in plan.services:
+        blue = blues[service.name]
+        if not isinstance(blue, ServiceState):
+            continue  # named by `_blue_services`
+        finding = Finding(check="lets green's proxy write its log", subject=f"task definition {blue.task_definition}")
+        if service.name not in read:
+            yield finding.refuse("does not exist any more", "let blue run one that does")
+        elif read[service.name].on_fargate and not read[service.name].definition.get("executionRoleArn"):
+            yield finding.refuse(
+                "names no execution role, and without one Fargate delivers no log: ejections could not be seen",
+                "give it an execution role that may write to CloudWatch Logs",
+            )
+        else:
+            yield finding
+
+
+def _edges(held: Sequence[EdgeRecord], edges: Edges) -> Iterator[Finding]:
+    for edge in held:
         healthy = Finding(check="blue has healthy targets", subject=f"edge {edge.name}")
         as_found = Finding(check="holds the weights the migration opened with", subject=f"edge {edge.name}")
         again = "set it as it should be, then start again"
         try:
             if edges.healthy_targets(edge.resolved.blue_arn) < 1:
-                yield _refuse(healthy, "blue has no healthy target", "mend it first: traffic goes back there")
+                yield healthy.refuse("blue has no healthy target", "mend it first: traffic goes back there")
             else:
                 yield healthy
             shifter = edges.shifter(edge)
             if any(share != NONE for share in shifter.shares()):
-                yield _refuse(as_found, "green holds a share already", again)
+                yield as_found.refuse("green holds a share already", again)
             elif shifter.way_back() != edge.way_back:
-                yield _refuse(as_found, "it was changed since the migration opened", again)
+                yield as_found.refuse("it was changed since the migration opened", again)
             else:
                 yield as_found
         except (EdgeChanged, UnknownEdge) as changed:
-            yield _refuse(as_found, str(changed), again)
+            yield as_found.refuse(str(changed), again)
 
 
-def _refuse(finding: Finding, why: str, mend: str) -> Finding:
-    return finding.model_copy(update={"refused": why, "mend": mend})
+def _permitted(
+    plan: MigrationPlan, may: May | None, held: Sequence[EdgeRecord], beside: Sequence[Beside]
+) -> Iterator[Finding]:
+    if may is not None:
+        yield from permits(
+            may, plan, edges=held, blues=[(each.service, each.blue.arn, each.definition) for each in beside]
+        )

@@ -34,6 +34,11 @@ def _client(service: str) -> Any:
     return boto3.client(service, config=limits)  # type: ignore[call-overload]  # one place for every kind
 
 
+def acmpca() -> Any:
+    """Return the AWS Private CA client."""
+    return _client("acm-pca")
+
+
 def autoscaling() -> ApplicationAutoScalingClient:
     """Return the Application Auto Scaling client."""
     client: ApplicationAutoScalingClient = _client("application-autoscaling")
@@ -51,10 +56,20 @@ def cloudwatch() -> CloudWatchClient:
     return client
 
 
+def codedeploy() -> Any:
+    """Return the CodeDeploy client."""
+    return _client("codedeploy")
+
+
 def dynamodb() -> DynamoDBClient:
     """Return the DynamoDB client."""
     client: DynamoDBClient = _client("dynamodb")
     return client
+
+
+def ec2() -> Any:
+    """Return the EC2 client."""
+    return _client("ec2")
 
 
 def ecs() -> ECSClient:
@@ -73,6 +88,21 @@ def eventbridge() -> EventBridgeClient:
     """Return the EventBridge client."""
     client: EventBridgeClient = _client("events")
     return client
+
+
+def iam() -> Any:
+    """Return the IAM client."""
+    return _client("iam")
+
+
+def kms() -> Any:
+    """Return the KMS client."""
+    return _client("kms")
+
+
+def awslambda() -> Any:
+    """Return the Lambda client."""
+    return _client("lambda")
 
 
 def logs() -> CloudWatchLogsClient:
@@ -96,6 +126,11 @@ def servicediscovery() -> ServiceDiscoveryClient:
     """Return the Cloud Map client."""
     client: ServiceDiscoveryClient = _client("servicediscovery")
     return client
+
+
+def servicequotas() -> Any:
+    """Return the Service Quotas client."""
+    return _client("service-quotas")
 
 
 def sns() -> SNSClient:

@@ -27,8 +27,19 @@ from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
 from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs, CloudWatchProxyStreams
 from crossfade.judge.proxylog_feed import ProxyFeed, ProxyMeter, ProxyStreams
 from crossfade.judge.sight import Sight
+from crossfade.plan.acmpca import PrivateAuthorities
+from crossfade.plan.awslambda import LambdaConcurrency
+from crossfade.plan.codedeploy import CodeDeployGroups
+from crossfade.plan.ec2 import Ec2Subnets
+from crossfade.plan.ecs import EcsShiftedServices
+from crossfade.plan.elbv2 import Elbv2Tags
+from crossfade.plan.iam import IamRoles
+from crossfade.plan.kms import KmsKeys
+from crossfade.plan.logs import LogsSubscriptions
 from crossfade.plan.s3 import S3PlanStore
+from crossfade.plan.servicequotas import QuotaOfFargate
 from crossfade.plan.store import PlanStore
+from crossfade.plan.surroundings import Surroundings
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
@@ -56,6 +67,22 @@ def journal() -> Journal:
 def plans() -> PlanStore:
     """Return where plans are stored."""
     return S3PlanStore(clients.s3())
+
+
+def surroundings() -> Surroundings:
+    """Return what stands around a plan in the account."""
+    return Surroundings(
+        balancer_tags=Elbv2Tags(clients.elbv2()),
+        deployment_groups=CodeDeployGroups(clients.codedeploy()),
+        shifted_services=EcsShiftedServices(clients.ecs()),
+        subscriptions=LogsSubscriptions(clients.logs()),
+        concurrency=LambdaConcurrency(clients.awslambda()),
+        subnets=Ec2Subnets(clients.ec2()),
+        vcpus=QuotaOfFargate(clients.servicequotas(), clients.cloudwatch()),
+        authorities=PrivateAuthorities(clients.acmpca()),
+        keys=KmsKeys(clients.kms()),
+        roles=IamRoles(clients.iam()),
+    )
 
 
 def edges() -> Edges:
