@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from checks.finding import Finding
+from checks.known import KNOWN, Known
 from crossfade.errors import CrossfadeError, MeshNotFound
 from crossfade.mesh.sources import SUFFIXES, SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
@@ -142,9 +143,17 @@ def _answer(asked: str) -> str:
 
 
 def outcomes(corpus: Path) -> Iterator[Outcome]:
-    """Yield what becomes of each unit, in the order of the corpus."""
+    """Yield what becomes of each unit, in the order of the corpus, with what its operator knows."""
     for unit, sources in units(corpus).items():
-        yield attempt(unit, sources)
+        yield told(unit, sources)
+
+
+def told(unit: str, sources: Sequence[SourceText], *, background: Mapping[str, str] | None = None) -> Outcome:
+    """Return what becomes of a unit whose operator gives what `known` holds of it."""
+    known = KNOWN.get(unit, Known())
+    kept = [each for each in sources if not each.path.endswith(known.superseded)] if known.superseded else sources
+    outcome = attempt(unit, kept, known.given, background=background)
+    return replace(outcome, files=len(sources))
 
 
 _HEAD: Final = """# Real meshes

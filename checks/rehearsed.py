@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from checks.corpus import CORPUS, PAGE, REHEARSED_BEGIN, REHEARSED_END, Outcome, attempt, units
+from checks.corpus import CORPUS, PAGE, REHEARSED_BEGIN, REHEARSED_END, Outcome, told, units
 from crossfade.errors import BadInput
 from crossfade.plan.answers import AcceptedGap, Answers, accept
 from crossfade.plan.document import MigrationPlan
@@ -61,9 +61,9 @@ class Played:
 def answered(unit: str, corpus: Path = CORPUS) -> tuple[MigrationPlan, str]:
     """Return a unit's plan with every gap accepted, and the command that plays it from its folder."""
     sources = units(corpus)[unit]
-    first = attempt(unit, sources)
+    first = told(unit, sources)
     background = {each.name: "share" for each in _plan(first).services if each.background is not None}
-    plan = _plan(attempt(unit, sources, first.answers, background=background))
+    plan = _plan(told(unit, sources, background=background))
     gaps = tuple(AcceptedGap(id=each, who="the rehearsal", why="to see it") for each in {gap.id for gap in plan.gaps})
     accepted = accept(plan, Answers(accept=gaps), datetime.now(UTC)).plan
     words = ["crossfade", "rehearse"]

@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from checks.corpus import CORPUS, Outcome, attempt, outcomes, page, units
+from checks.corpus import CORPUS, Outcome, attempt, outcomes, page, told, units
+from checks.known import KNOWN
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
@@ -40,38 +41,29 @@ def test_the_page_names_every_unit_and_no_place_on_this_machine(all_outcomes: li
     assert str(CORPUS) not in text
 
 
-MTLS = "aws-howto-mtls-file"
-SUPERSEDED = (
-    "/colorteller-vn.json",
-    "/gateway-vgw.json",
-    "/colorteller-vn-strict-tls.json",
-    "/gateway-vgw-client-policy.json",
-)
-SERVICES = {"ecs-service.yaml:AppMeshMeshName": "ColorApp-MutualTLS"}
-GIVEN_TO_THE_CLI = {
-    "meshName": "ColorApp-MutualTLS",
-    "SERVICES_DOMAIN": "appmesh-mtls.local",
-    "VIRTUAL_SERVICE": "colorteller.appmesh-mtls.local",
-    "colorteller-vn-strict-validation.json:virtualNodeName": "colorteller-vn",
-    "colorteller-vs.json:virtualServiceName": "colorteller.appmesh-mtls.local",
-    "colorteller-gwroute.json:virtualGatewayName": "gateway-vgw",
-    "colorteller-gwroute.json:gatewayRouteName": "colorteller-route",
-    "gateway-vgw-client-cert.json:virtualGatewayName": "gateway-vgw",
+STACK = ("AppMeshMeshName", "ECSServicesDomain")
+TWINS = {
+    "aws-howto-circuit-breakers": "describe-howto-circuit-breakers",
+    "aws-howto-ingress-gateway": "describe-howto-ingress-gateway",
+    "aws-howto-match-and-rewrite": "describe-howto-match-and-rewrite",
+    "aws-howto-mtls-file": "describe-howto-mtls-file",
 }
 
 
-def test_a_mesh_as_inputs_of_the_cli_and_as_its_answers_gives_one_plan() -> None:
+@pytest.mark.parametrize(("inputs", "answers"), TWINS.items())
+def test_a_mesh_as_inputs_of_the_cli_and_as_its_answers_gives_one_plan(inputs: str, answers: str) -> None:
     found = units(CORPUS)
-    inputs = [each for each in found[MTLS] if not each.path.endswith(SUPERSEDED)]
-    services = [each for each in inputs if "/mesh/" not in each.path]
+    services = [each for each in found[inputs] if "/mesh/" not in each.path]
 
-    told = attempt("inputs", inputs, {**GIVEN_TO_THE_CLI, **SERVICES})
-    answered = attempt("answers", [*found["describe-howto-mtls-file"], *services], SERVICES)
+    asked = told(inputs, found[inputs])
+    of_services = {key: value for key, value in asked.answers.items() if key in STACK or key not in KNOWN[inputs].given}
+    answered = attempt("answers", [*found[answers], *services], of_services)
 
-    assert told.plan is not None
+    assert asked.plan is not None
     assert answered.plan is not None
-    # App Mesh answers with its default egress filter, which the input leaves out: one field more, the same plan
-    assert told.plan == answered.plan.model_copy(update={"ledger": told.plan.ledger})
+    # App Mesh answers with its defaults, which the input leaves out: a few fields more, the same plan
+    assert asked.plan == answered.plan.model_copy(update={"ledger": asked.plan.ledger})
+    assert any(service.endpoints for service in asked.plan.services)
 
 
 def mangled(text: str, chance: random.Random) -> str:
