@@ -18,10 +18,11 @@ from crossfade.journal.model import AlbEdge
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
+from crossfade.judge.inside import Series, Source, dimensions
 from crossfade.judge.logs import CloudWatchProxyLogs
 from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
-from crossfade.judge.reading import AlarmState
-from crossfade.judge.signal import SIGNALS
+from crossfade.judge.reading import AlarmState, Row
+from crossfade.judge.signal import FINAL_5XX, SIGNALS, SUPPRESSED_EJECTION, Metric, Place
 from rehearsal.aws import in_process
 
 PREFIX = "arn:aws:elasticloadbalancing:eu-west-1:123456789012"
@@ -33,6 +34,7 @@ EDGE = AlbEdge(
 )
 BLUE, GREEN = EDGE.blue_arn, str(EDGE.green_arn)
 GROUP = "/crossfade/shop"
+CALLED = ("TargetDiscoveryName", "ServiceName", "ClusterName")
 START = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(hours=1)
 
 
@@ -50,11 +52,14 @@ class MetricsWorld(Protocol):
         answers: Mapping[float, int] | None = None,
     ) -> None: ...
 
+    def count(self, series: Series, at: datetime, value: float) -> None: ...
+
 
 class InMemory:
     def __init__(self) -> None:
         self.feed = MemoryMetrics()
         self.record = self.feed.record
+        self.count = self.feed.count
 
 
 class InCloudWatch:
@@ -79,9 +84,14 @@ class InCloudWatch:
             for _ in range(count):
                 self.put("TargetResponseTime", seconds, at, **names)
 
-    def put(self, name: str, value: float, at: datetime, **dimensions: str) -> None:
+    def count(self, series: Series, at: datetime, value: float) -> None:
+        self.put(series.metric.name, value, at, series.metric.namespace, **dimensions(series))
+
+    def put(
+        self, name: str, value: float, at: datetime, namespace: str = "AWS/ApplicationELB", **dimensions: str
+    ) -> None:
         self.client.put_metric_data(
-            Namespace="AWS/ApplicationELB",
+            Namespace=namespace,
             MetricData=[
                 {
                     "MetricName": name,
@@ -102,6 +112,75 @@ METRICS: dict[str, Callable[[], MetricsWorld]] = {"memory": InMemory, "cloudwatc
 def metrics(request: pytest.FixtureRequest) -> Iterator[MetricsWorld]:
     with nullcontext() if request.param == "memory" else in_process():
         yield METRICS[request.param]()
+
+
+# -- inside green ----------------------------------------------------------------
+
+PLACE = ("orders-sc", "web-green", "shop")
+CALLS = Source(
+    FINAL_5XX,
+    "web-green to orders-sc",
+    Series(Metric("AWS/ECS", "HTTPCode_Target_5XX_Count", CALLED), PLACE),
+    tuple(Series(Metric("AWS/ECS", f"HTTPCode_Target_{code}XX_Count", CALLED), PLACE) for code in (2, 5)),
+)
+ONE_TOO_MANY = Source(
+    SUPPRESSED_EJECTION, "green", Series(Metric("Crossfade", "SuppressedEjections", ("Migration",)), ("shop",))
+)
+
+
+def inside(world: MetricsWorld, periods: int, *asked: Source) -> tuple[tuple[Row, ...], ...]:
+    return world.feed.inside(asked, start=START, periods=periods, period_seconds=60).rows
+
+
+def test_inside_green_requests_are_added_up_and_each_source_has_its_own_rows(metrics: MetricsWorld) -> None:
+    well, failed = CALLS.requests
+    metrics.count(well, START, 90)
+    metrics.count(failed, START, 10)
+    metrics.count(well, START + timedelta(seconds=60), 50)
+    metrics.count(ONE_TOO_MANY.errors, START + timedelta(seconds=61), 2)
+
+    assert inside(metrics, 3, CALLS, ONE_TOO_MANY) == (((100, 10), (50, 0), None), (None, (0, 2), None))
+
+
+def test_inside_green_errors_without_requests_are_no_count(metrics: MetricsWorld) -> None:
+    metrics.count(CALLS.errors, START, 4)
+
+    assert inside(metrics, 1, Source(CALLS.signal, CALLS.subject, CALLS.errors, CALLS.requests[:1])) == ((None,),)
+
+
+def test_inside_green_a_number_that_is_no_count_is_a_fault(metrics: MetricsWorld) -> None:
+    metrics.count(CALLS.requests[0], START, 90)
+    metrics.count(CALLS.errors, START, 0.5)
+
+    read = metrics.feed.inside([CALLS], start=START, periods=1, period_seconds=60)
+
+    assert (read.rows, read.faults) == (((None,),), ("HTTPCode_Target_5XX_Count inside green is no count",))
+
+
+def test_inside_green_nothing_is_asked_for_nothing(metrics: MetricsWorld) -> None:
+    assert inside(metrics, 0, CALLS) == ((),)
+    assert inside(metrics, 3) == ()
+
+
+def test_inside_green_another_callers_answers_are_anothers() -> None:
+    with in_process():
+        world = InCloudWatch()
+        world.count(Series(CALLS.errors.metric, ("orders-sc", "admin-green", "shop")), START, 9)
+        world.count(CALLS.requests[0], START, 90)
+
+        assert inside(world, 1, CALLS) == (((90, 0),),)
+
+
+def test_more_series_than_one_call_takes_are_asked_in_several() -> None:
+    many = [
+        Source(CALLS.signal, str(number), Series(CALLS.errors.metric, (f"orders-{number}", "web-green", "shop")))
+        for number in range(501)
+    ]
+    with in_process():
+        world = InCloudWatch()
+        world.count(many[500].errors, START, 3)
+
+        assert inside(world, 1, *many)[-2:] == ((None,), ((0, 3),))
 
 
 # -- an edge's metrics -----------------------------------------------------------
@@ -299,7 +378,7 @@ def test_every_metric_of_the_table_of_signals_is_asked_for_of_both_colours() -> 
 
     CloudWatchMetrics(client).read(EDGE, start=START, periods=1, period_seconds=60, slow_over=0.3)
 
-    for signal in SIGNALS:
+    for signal in (each for each in SIGNALS if each.place is Place.EDGE or each.in_time is not None):
         for metric in (signal.errors, signal.requests, signal.in_time):
             if metric is None:
                 continue

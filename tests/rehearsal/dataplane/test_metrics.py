@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfade.judge.signal import ATTEMPT_5XX, FINAL_5XX, Signal
 from rehearsal.dataplane.metrics import ALB, ECS, Meter, Series, Served, count_at_edge, count_at_proxy, read_measure
 
 SERIES = Series(ALB, "RequestCount", "Count", (("LoadBalancer", "app/shop/1"),))
@@ -123,6 +125,17 @@ def test_a_server_counts_requests_before_any_retry_is_known() -> None:
     names = ("DiscoveryName=orders-green", "ServiceName=web-green", "ClusterName=shop")
     assert counted[("RequestCount", *names)] == 1
     assert not [key for key in counted if key[0].startswith("HTTPCode")]
+
+
+@pytest.mark.parametrize("signal", [FINAL_5XX, ATTEMPT_5XX], ids=lambda signal: signal.name)
+def test_what_the_judge_asks_for_inside_green_is_what_proxies_publish(signal: Signal) -> None:
+    egress = at_proxy(replace(ANSWERED, role="egress", cluster="connect_shop_orders", code=200))
+    ingress = at_proxy(replace(ANSWERED, role="ingress", subject="orders-green", code=200))
+
+    published = {(name, tuple(each.partition("=")[0] for each in of)) for name, *of in (*egress, *ingress)}
+
+    assert signal.requests is not None
+    assert (signal.requests.name, signal.requests.dimensions) in published
 
 
 def test_a_period_is_stamped_with_its_beginning_and_published_once_it_is_over() -> None:
