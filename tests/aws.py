@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import boto3
 import moto  # noqa: F401  # a session must be younger than moto's hooks
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # a thousand images nobody looks at, at every start
+
+Clients: TypeAlias = Callable[[str], Any]
+"""Makes a boto3 client of a service."""
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Any
 from crossfade.journal.model import CloudFrontEdge, FoundEdge
 from crossfade.plan.document import CdnRef, Rung
 from crossfade.shift.cloudfront import CloudFrontEdges
-from tests.aws import a_client
+from tests.aws import Clients, a_client
 from tests.load_balancer import LoadBalancer
 from tests.traffic import an_edge_plan
 
@@ -18,14 +18,15 @@ class Cdn:
     """
     Origin `app` leads to blue's load balancer; green's stands beside it.
 
-    `front` is the load balancers, `client` the hands that are not ours.
+    `front` is the load balancers, another edge's where it is given; `client` the hands that are not ours.
     """
 
-    def __init__(self, **members: Any) -> None:
-        self.front = LoadBalancer()
-        self.front.target_group("web-green")
-        self.front.add_load_balancer("front-green", forwards_to=self.front.arn_of("web-green"))
-        self.client = a_client("cloudfront")
+    def __init__(self, client: Clients = a_client, *, front: LoadBalancer | None = None, **members: Any) -> None:
+        self.front = front or LoadBalancer(client)
+        if front is None:
+            self.front.target_group("web-green")
+            self.front.add_load_balancer("front-green", forwards_to=self.front.arn_of("web-green"))
+        self.client = client("cloudfront")
         self.config = {
             "CallerReference": "shop",
             "Comment": "the shop",

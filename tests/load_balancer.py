@@ -8,7 +8,7 @@ from crossfade.shift.alb import AlbEdges
 from crossfade.shift.nlb import NlbEdges
 from crossfade.shift.share import Share
 from rehearsal.aws.elbv2 import check_targets
-from tests.aws import a_client
+from tests.aws import Clients, a_client
 
 PORT = 8080
 
@@ -20,9 +20,9 @@ class LoadBalancer:
     `front` is for tests that need a closer look than the ports allow.
     """
 
-    def __init__(self) -> None:
-        ec2 = a_client("ec2")
-        self.client = a_client("elbv2")
+    def __init__(self, client: Clients = a_client) -> None:
+        ec2 = client("ec2")
+        self.client = client("elbv2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnets = [
             ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{place}.0/24", AvailabilityZone=f"eu-west-1{zone}")["Subnet"]
@@ -106,16 +106,14 @@ class LoadBalancer:
 class NetworkLoadBalancer:
     """Listeners 80 and 443 forward to blue."""
 
-    def __init__(self) -> None:
-        ec2 = a_client("ec2")
-        self.client = a_client("elbv2")
+    def __init__(self, client: Clients = a_client, *, blue: str = "web-blue") -> None:
+        ec2 = client("ec2")
+        self.client = client("elbv2")
         self._vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=self._vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         made = self.client.create_load_balancer(Name="flows", Type="network", Subnets=[subnet])
         self.arn = made["LoadBalancers"][0]["LoadBalancerArn"]
-        group = self.client.create_target_group(
-            Name="web-blue", Protocol="TCP", Port=PORT, VpcId=self._vpc, TargetType="ip"
-        )
+        group = self.client.create_target_group(Name=blue, Protocol="TCP", Port=PORT, VpcId=self._vpc, TargetType="ip")
         self.blue = str(group["TargetGroups"][0]["TargetGroupArn"])
         self.listeners = [
             str(

@@ -7,7 +7,7 @@ from typing import Any
 from crossfade.journal.model import Route53Record
 from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
 from crossfade.shift.route53 import Route53Edges
-from tests.aws import a_client
+from tests.aws import Clients, a_client
 from tests.load_balancer import LoadBalancer
 from tests.traffic import an_edge_plan
 
@@ -21,12 +21,12 @@ class Zone:
     `front` is the load balancers, `client` the hands that are not ours.
     """
 
-    def __init__(self, *, private: bool = False) -> None:
-        self.front = LoadBalancer()
+    def __init__(self, client: Clients = a_client, *, private: bool = False) -> None:
+        self.front = LoadBalancer(client)
         self.front.target_group("web-green")
         self.green_balancer = self.front.add_load_balancer("front-green", forwards_to=self.front.arn_of("web-green"))
         self.blue_balancer = self.front.client.describe_load_balancers(Names=["front"])["LoadBalancers"][0]
-        self.client = a_client("route53")
+        self.client = client("route53")
         vpc = {"VPC": {"VPCRegion": "eu-west-1", "VPCId": "vpc-1"}} if private else {}
         made = self.client.create_hosted_zone(
             Name="shop.example",

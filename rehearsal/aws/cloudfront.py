@@ -335,6 +335,14 @@ def get_policy(call: Call) -> dict[str, Any]:
         return {"ContinuousDeploymentPolicy": _told(found), "ETag": found.etag}
 
 
+@operation("cloudfront", "GetContinuousDeploymentPolicyConfig")
+def get_policy_config(call: Call) -> dict[str, Any]:
+    """Answer a policy's configuration as it was given."""
+    with _state.lock:
+        found = _policy(call, call.params["Id"])
+        return {"ContinuousDeploymentPolicyConfig": copy.deepcopy(found.config), "ETag": found.etag}
+
+
 @operation("cloudfront", "ListContinuousDeploymentPolicies")
 def list_policies(call: Call) -> dict[str, Any]:
     """Answer every policy, all at once."""
