@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crossfade.plan.document import MigrationPlan
+from crossfade.plan.document import EdgeKind, MigrationPlan
 from rehearsal.blue import blue_template
 from rehearsal.staging import Staging, stage
 
@@ -18,11 +18,13 @@ class Application:
     Its stacks by name, in the order they are deployed, and its plan as an operator would hold it.
 
     A stack is a template's file, or the template itself where it was made of the plan; then `staging` says how.
+    `door` is the kind of edge that users come in by; its ids are known once the stacks are deployed.
     """
 
     stacks: tuple[tuple[str, Path | Mapping[str, Any]], ...]
     plan: MigrationPlan
     staging: Staging | None = None
+    door: EdgeKind = "alb"
 
 
 def stand_ins(plan: MigrationPlan, *, edge_of: str | None, most_tasks: int) -> Application:

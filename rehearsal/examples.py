@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +11,10 @@ from pydantic import ValidationError
 
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SourceText, read_sources
-from crossfade.plan.document import MigrationPlan
+from crossfade.plan.document import EdgeKind, MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw
 from rehearsal.application import Application
+from rehearsal.doors import parameters, with_door
 
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 _STACKS = {"shop": ("mesh", "services"), "bookings": ("network", "services")}
@@ -21,27 +23,32 @@ _BESIDE = {"bookings": ("calls.yaml",)}
 """What else its plan is drawn from."""
 
 
-def application(example: str, plan_file: Path | None = None) -> Application:
+def application(example: str, plan_file: Path | None = None, door: EdgeKind = "alb") -> Application:
     """
     Return an example with its plan: the one in `plan_file`, or one drawn now as `crossfade plan` draws it.
 
     Raises:
-        BadInput: there is no such example or plan file, or the file holds no plan.
+        BadInput: there is no such example or plan file, the file holds no plan, or the example has no such door.
         BlockedByGap: never; the stack itself refuses such a plan.
     """
     if example not in _STACKS:
         raise BadInput(f"there is no example {example!r} to rehearse; there is {', '.join(sorted(_STACKS))}")
     templates = [(f"{example}-{name}", _EXAMPLES / example / f"{name}.yaml") for name in _STACKS[example]]
     beside = [_EXAMPLES / example / name for name in _BESIDE.get(example, ())]
-    plan = _drawn([*(path for _, path in templates), *beside]) if plan_file is None else read_plan(plan_file)
-    return Application(stacks=tuple(templates), plan=plan)
+    if door != "alb" and example != "shop":
+        raise BadInput(
+            f"the example {example} is reached by its own load balancer alone; shop has an edge of each kind"
+        )
+    drawn_from = [*(path for _, path in templates), *beside]
+    plan = _drawn(drawn_from, parameters(door)) if plan_file is None else read_plan(plan_file)
+    return with_door(Application(stacks=tuple(templates), plan=plan), door)
 
 
-def _drawn(files: list[Path]) -> MigrationPlan:
+def _drawn(files: list[Path], values: Mapping[str, str]) -> MigrationPlan:
     texts = [SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in files]
     now = datetime.now(UTC).replace(microsecond=0)
     return draw(
-        read_sources(texts, {}),
+        read_sources(texts, values),
         DrawOptions(),
         now,
         sources=[text.file() for text in texts],

@@ -12,7 +12,9 @@ import math
 from dataclasses import dataclass
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import EdgePlan, MigrationPlan, Rung, RungKind
+from crossfade.plan.document import EdgeKind, EdgePlan, MigrationPlan, Rung, RungKind
+
+RECORD_TTL_SECONDS = 60  # of an alias to a load balancer
 
 LEGAL_PERIODS = (1, 5, 10, 30, 60)
 """Seconds; what CloudWatch takes for a high-resolution metric. Source: API reference, MetricStat.Period."""
@@ -43,6 +45,16 @@ class Pace:
     confirm_seconds: int = 30
     tolerance: float = 0.05
     minimum_requests: int = 30
+    cdn_shares_bp: tuple[int, ...] = (500, 1_500)
+    dns_propagation_seconds: int = 20
+    cdn_propagation_seconds: int = 180
+    connection_seconds: int = 120
+    patience: float = 3.0
+
+    def settle_of(self, kind: EdgeKind) -> int:
+        """Return how long some users still follow the split before, once a change of this kind of edge has spread."""
+        settles: dict[EdgeKind, int] = {"nlb": self.connection_seconds, "route53": RECORD_TTL_SECONDS}
+        return settles.get(kind, self.settle_seconds)
 
 
 FULL = Pace()
@@ -53,6 +65,10 @@ BRIEF = Pace(
     settle_seconds=12,
     metric_lag_seconds=12,
     watch_soak_seconds=60,
+    cdn_shares_bp=(1_500,),
+    cdn_propagation_seconds=60,
+    connection_seconds=60,
+    patience=2.0,
 )
 """For tests: half a minute a scenario."""
 
@@ -92,7 +108,7 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
             "slow_floor_seconds": max(plan.bounds.slow_floor_seconds, _JITTER_SECONDS),
         }
     )
-    edges = tuple(_paced(edge, pace) for edge in plan.edges)
+    edges = tuple(paced(edge, pace) for edge in plan.edges)
     retirement = plan.retirement.model_copy(
         update={
             "parked_seconds": _divided(plan.retirement.parked_seconds, pace),
@@ -102,18 +118,20 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
     return plan.model_copy(update={"timings": timings, "bounds": bounds, "edges": edges, "retirement": retirement})
 
 
-def _paced(edge: EdgePlan, pace: Pace) -> EdgePlan:
+def paced(edge: EdgePlan, pace: Pace) -> EdgePlan:
+    """Return an edge with the ladder and the settling of this pace."""
     climbs = [
         Rung(share_bp=share, soak_seconds=_divided(pace.climb_soak_seconds, pace), kind=RungKind.CLIMB)
-        for share in pace.climb_shares_bp
+        for share in (pace.cdn_shares_bp if edge.kind == "cloudfront" else pace.climb_shares_bp)
     ]
     bake = Rung(share_bp=pace.control_share_bp, soak_seconds=_divided(pace.bake_soak_seconds, pace), kind=RungKind.BAKE)
     watch = Rung(share_bp=10_000, soak_seconds=_divided(pace.watch_soak_seconds, pace), kind=RungKind.WATCH)
+    held = [] if edge.kind == "cloudfront" else [bake]  # above 15 % there is only everything
     return edge.model_copy(
         update={
-            "ladder": (*climbs, bake, watch),
+            "ladder": (*climbs, *held, watch),
             "control_share_bp": pace.control_share_bp,
-            "settle_seconds": _divided(pace.settle_seconds, pace),
+            "settle_seconds": _divided(pace.settle_of(edge.kind), pace),
         }
     )
 

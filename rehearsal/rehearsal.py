@@ -25,13 +25,14 @@ from crossfade.plan.document import MigrationPlan, digest
 from crossfade.rollout.phases import Phase
 from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws
-from rehearsal.aws.elbv2 import WeightChange, weight_changes
 from rehearsal.breaking import Breaking
 from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Totals, version
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
+from rehearsal.doors import Slowness, led_in, open_door
 from rehearsal.pace import Pace, quickened
 from rehearsal.permits import stack_parameters
+from rehearsal.shares import shares_held
 from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
 
 STACK = "crossfade"
@@ -68,6 +69,7 @@ class _Stage:
     aws: EmbeddedAws
     plane: DataPlane
     load: Load
+    slowness: Slowness
     journal: DynamoDbJournal
     plan: MigrationPlan
     arns: Mapping[str, str]
@@ -124,10 +126,12 @@ def rehearse(
         for name, template in application.stacks:
             say(f"deploying {_named(template)} as stack {name}: blue")
             deployer.deploy(template, name)
+        plan = led_in(plan, application.door, aws, pace)
         say("deploying template.yaml as stack crossfade: the product")
         outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
         tamper(aws, deployer)
-        load = plane.drive(_edge_port(plane, plan), pace.requests_per_second)
+        users, slowness = open_door(application.door, plan, plane, pace, seed)
+        load = plane.drive(users, pace.requests_per_second)
         stack.callback(load.stop)
         say("warming up on blue")
         _warm_up(load)
@@ -136,6 +140,7 @@ def rehearse(
             aws=aws,
             plane=plane,
             load=load,
+            slowness=slowness,
             journal=DynamoDbJournal(aws.client("dynamodb"), outputs["JournalTable"]),
             plan=plan,
             arns=outputs,
@@ -144,7 +149,7 @@ def rehearse(
             time_scale=pace.time_scale,
         )
         _play(stage, scenario, breaking=breaking, until=began + limit_seconds, say=say)
-        time.sleep(_AFTERMATH_SECONDS)  # what the last clients of the old split still get, counts
+        time.sleep(_AFTERMATH_SECONDS + slowness.tail)  # what the last clients of the old split still get, counts
         totals = load.stop()
         return _summary(
             stage,
@@ -196,11 +201,6 @@ def _calls(plan: MigrationPlan) -> dict[str, Any]:
         for service in plan.services
         for name in (service.blue.service_name, service.green.service_name)
     }
-
-
-def _edge_port(plane: DataPlane, plan: MigrationPlan) -> int:
-    rule = plan.edges[0].rules[0]
-    return plane.edge_port(rule.load_balancer, rule.listener_port)
 
 
 def _warm_up(load: Load) -> None:
@@ -336,29 +336,8 @@ def _rollback_started(stage: _Stage) -> datetime | None:
     return min((execution["startDate"] for execution in listed["executions"]), default=None)
 
 
-def _changes(stage: _Stage) -> list[tuple[float, float]]:
-    """Return when green's share changed, in seconds since the start, and to what percent, in order."""
-    edge = stage.plan.edges[0]
-    found = []
-    for change in weight_changes():
-        percent = _percent_of(change, edge.green.name)
-        if percent is not None and change.at.timestamp() >= stage.started:
-            found.append((change.at.timestamp() - stage.started, percent))
-    return found
-
-
-def _percent_of(change: WeightChange, green: str) -> float | None:
-    weights = {arn.split("/")[1]: weight for arn, weight in change.weights.items()}
-    total = sum(weights.values())
-    return round(100 * weights[green] / total, 2) if green in weights and total else None
-
-
 def _shares(stage: _Stage) -> tuple[ShareHeld, ...]:
-    shares: list[ShareHeld] = []
-    for at, percent in _changes(stage):
-        if not shares or shares[-1].green_percent != percent:
-            shares.append(ShareHeld(at=round(at, 2), green_percent=percent))
-    return tuple(shares)
+    return shares_held(stage.plan.edges[0], stage.slowness, stage.started)
 
 
 def _green_percent(stage: _Stage) -> float:
@@ -380,7 +359,7 @@ def _summary(
     shares = _shares(stage)
     final = shares[-1].green_percent if shares else 0.0
     decided = _rollback_started(stage)
-    at_zero = _back_to_zero(shares)
+    zero_at, everywhere_at = _back_to_zero(shares)
     decision = decided.timestamp() - stage.started if decided else None
     transitions, longest = _histories(stage)
     completes = scenario is Scenario.HEALTHY or breaking.ends == "completed"
@@ -392,7 +371,17 @@ def _summary(
         passed=(stage.outcome, final) == wanted and clean,
         outcome=stage.outcome,
         reason=stage.reason,
-        edges=(EdgeSummary(name=edge.name, kind=edge.kind, shares=shares, final_green_percent=final),),
+        edges=(
+            EdgeSummary(
+                name=edge.name,
+                kind=edge.kind,
+                shares=shares,
+                final_green_percent=final,
+                propagation_seconds=_rounded(stage.slowness.propagation),
+                ttl_seconds=_rounded(stage.slowness.ttl),
+                connection_seconds=_rounded(stage.slowness.longest_connection),
+            ),
+        ),
         requests=Requests(
             total=totals.total,
             failed=totals.failed,
@@ -404,7 +393,9 @@ def _summary(
         seconds=Seconds(
             total=round(total_seconds, 1),
             fault_to_decision=_between(stage.broken_at and stage.broken_at - stage.started, decision),
-            decision_to_zero=_between(decision, at_zero) if stage.broken_at else None,
+            decision_to_zero=_between(decision, zero_at) if stage.broken_at else None,
+            decision_to_everywhere=_between(decision, everywhere_at) if stage.broken_at else None,
+            decision_to_last_green=_last_green(stage, decision, totals),
         ),
         state_transitions=transitions,
         history_events_max=longest,
@@ -417,11 +408,22 @@ def _summary(
     )
 
 
-def _back_to_zero(shares: tuple[ShareHeld, ...]) -> float | None:
-    zeros = [
-        after.at for before, after in itertools.pairwise(shares) if after.green_percent == 0 < before.green_percent
-    ]
-    return zeros[0] if zeros else None
+def _last_green(stage: _Stage, decision: float | None, totals: Totals) -> float | None:
+    if stage.broken_at is None or decision is None or totals.last_green_at is None:
+        return None
+    return max(0.0, round(totals.last_green_at - stage.started - decision, 2))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)
+
+
+def _back_to_zero(shares: tuple[ShareHeld, ...]) -> tuple[float, float] | tuple[None, None]:
+    """Return when green was first given nothing after something, and when that was so everywhere."""
+    for before, after in itertools.pairwise(shares):
+        if after.green_percent == 0 < before.green_percent:
+            return after.at, after.everywhere_at
+    return None, None
 
 
 def _between(start: float | None, end: float | None) -> float | None:

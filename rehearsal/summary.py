@@ -17,19 +17,33 @@ class Scenario(StrEnum):
 
 
 class ShareHeld(Frozen):
-    """What green was given, and when: seconds since the migration was started."""
+    """
+    What green was given, and when: seconds since the migration was started.
+
+    `at` is when AWS accepted it, `everywhere_at` when every place that answers users had it.
+    """
 
     at: float
     green_percent: float
+    everywhere_at: float
 
 
 class EdgeSummary(Frozen):
-    """An edge's way: every change of its weights, in order."""
+    """
+    An edge's way: every change of its weights, in order, and how slow it is by nature.
+
+    Seconds are the rehearsal's own: times `time_scale` they are AWS's. `propagation_seconds` is how long a change takes
+    to be everywhere, `ttl_seconds` how long users may keep an answer of DNS, `connection_seconds` how long the longest
+    connection lasts; None where the edge knows no such thing.
+    """
 
     name: str
     kind: str
     shares: tuple[ShareHeld, ...]
     final_green_percent: float
+    propagation_seconds: float | None = None
+    ttl_seconds: float | None = None
+    connection_seconds: float | None = None
 
 
 class Requests(Frozen):
@@ -44,11 +58,19 @@ class Requests(Frozen):
 
 
 class Seconds(Frozen):
-    """Durations by the wall clock. The last two are None where nothing was broken."""
+    """
+    Durations by the wall clock; all but the first are None where nothing was broken.
+
+    From the decision to roll back: `decision_to_zero` until AWS had accepted that green holds nothing,
+    `decision_to_everywhere` until every place that answers users had it, `decision_to_last_green` until the last
+    request that green answered was sent: 0 where that was before.
+    """
 
     total: float
     fault_to_decision: float | None = None
     decision_to_zero: float | None = None
+    decision_to_everywhere: float | None = None
+    decision_to_last_green: float | None = None
 
 
 class Summary(Frozen):

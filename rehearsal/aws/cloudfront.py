@@ -70,7 +70,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """A change of what a primary distribution sends to staging: the weight, and whether it was promoted or restored."""
+    """A change of what users get of staging's configuration: the weight, 1 while the primary holds what was promoted."""
 
     at: datetime
     operation: str
@@ -83,6 +83,7 @@ class PolicyChange:
 class _Cdn:
     distributions: dict[str, Distribution] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
+    promoted: dict[str, Any] = field(default_factory=dict)  # by primary: the origins that staging gave it
     changes: list[PolicyChange] = field(default_factory=list)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     spreading_seconds: float = 0.0
@@ -98,6 +99,7 @@ def forget() -> None:
     with _state.lock:
         _state.distributions.clear()
         _state.policies.clear()
+        _state.promoted.clear()
         _state.changes.clear()
         _state.spreading_seconds = 0.0
 
@@ -203,7 +205,8 @@ def update_distribution(call: Call) -> dict[str, Any]:
                 raise call.error("InvalidArgument", "Continuous deployment is not supported with HTTP/3")
         found.config = config
         _changed(found)
-        _tell(call, found.id, 0.0)
+        if not config["Staging"]:
+            _tell(call, found.id, _held_by_staging(found))
         return {"Distribution": _shown(found), "ETag": found.etag}
 
 
@@ -222,6 +225,7 @@ def promote(call: Call) -> dict[str, Any]:
         kept: Config = {name: primary.config[name] for name in _KEPT_WHEN_PROMOTED if name in primary.config}
         primary.config = {**copy.deepcopy(staging.config), **kept, "Enabled": primary.config["Enabled"]}
         _changed(primary)
+        _state.promoted[primary.id] = copy.deepcopy(primary.config["Origins"])
         policy = _policy(call, attached)
         policy.config = {**policy.config, "Enabled": False}
         policy.etag = _etag()
@@ -402,6 +406,14 @@ def _weight(config: Config) -> float:
     if not config.get("Enabled") or traffic.get("Type") != "SingleWeight":
         return 0.0
     return float(traffic["SingleWeightConfig"]["Weight"])
+
+
+def _held_by_staging(primary: Distribution) -> float:
+    """Answer what part of the users get what staging was given: all of them while it is the primary's own."""
+    if _state.promoted.get(primary.id) == primary.config["Origins"]:
+        return 1.0
+    attached = _state.policies.get(primary.config.get("ContinuousDeploymentPolicyId", ""))
+    return _weight(attached.config) if attached else 0.0
 
 
 def _staging_of(policy: Policy) -> str | None:

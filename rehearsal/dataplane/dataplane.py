@@ -26,6 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crossfade.plan.document import Call
 from rehearsal.aws.runtime import TaskFailed, TaskPlacement, TaskSpec
 from rehearsal.dataplane import health, mesh_proxy, service_connect
+from rehearsal.dataplane.cdn_edge import CdnEdge
 from rehearsal.dataplane.children import Child, ChildEnded, Proxies
 from rehearsal.dataplane.dns_edge import DnsEdge, Resolver
 from rehearsal.dataplane.edge import Edge, ShareSeen
@@ -40,7 +41,7 @@ from rehearsal.dataplane.resource_files import Endpoints, write_whole
 from rehearsal.dataplane.task_shape import LogDestination, TaskShape, log_destination, task_shape
 
 CONNECT_CONTAINER = "ecs-service-connect"
-EDGE = "edge"
+EDGE, CDN = "edge", "cdn"
 PERIOD_SECONDS = 60  # AWS's metric period
 GLOBAL_REGION = "us-east-1"  # where Route 53 and CloudFront publish their metrics
 TASK_FLUSH_MS, EDGE_FLUSH_MS = 1_000, 200
@@ -233,6 +234,36 @@ class DataPlane:
         self._run("names", names.run)
         self._run("resolver", resolver.run)
         return resolver.port
+
+    def serve_distributions(self, *, propagation_seconds: float = 0) -> CdnEdge:
+        """
+        Serve every distribution of the emulated CloudFront at several edge locations, from now on.
+
+        A change is InProgress for `propagation_seconds`, by our clock.
+        """
+        cdn = CdnEdge(
+            self._attached_aws().client("cloudfront"),
+            self._origin,
+            self._folder / CDN,
+            self._global_meter,
+            time_scale=self._time_scale,
+            propagation_seconds=propagation_seconds,
+        )
+        cdn.look()
+        config = dynamic_bootstrap(CDN, listeners=cdn.listeners_file, clusters=cdn.clusters_file)
+
+        def heard(line: str) -> None:
+            if (served := read_measure(line)) is not None:
+                cdn.count(served)
+
+        cdn.serve_by(self._start_proxy(CDN, config, EDGE_FLUSH_MS, heard))
+        self._run("edge locations", cdn.run)
+        return cdn
+
+    def _origin(self, host: str, port: int) -> int | None:
+        """Return the loopback port of the load balancer that a name leads to, at once or by a record."""
+        balancer = self._names.balancer(host) if self._names is not None else None
+        return None if balancer is None else self._attached_edge().port(balancer, port)
 
     @property
     def shares_seen(self) -> tuple[ShareSeen, ...]:

@@ -27,10 +27,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rehearsal.dataplane.dns_message import Question, Resource, answer, read_question
 from rehearsal.dataplane.driver import ON_LOOPBACK
 from rehearsal.dataplane.metrics import Meter, Series
+from rehearsal.pace import RECORD_TTL_SECONDS
 
 LOOK_SECONDS = 0.25
 NAME_SERVERS = 4
-BALANCER_TTL = 60
 LONGEST_CHAIN = 8
 _LONGEST_MESSAGE = 512
 REACHED_BY = 0.8
@@ -112,6 +112,7 @@ class DnsEdge:
         self._clock = clock
         self._lock = threading.Lock()
         self._history: list[Seen] = []
+        self._ports: dict[str, int] = {}  # by a load balancer's DNS name; a listener keeps its port
 
     # -- following ---------------------------------------------------------------------------------------------------
 
@@ -154,8 +155,8 @@ class DnsEdge:
         asked, found = plain(name), list[Resource]()
         for _ in range(LONGEST_CHAIN):
             where = found[-1].value if found else plain(name)
-            if (port := self._port_of(asked)) is not None:
-                found.append(Resource(where, "A", self._scaled(BALANCER_TTL), loopback_address(port)))
+            if (port := self._balancer(asked)) is not None:
+                found.append(Resource(where, "A", self._scaled(RECORD_TTL_SECONDS), loopback_address(port)))
                 return tuple(found) if kind == "A" else ()
             record = self._record(zones, asked, kind)
             if record is None:
@@ -169,6 +170,11 @@ class DnsEdge:
             asked = plain(values[0])
             found.append(Resource(where, "CNAME", ttl, asked))
         return ()
+
+    def _balancer(self, name: str) -> int | None:
+        if name not in self._ports and (port := self._port_of(name)) is not None:
+            self._ports[name] = port
+        return self._ports.get(name)
 
     def _record(self, zones: Mapping[str, tuple[Record, ...]], name: str, kind: str) -> Record | None:
         for zone, records in zones.items():

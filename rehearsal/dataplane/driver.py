@@ -30,6 +30,7 @@ HEAD_END = b"\r\n\r\n"
 COLOURS = (b"blue", b"green")
 OK = range(200, 400)
 ADDRESS, IN = 1, 1  # DNS: the type A, the class IN
+TRIES, TRY_SECONDS = 3, 1.5
 ON_LOOPBACK = (198, 18)
 """An address of 198.18.0.0/16 stands for the loopback port that its last two numbers make: RFC 2544's range, which
 nobody is reached by."""
@@ -278,9 +279,11 @@ async def look_up(name: str, resolver: int) -> tuple[int, int]:
     """
     Ask a DNS server on loopback for a name's address, and return the port it stands for and its TTL in seconds.
 
+    Like every client of DNS it asks again when no answer comes.
+
     Raises:
         OSError: the name has no address, or one that is not of this machine.
-        TimeoutError: nothing came back within a second.
+        TimeoutError: nothing came back, however often it was asked.
     """
     number = random.getrandbits(16)
     answered: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -295,9 +298,13 @@ async def look_up(name: str, resolver: int) -> tuple[int, int]:
         Asking, remote_addr=("127.0.0.1", resolver), family=socket.AF_INET
     )
     try:
-        transport.sendto(struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + asked + struct.pack(">2H", ADDRESS, IN))
-        async with asyncio.timeout(1):
-            return loopback_port(await answered, len(asked))
+        query = struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + asked + struct.pack(">2H", ADDRESS, IN)
+        for _ in range(TRIES):
+            transport.sendto(query)
+            await asyncio.wait([answered], timeout=TRY_SECONDS)
+            if answered.done():
+                return loopback_port(answered.result(), len(asked))
+        raise TimeoutError("no answer from the DNS")
     finally:
         transport.close()
 

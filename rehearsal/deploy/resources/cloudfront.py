@@ -54,7 +54,7 @@ def _of_the_methods(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _with_quantities(value: Any, shape: Shape) -> Any:
     """Return a value with every list that the API wants counted as it wants it."""
-    if isinstance(value, list) and isinstance(shape, StructureShape) and _COUNTED <= shape.members.keys():
+    if isinstance(value, list) and isinstance(shape, StructureShape) and shape.members.keys() >= _COUNTED:
         items = shape.members["Items"]
         assert isinstance(items, ListShape)
         return {"Quantity": len(value), "Items": [_with_quantities(each, items.member) for each in value]}

@@ -1,0 +1,143 @@
+"""
+The doors by which users reach an example: an edge of each kind, its stacks, and who knocks there.
+
+The shop itself has a load balancer. Behind a name or a distribution it has one more for green, as its owner would have
+made, and the edge is where the two are told apart. Ids that only a live account knows are asked of the emulated one
+once blue is deployed, as an operator takes them from the console.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from crossfade.mesh.template import load_template
+from crossfade.plan.document import CdnRef, DnsRef, EdgeKind, EdgePlan, MigrationPlan, RecordRef
+from rehearsal.application import Application
+from rehearsal.aws import EmbeddedAws, route53
+from rehearsal.aws.cloudfront import spread_slowly as distributions_spread_slowly
+from rehearsal.dataplane import DataPlane, Users
+from rehearsal.pace import RECORD_TTL_SECONDS, Pace, paced
+
+EDGES: Final = Path(__file__).resolve().parents[1] / "examples" / "edges"
+DOMAIN: Final = "shop.example"
+GREEN_BALANCER: Final = "shop-sc"
+GREEN_ORIGIN: Final = f"green-origin.{DOMAIN}"
+_STACKS: Final[Mapping[EdgeKind, tuple[str, ...]]] = {
+    "alb": (),
+    "nlb": (),
+    "route53": ("green", "route53"),
+    "cloudfront": ("green", "cloudfront"),
+}
+DOOR_PARAMETER: Final = "Door"
+"""The shop's own parameter that says whether its load balancer divides requests or connections."""
+CLIENTS: Final = 40
+"""As many as make a share of some percent visible, and few enough for a laptop."""
+LINGERING: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """
+    What of an edge's slowness no judge and no judgement can shorten, in seconds of the rehearsal's clock.
+
+    `propagation` is how long AWS takes to bring a change to every place that answers, `ttl` how long users may keep
+    what they heard before, `longest_connection` how long one connection lasts; None where the edge knows no such thing.
+    """
+
+    propagation: float | None = None
+    ttl: float | None = None
+    longest_connection: float | None = None
+
+    @property
+    def tail(self) -> float:
+        """Return how long after the last change some users may still follow the one before."""
+        return (self.propagation or 0) + (self.ttl or 0) + (self.longest_connection or 0)
+
+
+def parameters(kind: EdgeKind) -> dict[str, str]:
+    """Return the shop's parameters for this kind of edge."""
+    return {DOOR_PARAMETER: "network"} if kind == "nlb" else {}
+
+
+def with_door(application: Application, kind: EdgeKind) -> Application:
+    """Return the shop with this kind of edge: its load balancer's kind set, and the stacks before it added."""
+    given = parameters(kind)
+    stacks = [(name, _given(template, given)) for name, template in application.stacks]
+    before = [(f"shop-{name}", EDGES / f"{name}.yaml") for name in _STACKS[kind]]
+    return Application(stacks=(*stacks, *before), plan=application.plan, door=kind)
+
+
+def _given(template: Path | Mapping[str, Any], values: Mapping[str, str]) -> Path | Mapping[str, Any]:
+    """Return a template with other defaults, where it has parameters of these names."""
+    if not isinstance(template, Path):
+        return template
+    document: dict[str, Any] = load_template(template.read_text(encoding="utf-8"), template.name)
+    declared: Mapping[str, Any] = document.get("Parameters", {})
+    changed = {name: {**declared[name], "Default": value} for name, value in values.items() if name in declared}
+    return {**document, "Parameters": {**declared, **changed}} if changed else template
+
+
+def led_in(plan: MigrationPlan, kind: EdgeKind, aws: EmbeddedAws, pace: Pace) -> MigrationPlan:
+    """Return the plan with its edge where users are divided, by the ids that the account has given, at this pace."""
+    edge = plan.edges[0]
+    if edge.kind == kind or kind in {"alb", "nlb"}:
+        return plan
+    fields: dict[str, Any] = {"kind": kind, "rules": ()}
+    if kind == "route53":
+        zones = aws.client("route53").list_hosted_zones_by_name(DNSName=DOMAIN)["HostedZones"]
+        fields["dns"] = DnsRef(
+            zone_id=zones[0]["Id"].rpartition("/")[2],
+            records=(RecordRef(name=DOMAIN, type="A"),),
+            green_load_balancer=GREEN_BALANCER,
+        )
+    else:
+        listed = aws.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+        [shop] = [each for each in listed if each["Comment"] == "shop"]
+        fields["cdn"] = CdnRef(
+            distribution_id=shop["Id"],
+            origin_id="app",
+            green_domain=GREEN_ORIGIN,
+            green_load_balancer=GREEN_BALANCER,
+        )
+    return plan.model_copy(update={"edges": (paced(edge.model_copy(update=fields), pace),)})
+
+
+def open_door(kind: EdgeKind, plan: MigrationPlan, plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
+    """Serve the edge as slowly as AWS does, on the rehearsal's clock; return who knocks, and how slow it is."""
+    edge = plan.edges[0]
+    if kind == "route53":
+        return _named(plane, pace, seed)
+    if kind == "cloudfront":
+        return _distributed(edge, plane, pace, seed)
+    rule = edge.rules[0]
+    port = plane.edge_port(rule.load_balancer, rule.listener_port)
+    if kind == "nlb":
+        longest = pace.connection_seconds / pace.time_scale
+        users = Users(ports=(port,), clients=CLIENTS, connection_seconds=longest, seed=seed)
+        return users, Slowness(longest_connection=longest)
+    return Users(ports=(port,)), Slowness()
+
+
+def _named(plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
+    route53.spread_slowly(pace.dns_propagation_seconds)
+    propagation = pace.dns_propagation_seconds / pace.time_scale
+    users = Users(
+        name=DOMAIN,
+        resolver=plane.serve_names(propagation_seconds=propagation),
+        clients=CLIENTS,
+        lingering=LINGERING,
+        patience=pace.patience,
+        seed=seed,
+    )
+    return users, Slowness(propagation=propagation, ttl=RECORD_TTL_SECONDS / pace.time_scale)
+
+
+def _distributed(edge: EdgePlan, plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
+    assert edge.cdn is not None
+    distributions_spread_slowly(pace.cdn_propagation_seconds)
+    propagation = pace.cdn_propagation_seconds / pace.time_scale
+    ports = plane.serve_distributions(propagation_seconds=propagation).ports(edge.cdn.distribution_id)
+    return Users(ports=ports, clients=CLIENTS, seed=seed), Slowness(propagation=propagation)
