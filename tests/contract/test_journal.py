@@ -22,6 +22,7 @@ from crossfade.journal.hold import Hold
 from crossfade.journal.journal import Journal
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry, Token
+from crossfade.journal.untold import Told
 from crossfade.rollout.phases import BEYOND_RETURN, Phase
 from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
@@ -62,6 +63,68 @@ def test_the_story_backwards_is_the_story_backwards(journal: Journal) -> None:
         journal.append(an_entry(at=NOON + timedelta(seconds=second), detail={"second": second}))
 
     assert list(journal.newest_first("shop")) == list(reversed(journal.entries("shop")))
+
+
+# -- what people are to be told ---------------------------------------------------
+
+
+def test_every_move_leaves_word_in_its_own_order(journal: Journal) -> None:
+    journal.open(a_record(), [])
+    for second, phase in enumerate((Phase.READY, Phase.HELD, Phase.CLIMBING, Phase.BAKING, Phase.WATCHING), 1):
+        journal.enter("shop", phase, fence=1, at=NOON + timedelta(seconds=second))
+    journal.keep_hold(Hold(migration="shop", by="blue:web", why="lost", at=NOON + timedelta(seconds=9), fence=1))
+
+    words = journal.untold("shop")
+
+    assert [(word.what, word.phase) for word in words] == [
+        ("opened", Phase.CREATING),
+        ("ready", Phase.READY),
+        ("climbing", Phase.CLIMBING),
+        ("baking", Phase.BAKING),
+        ("watching", Phase.WATCHING),
+        ("held", Phase.WATCHING),
+    ]
+    assert words[-1].reason == "blue:web: lost"
+
+
+def test_why_a_phase_was_entered_is_told_with_it(journal: Journal) -> None:
+    journal.open(a_record(phase=Phase.WATCHING), [])
+
+    journal.enter("shop", Phase.RETIRING, fence=1, at=NOON, why="ordered by ann")
+
+    assert journal.untold("shop")[-1].reason.endswith("; ordered by ann")
+
+
+def test_a_word_that_was_handed_on_is_forgotten_and_others_stay(journal: Journal) -> None:
+    journal.open(a_record(), [])
+    journal.open(a_record("other"), [])
+    journal.enter("shop", Phase.READY, fence=1, at=NOON + timedelta(seconds=1))
+    first = journal.untold("shop")[0]
+
+    journal.drop_untold(first)
+    journal.drop_untold(first)
+
+    assert [word.what for word in journal.untold("shop")] == ["ready"]
+    assert [word.what for word in journal.untold("other")] == ["opened"]
+
+
+def test_a_phase_that_could_not_be_entered_leaves_no_word(journal: Journal) -> None:
+    journal.open(a_record(), [])
+    journal.raise_fence("shop", seen=1, reason="an alarm", at=NOON)
+
+    with pytest.raises(Fenced):
+        journal.enter("shop", Phase.READY, fence=1, at=NOON)
+
+    assert [word.what for word in journal.untold("shop")] == ["opened"]
+
+
+def test_what_was_told_last_is_remembered(journal: Journal) -> None:
+    told = Told(migration="shop", fence=3, phase=Phase.ROLLING_BACK, edges={"web": 500})
+
+    nothing = journal.told("shop")
+    journal.keep_told(told)
+
+    assert (nothing, journal.told("shop")) == (Told(migration="shop"), told)
 
 
 # -- opening and ownership ------------------------------------------------------

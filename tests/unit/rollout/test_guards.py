@@ -21,6 +21,7 @@ from crossfade.rollout.executions import ExecutionStatus, RollbackInput
 from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_execution, resume_service
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
+from crossfade.rollout.telling import tell_moves
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 
 SAMPLES = Path(__file__).parents[3] / "events"
@@ -44,6 +45,7 @@ class House:
         self.journal.open(a_record(phase=phase, climb=CLIMB), [an_edge()])
         for resource in (MIGRATE, CLIMB, "alarm:shop-errors", "service:shop/web", WEB):
             self.journal.index(resource, "shop")
+        tell_moves("shop", journal=self.journal, notices=MemoryNotices(), now=NOON)
 
     def create(self, *, migration: str | None = "shop") -> None:
         family: Mapping[str, object] = {"family": "web-green", "containerDefinitions": [{"name": "web"}]}

@@ -19,6 +19,7 @@ from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.retiring import Retired, RetireRequest, retire
+from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, Share
@@ -56,6 +57,7 @@ class Yard:
         )
         self.journal.enter("shop", Phase.WATCHING, fence=1, at=NOON)
         self.metrics.record(self.green, LATER - timedelta(minutes=10), requests=100)
+        tell_moves("shop", journal=self.journal, notices=MemoryNotices(), now=NOON)
 
     def retire(self, *, fence: int = 1, after: timedelta = LATER - NOON) -> Retired:
         return retire(
@@ -83,8 +85,11 @@ def test_a_blue_that_nobody_needs_is_taken_to_zero_and_nothing_brings_it_back() 
     [target] = yard.scaling.found("shop", "web")
     assert (target.scaling_in, target.scaling_out, target.scheduled) == (True, True, True)
     assert yard.journal.read("shop").phase is Phase.DONE
-    assert yard.journal.migrations_of(OPEN) == ()
-    assert [notice.what for notice in yard.notices.told] == ["retired"]
+    assert yard.journal.migrations_of(OPEN) == ("shop",)  # until `watch` has closed it
+    assert [(notice.what, notice.reason.partition("; ")[2]) for notice in yard.notices.told] == [
+        ("retiring", "there is no way back any more; ordered by ann"),
+        ("retired", "its services exist still; ordered by ann: web"),
+    ]
 
 
 def _served(yard: Yard) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import pytest
 from crossfade.connect.blue import FreezeRequest, freeze
 from crossfade.connect.memory import MemoryBlues, MemoryScaling, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, StoppedTask
-from crossfade.errors import ExecutionsBusy
+from crossfade.errors import ExecutionsBusy, NoticesBusy
 from crossfade.events.inbound import TaskStateChanged
 from crossfade.events.memory import MemoryNotices, MemorySchedule, MemoryUndelivered
+from crossfade.events.outbound import Notice
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import EdgeRecord
@@ -25,6 +27,7 @@ from crossfade.rollout.guards import GuardAnswer
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.tasks import guard_task
+from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN, Watch, Watched, watch
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import Share
@@ -80,6 +83,11 @@ class Tower:
             blues=self.blues,
             now=NOON,
         )
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        """Let people be told of every move until now."""
+        tell_moves("shop", journal=self.journal, notices=MemoryNotices(), now=NOON)
 
     def hold(self, share: Share) -> EdgeRecord:
         self.edges.shifter(self.edge).set_green(share)
@@ -315,6 +323,28 @@ def test_a_migration_that_is_rolled_back_is_thawed_and_then_watched_no_more() ->
     assert set(tower.blues.protected["web"].values()) == {0}
     assert tower.journal.migrations_of(OPEN) == ()
     assert not tower.schedule.on
+
+
+def test_what_nobody_was_told_of_is_told_before_a_migration_is_closed() -> None:
+    tower = Tower()
+    tower.journal.raise_fence("shop", seen=1, reason="an alarm", at=NOON)
+    tower.journal.enter("shop", Phase.ROLLED_BACK, fence=2, at=NOON)
+
+    class Throttled(MemoryNotices):
+        def tell(self, notice: Notice) -> None:
+            if len(self.told) == 1:
+                raise NoticesBusy("throttled")
+            super().tell(notice)
+
+    throttled = Throttled()
+    busy = watch(replace(tower.parts, notices=throttled), now=NOON)
+    still_open = tower.journal.migrations_of(OPEN)
+    tower.watch()
+
+    assert [notice.what for notice in throttled.told] == ["rolling_back"]
+    assert (busy.seen[-1], still_open) == ("shop: NoticesBusy: throttled", ("shop",))
+    assert [(notice.what, notice.reason) for notice in tower.notices.told] == [("rolled_back", "an alarm")]
+    assert tower.journal.migrations_of(OPEN) == ()
 
 
 def test_what_is_opened_while_watch_goes_to_rest_is_watched() -> None:

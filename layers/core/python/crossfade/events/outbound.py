@@ -14,6 +14,8 @@ What = Literal[
     "opened",
     "ready",
     "climbing",
+    "baking",
+    "watching",
     "waiting",
     "completed",
     "rolling_back",
@@ -21,6 +23,7 @@ What = Literal[
     "held",
     "stuck",
     "undelivered",
+    "retiring",
     "retired",
 ]
 

@@ -14,6 +14,8 @@ migration#<id>      look                 due S, fence N
 migration#<id>      once#<what>          expires N (seconds since 1970, the table's time to live)
 migration#<id>      blue#<service>       found S (JSON)
 migration#<id>      hold#<by>            why S, at S, fence N
+migration#<id>      untold#<time>#<uuid> what S, phase S, reason S, at S
+migration#<id>      told                 fence N, phase S, edges S (JSON)
 edge#<rule ARN>     owner                migration S
 resource#<key>      migration#<id>       migration S
 resource#<key>      token                migration S, token S, at S, deployment S
@@ -39,6 +41,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBusy, UnknownEdge, UnknownMigration
+from crossfade.events.outbound import What
 from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import (
@@ -51,6 +54,7 @@ from crossfade.journal.model import (
     bounded_reason,
 )
 from crossfade.journal.opening import opening
+from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
 
 if TYPE_CHECKING:
@@ -141,6 +145,7 @@ class DynamoDbJournal:
             *(self._delete({"pk": _s(_pk(migration)), "sk": _s(f"edge#{name}")}) for name in sorted(dropped)),
             *(self._delete(_owner_key(arn)) for arn in sorted(given_up) if self._owner(arn) == migration),
             self._put(_note(written, written.opened_at, "opened", {"execution": written.execution})),
+            self._put(_untold_item(written, "opened", f"by {written.execution}", written.opened_at)),
         ]
 
     def _owner(self, arn: str) -> str | None:
@@ -162,7 +167,7 @@ class DynamoDbJournal:
         item = self._get(_record_key(migration))
         return None if item is None else _record(item)
 
-    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime) -> MigrationRecord:
+    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime, why: str = "") -> MigrationRecord:
         for _ in range(_ATTEMPTS):
             record = self.read(migration)
             _same_fence(record, fence)
@@ -180,6 +185,7 @@ class DynamoDbJournal:
                             {":to": _s(phase), ":from": _s(record.phase), ":fence": _n(fence)},
                         ),
                         self._put(_note(entered, at, "entered", change)),
+                        *(self._put(item) for item in _words(entered, why, at)),
                     ]
                 )
             except _ConditionFailed:
@@ -328,10 +334,40 @@ class DynamoDbJournal:
             "at": _s(_iso(hold.at)),
             "fence": _n(hold.fence),
         }
-        try:
-            self._transact([self._check(_record_key(hold.migration), "attribute_exists(pk)", {}), self._put(item)])
-        except _ConditionFailed as unknown:
-            raise UnknownMigration(hold.migration) from unknown
+        word = _untold_item(self.read(hold.migration), "held", f"{hold.by}: {hold.why}", hold.at)
+        self._transact([self._put(item), self._put(word)])
+
+    def untold(self, migration: str) -> tuple[Untold, ...]:
+        return tuple(_untold(item, migration) for item in self._query(_pk(migration), "untold#"))
+
+    def drop_untold(self, untold: Untold) -> None:
+        with _busy():
+            self._client.delete_item(
+                TableName=self._table, Key={"pk": _s(_pk(untold.migration)), "sk": _s(f"untold#{untold.key}")}
+            )
+
+    def told(self, migration: str) -> Told:
+        item = self._get({"pk": _s(_pk(migration)), "sk": _s("told")})
+        if item is None:
+            return Told(migration=migration)
+        phase = _optional(item, "phase")
+        return Told(
+            migration=migration,
+            fence=int(item["fence"]["N"]),
+            phase=Phase(phase) if phase else None,
+            edges=json.loads(item["edges"]["S"]),
+        )
+
+    def keep_told(self, told: Told) -> None:
+        item = {
+            "pk": _s(_pk(told.migration)),
+            "sk": _s("told"),
+            "fence": _n(told.fence),
+            "edges": _s(json.dumps(told.edges)),
+            **_present({"phase": told.phase}),
+        }
+        with _busy():
+            self._client.put_item(TableName=self._table, Item=item)
 
     def holds(self, migration: str) -> tuple[Hold, ...]:
         fence = self.read(migration).fence
@@ -634,6 +670,34 @@ def _hold(item: Mapping[str, Any], migration: str) -> Hold:
         why=item["why"]["S"],
         at=datetime.fromisoformat(item["at"]["S"]),
         fence=int(item["fence"]["N"]),
+    )
+
+
+def _untold_item(record: MigrationRecord, what: What, reason: str, at: datetime) -> _Item:
+    return {
+        "pk": _s(_pk(record.migration)),
+        "sk": _s(f"untold#{_iso(at)}#{_time_ordered_uuid()}"),
+        "what": _s(what),
+        "phase": _s(record.phase),
+        "reason": _s(bounded_reason(reason)),
+        "at": _s(_iso(at)),
+    }
+
+
+def _words(entered: MigrationRecord, why: str, at: datetime) -> list[_Item]:
+    """Return the word to leave of a phase that was entered; none where somebody else tells of it."""
+    what = OF_PHASE.get(entered.phase)
+    return [_untold_item(entered, what, told_of(entered.phase, why), at)] if what else []
+
+
+def _untold(item: Mapping[str, Any], migration: str) -> Untold:
+    return Untold(
+        migration=migration,
+        key=str(item["sk"]["S"]).removeprefix("untold#"),
+        what=item["what"]["S"],
+        phase=Phase(item["phase"]["S"]),
+        reason=item["reason"]["S"],
+        at=datetime.fromisoformat(item["at"]["S"]),
     )
 
 

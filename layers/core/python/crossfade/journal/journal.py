@@ -9,6 +9,7 @@ from typing import Protocol
 from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token
+from crossfade.journal.untold import Told, Untold
 from crossfade.rollout.phases import Phase
 
 
@@ -71,9 +72,11 @@ class Journal(Protocol):
         """
         ...
 
-    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime) -> MigrationRecord:
+    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime, why: str = "") -> MigrationRecord:
         """
-        Move to a phase, and note it; entering the phase one is in changes nothing.
+        Move to a phase, note it, and leave word of it for people; entering the phase one is in changes nothing.
+
+        `why` is added to what people are told.
 
         Raises:
             Fenced: the fence has risen above `fence`.
@@ -159,11 +162,31 @@ class Journal(Protocol):
 
     def keep_hold(self, hold: Hold) -> None:
         """
-        Let a hold stand, in place of an earlier one by the same.
+        Let a hold stand, in place of an earlier one by the same, and leave word of it for people.
 
         Raises:
             UnknownMigration: no such migration.
         """
+        ...
+
+    def untold(self, migration: str) -> tuple[Untold, ...]:
+        """
+        Return the notices that nobody was told yet, oldest first.
+
+        `open`, `enter` and `keep_hold` leave one each, in the very transaction of what it tells of.
+        """
+        ...
+
+    def drop_untold(self, untold: Untold) -> None:
+        """Forget a notice: it was handed on. Forgetting twice changes nothing."""
+        ...
+
+    def told(self, migration: str) -> Told:
+        """Return what people were told last of where the migration is; nothing yet under fence 0."""
+        ...
+
+    def keep_told(self, told: Told) -> None:
+        """Remember what people were told, in place of what was remembered."""
         ...
 
     def holds(self, migration: str) -> tuple[Hold, ...]:

@@ -7,10 +7,12 @@ from datetime import datetime
 from threading import RLock
 
 from crossfade.errors import BlueIsGone, EdgeOwned, Fenced, UnknownEdge, UnknownMigration
+from crossfade.events.outbound import What
 from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_detail, bounded_reason
 from crossfade.journal.opening import opening
+from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
 
 
@@ -28,7 +30,10 @@ class MemoryJournal:
         self._done_once: dict[tuple[str, str], datetime] = {}
         self._looks: dict[str, tuple[int, datetime]] = {}
         self._blues: dict[tuple[str, str], BlueFound] = {}
+        self._words = 0
         self._holds: dict[tuple[str, str], Hold] = {}
+        self._untold: dict[str, Untold] = {}
+        self._told: dict[str, Told] = {}
 
     def open(self, record: MigrationRecord, edges: Sequence[EdgeRecord]) -> MigrationRecord:
         with self._lock:
@@ -44,6 +49,7 @@ class MemoryJournal:
             self._records[record.migration] = written
             self._edges[record.migration] = {edge.name: edge for edge in edges}
             self._note(written, record.opened_at, "opened", {"execution": record.execution})
+            self._leave_word(written, "opened", f"by {record.execution}", record.opened_at)
             return written
 
     def _refuse_foreign(self, edge: str, owner: str | None, migration: str) -> None:
@@ -77,7 +83,7 @@ class MemoryJournal:
             self.edge(edge.migration, edge.name)
             self._edges[edge.migration][edge.name] = edge
 
-    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime) -> MigrationRecord:
+    def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime, why: str = "") -> MigrationRecord:
         with self._lock:
             record = self._fenced(migration, fence)
             if record.phase == phase:
@@ -85,6 +91,8 @@ class MemoryJournal:
             entered = record.model_copy(update={"phase": move(record.phase, phase)})
             self._records[migration] = entered
             self._note(entered, at, "entered", {"from": record.phase.value, "to": phase.value})
+            if phase in OF_PHASE:
+                self._leave_word(entered, OF_PHASE[phase], told_of(phase, why), at)
             return entered
 
     def append(self, entry: Entry, *, fence: int | None = None) -> str:
@@ -153,8 +161,9 @@ class MemoryJournal:
 
     def keep_hold(self, hold: Hold) -> None:
         with self._lock:
-            self.read(hold.migration)
+            record = self.read(hold.migration)
             self._holds[hold.migration, hold.by] = hold
+            self._leave_word(record, "held", f"{hold.by}: {hold.why}", hold.at)
 
     def holds(self, migration: str) -> tuple[Hold, ...]:
         with self._lock:
@@ -164,6 +173,29 @@ class MemoryJournal:
     def drop_hold(self, migration: str, by: str) -> None:
         with self._lock:
             self._holds.pop((migration, by), None)
+
+    def untold(self, migration: str) -> tuple[Untold, ...]:
+        with self._lock:
+            return tuple(kept for _, kept in sorted(self._untold.items()) if kept.migration == migration)
+
+    def drop_untold(self, untold: Untold) -> None:
+        with self._lock:
+            self._untold.pop(untold.key, None)
+
+    def told(self, migration: str) -> Told:
+        with self._lock:
+            return self._told.get(migration, Told(migration=migration))
+
+    def keep_told(self, told: Told) -> None:
+        with self._lock:
+            self._told[told.migration] = told
+
+    def _leave_word(self, record: MigrationRecord, what: What, reason: str, at: datetime) -> None:
+        self._words += 1
+        key = f"{at.isoformat()}#{self._words:012d}"
+        self._untold[key] = Untold(
+            migration=record.migration, key=key, what=what, phase=record.phase, reason=bounded_reason(reason), at=at
+        )
 
     def unindex(self, resource: str, migration: str) -> None:
         with self._lock:

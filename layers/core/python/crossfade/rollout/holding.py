@@ -7,12 +7,13 @@ from datetime import datetime
 
 from crossfade.connect.services import Services
 from crossfade.errors import BlueChanged, EdgeChanged, UnknownEdge
-from crossfade.events.outbound import Notice, Notices
+from crossfade.events.outbound import Notices
 from crossfade.journal.hold import Hold
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry, MigrationRecord, bounded_reason
 from crossfade.plan.document import MigrationPlan
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
+from crossfade.rollout.telling import tell_moves
 from crossfade.shift.shifter import Edges
 
 WAY_BACK = "way back"
@@ -36,7 +37,7 @@ def hold(record: MigrationRecord, by: str, why: str, *, journal: Journal, notice
         return False
     journal.keep_hold(Hold(migration=record.migration, by=by, why=why, at=now, fence=record.fence))
     journal.append(_note(record, "held", {"by": by, "why": why}, now))
-    notices.tell(Notice(migration=record.migration, what="held", phase=record.phase, reason=f"{by}: {why}", at=now))
+    tell_moves(record.migration, journal=journal, notices=notices, now=now)
     return True
 
 

@@ -9,6 +9,7 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry, bounded_reason
 from crossfade.plan.document import Frozen
 from crossfade.rollout.request import Request
+from crossfade.rollout.telling import note_told, tell_moves
 
 
 class NotifyRequest(Request):
@@ -30,8 +31,8 @@ def notify(request: NotifyRequest, *, journal: Journal, notices: Notices, now: d
     """
     Tell people, then note it.
 
-    Repeated, it tells them twice, which is better than not at all: a notice is noted
-    only after it was handed on.
+    Moves that nobody was told of yet come first. Repeated, it tells them twice, which is
+    better than not at all: a notice is noted only after it was handed on.
 
     Raises:
         UnknownMigration: no such migration.
@@ -39,7 +40,12 @@ def notify(request: NotifyRequest, *, journal: Journal, notices: Notices, now: d
     """
     record = journal.read(request.migration)
     reason = bounded_reason(request.reason)
+    # A phase that is told here, with more of a reason than the record has, is left to what follows.
+    leave = record.phase if request.what == record.phase else None
+    tell_moves(request.migration, journal=journal, notices=notices, now=now, leave=leave)
     notices.tell(Notice(migration=request.migration, what=request.what, phase=record.phase, reason=reason, at=now))
+    if leave is not None:
+        note_told(record, journal=journal)
     journal.append(
         Entry(
             migration=request.migration,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from crossfade.connect.blue import Blues, FreezeRequest, Scaling, thaw
 from crossfade.errors import BlueStillServes
-from crossfade.events.outbound import Notice, Notices
+from crossfade.events.outbound import Notices
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry, MigrationRecord, service_resource
@@ -21,7 +21,7 @@ from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
-from crossfade.rollout.watching import OPEN
+from crossfade.rollout.telling import tell_moves
 from crossfade.shift.share import ALL
 from crossfade.shift.shifter import Edges
 
@@ -84,7 +84,7 @@ def retire(
         if reasons:
             raise BlueStillServes("; ".join(reasons))
         journal.append(_entry(request, "note", "retiring", request.migration, at=now, detail={"who": request.who}))
-        record = journal.enter(request.migration, Phase.RETIRING, fence=request.fence, at=now)
+        journal.enter(request.migration, Phase.RETIRING, fence=request.fence, at=now, why=f"ordered by {request.who}")
     thaw(
         FreezeRequest(migration=request.migration, fence=request.fence),
         journal=journal,
@@ -100,11 +100,10 @@ def retire(
             scaling.suspend(target.model_copy(update={"scaling_in": True, "scaling_out": True, "scheduled": True}))
         blues.scale(plan.cluster, name, 0)
         journal.append(_entry(request, "result", "retire", subject, at=now, detail={"desired": 0}, of=intent))
-    record = journal.enter(request.migration, Phase.DONE, fence=request.fence, at=now)
-    journal.unindex(OPEN, request.migration)
-    said = f"blue is at zero tasks, ordered by {request.who}: {', '.join(names)}; its services exist still"
-    notices.tell(Notice(migration=request.migration, what="retired", phase=record.phase, reason=said, at=now))
-    return Retired(services=names)
+    ordered = f"ordered by {request.who}: {', '.join(names)}"
+    journal.enter(request.migration, Phase.DONE, fence=request.fence, at=now, why=ordered)
+    tell_moves(request.migration, journal=journal, notices=notices, now=now)
+    return Retired(services=names)  # `watch` closes the migration
 
 
 def _not_parked(

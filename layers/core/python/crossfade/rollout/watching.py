@@ -26,8 +26,9 @@ from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.holding import GOING, hold, recount, release
-from crossfade.rollout.phases import Phase
+from crossfade.rollout.phases import CLOSED, Phase
 from crossfade.rollout.rollback import begin_rollback
+from crossfade.rollout.telling import tell_moves
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import Share
 from crossfade.shift.shifter import Edges
@@ -101,16 +102,19 @@ def watch(parts: Watch, *, now: datetime) -> Watched:
     """
     Look at every migration that is open; roll back, hold, or renew what ends by itself.
 
-    Safe to repeat at any time: it acts on what it reads. When nothing is open any more it
-    switches its own schedule off, and on again if something was opened meanwhile.
+    Safe to repeat at any time: it acts on what it reads. People are told of every move that
+    nobody was told of; after that a migration that is over, with all put back, is closed. When
+    nothing is open any more it switches its own schedule off, and on again if something was
+    opened meanwhile.
     """
     seen: list[str] = []
     migrations = parts.journal.migrations_of(OPEN)
     for migration in migrations:
-        try:
-            seen += [f"{migration}: {said}" for said in _watch_one(migration, parts, now)]
-        except CrossfadeError as trouble:  # the others are looked at all the same, and this one in a minute
-            seen.append(f"{migration}: {type(trouble).__name__}: {trouble}")
+        for look in (_watch_one, _close):
+            try:
+                seen += [f"{migration}: {said}" for said in look(migration, parts, now)]
+            except CrossfadeError as trouble:  # the others are looked at all the same, and this one in a minute
+                seen.append(f"{migration}: {type(trouble).__name__}: {trouble}")
     if not parts.journal.migrations_of(OPEN):
         parts.schedule.disable()
         if parts.journal.migrations_of(OPEN):  # opened between the two: its own enabling came too early
@@ -120,11 +124,7 @@ def watch(parts: Watch, *, now: datetime) -> Watched:
 
 def _watch_one(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
     record = parts.journal.read(migration)
-    if record.phase is Phase.DONE:
-        parts.journal.unindex(OPEN, migration)
-    elif record.phase is Phase.ROLLED_BACK:
-        yield from _close(record, parts, now)
-    elif record.phase is Phase.ROLLING_BACK:
+    if record.phase is Phase.ROLLING_BACK:
         started = begin_rollback(
             migration, record.reason or "unsaid", journal=parts.journal, executions=parts.executions, now=now
         )
@@ -134,12 +134,19 @@ def _watch_one(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
         yield from _watch_open(record, parts, now)
 
 
-def _close(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
-    if parts.journal.blues(record.migration):
-        request = FreezeRequest(migration=record.migration, fence=record.fence)
+def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
+    """Tell people; then put back what is left of a migration that is over, and forget it."""
+    told = tell_moves(migration, journal=parts.journal, notices=parts.notices, now=now)
+    if told:
+        yield f"people are told of {told} moves"
+    record = parts.journal.read(migration)
+    if record.phase not in CLOSED:
+        return
+    if record.phase is Phase.ROLLED_BACK and parts.journal.blues(migration):
+        request = FreezeRequest(migration=migration, fence=record.fence)
         thaw(request, journal=parts.journal, scaling=parts.scaling, blues=parts.blues, now=now)
         yield "blue is thawed"
-    parts.journal.unindex(OPEN, record.migration)
+    parts.journal.unindex(OPEN, migration)
 
 
 def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
