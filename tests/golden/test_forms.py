@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,67 +17,71 @@ from crossfade.plan.document import Endpoint, MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw
 from crossfade_cli.export import read_account
 from crossfade_cli.files import read_files
-from rehearsal.aws import EmbeddedAws, in_process
+from rehearsal.aws import in_process
 from rehearsal.aws.runtime import StillRuntime
 from rehearsal.deploy import Deployer
 from tests.golden import tfstate
 from tests.meshes import NOON
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOP = ROOT / "examples" / "shop"
+EXAMPLES = ROOT / "examples"
+STACKS = {"shop": ("mesh", "services"), "bookings": ("network", "services")}
 
 
-def plan_of(*sources: SourceText, **parameters: str) -> MigrationPlan:
-    return draw(read_sources(sources, parameters), DrawOptions(), NOON)
+@dataclass(frozen=True)
+class Held:
+    """An example: what AWS answers of it once it is deployed, what lies beside its templates, and their plan."""
+
+    example: str
+    answers: list[Any]
+    beside: list[SourceText]
+    plan: MigrationPlan
+
+    def plan_of(self, *sources: SourceText) -> MigrationPlan:
+        return draw(read_sources([*sources, *self.beside], {}), DrawOptions(), NOON)
 
 
-@pytest.fixture(scope="module")
-def answers() -> Iterator[list[Any]]:
-    """What AWS answers of the shop once it is deployed, as JSON."""
+@pytest.fixture(scope="module", params=sorted(STACKS))
+def held(request: pytest.FixtureRequest) -> Held:
+    folder = EXAMPLES / request.param
     with in_process(runtime=StillRuntime(), time_scale=200) as aws:
         deployer = Deployer(aws)
-        for name in ("mesh", "services"):
-            deployer.deploy(SHOP / f"{name}.yaml", f"shop-{name}")
-        yield json.loads(exported(aws))["answers"]
+        for name in STACKS[request.param]:
+            deployer.deploy(folder / f"{name}.yaml", f"{request.param}-{name}")
+        found, notes = read_account(aws.client, [request.param])
+    document = export_document(found, region="eu-west-1", now=datetime(2026, 11, 22, tzinfo=UTC), notes=notes)
+    beside = [text for text in read_files([str(folder)]) if text.path.endswith("calls.yaml")]
+    plan = draw(read_sources(read_files([str(folder)]), {}), DrawOptions(), NOON)
+    return Held(request.param, json.loads(document)["answers"], beside, plan)
 
 
-def exported(aws: EmbeddedAws) -> str:
-    found, notes = read_account(aws.client, ["shop"])
-    return export_document(found, region="eu-west-1", now=datetime(2026, 11, 22, tzinfo=UTC), notes=notes)
+def test_what_aws_answers_gives_the_plan_of_the_templates(held: Held) -> None:
+    document = json.dumps({"crossfade_export": 1, "answers": held.answers})
+
+    assert held.plan_of(SourceText("export.json", document)) == held.plan
 
 
-@pytest.fixture(scope="module")
-def as_templates() -> MigrationPlan:
-    return plan_of(*read_files([str(SHOP)]))
+def test_terraform_gives_the_plan_of_the_templates(held: Held) -> None:
+    folder = Path(__file__).parent / f"{held.example}_terraform"
+
+    assert held.plan_of(*read_files([str(folder)])) == held.plan
 
 
-def test_what_aws_answers_gives_the_plan_of_the_templates(answers: list[Any], as_templates: MigrationPlan) -> None:
-    document = json.dumps({"crossfade_export": 1, "answers": answers})
-
-    assert plan_of(SourceText("export.json", document)) == as_templates
+def test_a_state_of_terraform_gives_the_plan_of_the_templates(held: Held) -> None:
+    assert held.plan_of(SourceText("terraform.tfstate", tfstate.state(held.answers))) == held.plan
 
 
-def test_terraform_gives_the_plan_of_the_templates(as_templates: MigrationPlan) -> None:
-    assert plan_of(*read_files([str(Path(__file__).parent / "shop_terraform")])) == as_templates
+def test_what_terraform_shows_gives_the_plan_of_the_templates(held: Held) -> None:
+    assert held.plan_of(SourceText("show.json", tfstate.shown(held.answers))) == held.plan
 
 
-def test_a_state_of_terraform_gives_the_plan_of_the_templates(answers: list[Any], as_templates: MigrationPlan) -> None:
-    assert plan_of(SourceText("terraform.tfstate", tfstate.state(answers))) == as_templates
-
-
-def test_what_terraform_shows_gives_the_plan_of_the_templates(answers: list[Any], as_templates: MigrationPlan) -> None:
-    assert plan_of(SourceText("show.json", tfstate.shown(answers))) == as_templates
-
-
-def test_answers_in_files_of_their_own_wrapped_and_dated_as_cli_v1_does_give_the_same_plan(
-    answers: list[Any], as_templates: MigrationPlan
-) -> None:
+def test_answers_in_files_of_their_own_wrapped_and_dated_as_cli_v1_does_give_the_same_plan(held: Held) -> None:
     sources = [
         SourceText(f"{at}.json", json.dumps({"status_code": 200, "data": dated(answer)}))
-        for at, answer in enumerate(answers)
+        for at, answer in enumerate(held.answers)
     ]
 
-    assert plan_of(*sources) == as_templates
+    assert held.plan_of(*sources) == held.plan
 
 
 def dated(value: Any) -> Any:
@@ -87,10 +91,10 @@ def dated(value: Any) -> Any:
     return [dated(each) for each in value] if isinstance(value, list) else value
 
 
-def test_inputs_of_the_cli_give_the_plan_of_the_templates(answers: list[Any], as_templates: MigrationPlan) -> None:
-    inputs = [SourceText(f"{at}.json", json.dumps(as_input(answer))) for at, answer in enumerate(answers)]
+def test_inputs_of_the_cli_give_the_plan_of_the_templates(held: Held) -> None:
+    inputs = [SourceText(f"{at}.json", json.dumps(as_input(answer))) for at, answer in enumerate(held.answers)]
 
-    assert plan_of(*inputs) == as_templates
+    assert held.plan_of(*inputs) == held.plan
 
 
 def as_input(answer: dict[str, Any]) -> dict[str, Any]:
@@ -101,28 +105,34 @@ def as_input(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def test_templates_as_a_cdk_application_synthesises_them_give_the_same_plan(as_templates: MigrationPlan) -> None:
+def test_templates_as_a_cdk_application_synthesises_them_give_the_same_plan(held: Held) -> None:
     sources = [
-        SourceText(f"cdk.out/{text.path.rpartition('/')[2]}.template.json", json.dumps(load_template(text.text, "t")))
-        for text in read_files([str(SHOP)])
+        SourceText(f"cdk.out/{name}.template.json", json.dumps(load_template(text, "t")))
+        for name in STACKS[held.example]
+        for text in [(EXAMPLES / held.example / f"{name}.yaml").read_text()]
     ]
 
-    assert plan_of(*sources) == as_templates
+    assert held.plan_of(*sources) == held.plan
+
+
+@pytest.mark.parametrize("held", ["bookings"], indirect=True)
+def test_plain_ecs_has_no_mesh_and_plays_no_part_in_one(held: Held) -> None:
+    assert held.plan.mesh is None
+    assert {service.virtual_node for service in held.plan.services} == {None}
 
 
 MESH_ONLY = ("mesh", "virtualNode", "virtualRouter", "route", "virtualService")
 
 
-def test_task_definitions_alone_give_names_order_and_edge_and_say_what_only_the_mesh_knew(
-    answers: list[Any], as_templates: MigrationPlan
-) -> None:
-    without_mesh = [answer for answer in answers if not set(answer) & set(MESH_ONLY)]
+@pytest.mark.parametrize("held", ["shop"], indirect=True)
+def test_task_definitions_alone_give_names_order_and_edge_and_say_what_only_the_mesh_knew(held: Held) -> None:
+    without_mesh = [answer for answer in held.answers if not set(answer) & set(MESH_ONLY)]
 
-    plan = plan_of(SourceText("export.json", json.dumps({"crossfade_export": 1, "answers": without_mesh})))
+    plan = held.plan_of(SourceText("export.json", json.dumps({"crossfade_export": 1, "answers": without_mesh})))
 
     assert [each.id for each in plan.open_blocking_gaps()] == ["MESH_REBUILT"]
-    assert (plan.waves, plan.edges, plan.mesh) == (as_templates.waves, as_templates.edges, "shop")
-    for mine, theirs in zip(plan.services, as_templates.services, strict=True):
+    assert (plan.waves, plan.edges, plan.mesh) == (held.plan.waves, held.plan.edges, "shop")
+    for mine, theirs in zip(plan.services, held.plan.services, strict=True):
         assert (mine.role, mine.calls) == (theirs.role, theirs.calls)
         assert [dialled(each) for each in mine.endpoints] == [dialled(each) for each in theirs.endpoints]
 

@@ -25,7 +25,11 @@ REWRITE = os.environ.get("CROSSFADE_GOLDEN") == "rewrite"
 @pytest.fixture
 def shop(monkeypatch: pytest.MonkeyPatch) -> MigrationPlan:
     monkeypatch.chdir(ROOT)
-    texts = read_files(["examples/shop"])
+    return drawn("examples/shop")
+
+
+def drawn(folder: str) -> MigrationPlan:
+    texts = read_files([folder])
     found = read_sources(texts, {})
     return draw(found, DrawOptions(), NOON, sources=[text.file() for text in texts], drawn_by="crossfade golden")
 
@@ -40,6 +44,14 @@ def kept(name: str, text: str, folder: Path = GOLDEN) -> str:
 
 def test_the_plan_of_the_shop_is_as_kept(shop: MigrationPlan) -> None:
     assert shop.to_json() == kept("shop.plan.json", shop.to_json())
+
+
+def test_the_plan_of_bookings_which_has_no_mesh_is_as_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    bookings = drawn("examples/bookings")
+
+    assert bookings.to_json() == kept("bookings.plan.json", bookings.to_json())
+    assert bookings.open_blocking_gaps() == ()
 
 
 def test_the_report_of_the_shop_is_as_kept(shop: MigrationPlan) -> None:

@@ -167,6 +167,11 @@ def _registered(value: dict[str, Any]) -> dict[str, Any]:
     return {"name": value["Name"], "id": value["Id"], "arn": value["Arn"], "dns_config": config}
 
 
+def _record(value: dict[str, Any]) -> dict[str, Any]:
+    alias = value["AliasTarget"]
+    return {"name": value["Name"].rstrip("."), "type": value["Type"], "alias": [{"name": alias["DNSName"].rstrip(".")}]}
+
+
 _OTHERS: dict[str, tuple[str, Any]] = {
     "LoadBalancers": ("aws_lb", _load_balancer),
     "Listeners": ("aws_lb_listener", _listener),
@@ -174,6 +179,7 @@ _OTHERS: dict[str, tuple[str, Any]] = {
     "MetricAlarms": ("aws_cloudwatch_metric_alarm", _alarm),
     "Namespaces": ("aws_service_discovery_private_dns_namespace", _namespace),
     "Services": ("aws_service_discovery_service", _registered),
+    "ResourceRecordSets": ("aws_route53_record", _record),
 }
 
 

@@ -502,7 +502,8 @@ def _calls(
     """
     Return what an ECS service dials: what its environment says, then backends it does not mention.
 
-    A backend whose callee the environment names otherwise is dialled by that other name.
+    A backend whose callee the environment names otherwise is dialled by that other name. Calls are in the order of
+    their names, since an environment has none that means anything.
     """
     me = seat.service.name
     calls: dict[tuple[str, int], Call] = {}
@@ -528,7 +529,7 @@ def _calls(
                 service = draft.aliases[name, port]
                 if service == callee.service.name != me:
                     calls.setdefault((name, port), Call(dns_name=name, port=port, service=service))
-    return tuple(calls.values())
+    return tuple(calls[key] for key in sorted(calls))
 
 
 def _originations(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, _Seat]) -> Iterator[Gap]:

@@ -161,7 +161,8 @@ def draw(
         raise MeshNotFound("nothing to migrate: every service is left out")
     through, door_gaps = doors(found.in_mesh(mesh), translation.members)
     edges, edge_gaps = _edges(found, translation.members, through, options)
-    services = tuple(_service(member, edges, through, options) for member in translation.members)
+    has_mesh = Origin.NONE not in origins
+    services = tuple(_service(member, edges, through, options, has_mesh=has_mesh) for member in translation.members)
     creation = order(
         {each.name: {call.service for call in each.calls if call.service is not None} for each in services}
     )
@@ -181,7 +182,7 @@ def draw(
         sources=tuple(sources),
         region=options.region,
         cluster=_cluster(found, translation.members),
-        mesh=None if Origin.NONE in origins else mesh,
+        mesh=mesh if has_mesh else None,
         namespace=namespace,
         services=services,
         waves=creation.waves,
@@ -319,7 +320,9 @@ def _cluster(found: Found, members: Sequence[Member]) -> str:
 # ------------------------------------------------------------------------------- services
 
 
-def _service(member: Member, edges: Sequence[EdgePlan], through: Sequence[Door], options: DrawOptions) -> ServicePlan:
+def _service(
+    member: Member, edges: Sequence[EdgePlan], through: Sequence[Door], options: DrawOptions, *, has_mesh: bool
+) -> ServicePlan:
     blue = member.service
     edge = next((each for each in edges if each.service == blue.name), None)
     attachment = next((each for each in blue.targets if edge and each.target_group == edge.blue.name), None)
@@ -334,7 +337,7 @@ def _service(member: Member, edges: Sequence[EdgePlan], through: Sequence[Door],
             task_definition=blue.task_definition,
             desired_count=blue.desired_count,
             target_group=edge.blue if edge else None,
-            virtual_node=member.node.name if member.node else None,
+            virtual_node=member.node.name if member.node and has_mesh else None,
         ),
         green=GreenService(
             service_name=_green_name(blue.name, options),
