@@ -75,6 +75,18 @@ CHANGES: dict[str, tuple[dict[str, Any], Answer, Verdict, str]] = {
         Verdict.UNHEALTHY,
         "green is worse than blue: green failed 30 of 1500 requests, blue failed 5 of 4500 requests",
     ),
+    "green idle where the edge may send it nothing": (
+        {"rows": [GOOD, GOOD, *[NO_GREEN] * 30], "may_idle": "CloudFront is busy"},
+        Answer.HOLD,
+        Verdict.UNKNOWN,
+        "no data on green in the period at 12:31:00: CloudFront is busy",
+    ),
+    "data lost on blue beside an edge that may leave green idle": (
+        {"rows": [GOOD, GOOD, NO_BLUE, NO_BLUE, NO_BLUE], "may_idle": "CloudFront is busy"},
+        Answer.ROLL_BACK,
+        Verdict.UNKNOWN,
+        "lost data: no requests counted on blue",
+    ),
     "data lost on green for too long": (
         {"rows": [GOOD, GOOD, NO_GREEN, NO_GREEN, NO_GREEN]},
         Answer.ROLL_BACK,

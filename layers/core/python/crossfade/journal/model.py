@@ -95,6 +95,16 @@ class _Ends(Frozen):
         """Return whether something made for green alone stands before this edge, to be cleared away in the end."""
         return False
 
+    @property
+    def counts_requests(self) -> bool:
+        """Return whether AWS counts requests by target group here, so that green can be compared with live blue."""
+        return True
+
+    @property
+    def may_idle(self) -> str:
+        """Return why green may be sent nothing although it holds a share; empty where that is not so."""
+        return ""
+
 
 class AlbEdge(_Ends):
     """Listeners and rules of one Application Load Balancer, by ARN."""
@@ -110,6 +120,11 @@ class NlbEdge(_Ends):
     kind: Literal["nlb"] = "nlb"
     rules: tuple[AlbRule, ...]
     green_health_path: str | None = Field(default=None, description="Where green's check must not be blue's")
+
+    @property
+    def counts_requests(self) -> bool:
+        """Return that it does not: it sees flows, and counts them by load balancer."""
+        return False
 
 
 class Route53Record(Frozen):
@@ -171,6 +186,11 @@ class CloudFrontEdge(_Ends):
     def green_balancer_arn(self) -> str:
         """Return green's own load balancer."""
         return self.green_load_balancer_arn
+
+    @property
+    def may_idle(self) -> str:
+        """Return why green may be sent nothing although it holds a share."""
+        return "CloudFront may be sending every request to the primary, as it does when it is busy"
 
     @property
     def leaves_behind(self) -> bool:

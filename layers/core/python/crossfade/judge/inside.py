@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from crossfade.judge import eprocess
 from crossfade.judge.reading import Count, Inside, Row
-from crossfade.judge.signal import SIGNALS, Metric, Place, Signal
+from crossfade.judge.signal import ENTRY_CALLED, ENTRY_SERVED, SIGNALS, Metric, Place, Signal
 from crossfade.plan.document import Bounds, Endpoint, MigrationPlan, ServicePlan
 
 ALL_OF_GREEN = "green"
@@ -69,6 +69,25 @@ def sources(plan: MigrationPlan, signals: Iterable[Signal] = SIGNALS) -> tuple[S
     return tuple(found)
 
 
+def entry_sources(plan: MigrationPlan, service: str) -> tuple[Source, ...]:
+    """
+    Return where green is counted behind an edge that counts no requests: what its first service is answered.
+
+    A service that calls nobody by HTTP is counted by its own connections. None where it has neither.
+    """
+    entry, name = plan.service(service), plan.service(service).green.service_name
+    assert ENTRY_CALLED.errors is not None
+    assert ENTRY_SERVED.errors is not None
+    assert ENTRY_SERVED.requests is not None
+    called = _by_call(plan, ENTRY_CALLED, ENTRY_CALLED.errors, callers=(entry,))
+    served = []
+    for endpoint in entry.endpoints:
+        values = (endpoint.discovery_name, name, _cluster(plan))
+        errors, requests = Series(ENTRY_SERVED.errors, values), Series(ENTRY_SERVED.requests, values)
+        served.append(Source(ENTRY_SERVED, f"{endpoint.discovery_name} of {name}", errors, (requests,)))
+    return tuple(called or served)
+
+
 def insides(asked: Sequence[Source], rows: Sequence[Sequence[Row]], bounds: Bounds) -> tuple[Inside, ...]:
     """
     Return each ratio at the place where it is worst; all of them, also those that nobody counted.
@@ -102,12 +121,14 @@ def occurrences(asked: Sequence[Source], rows: Sequence[Sequence[Row]]) -> dict[
     }
 
 
-def _by_call(plan: MigrationPlan, signal: Signal, errors: Metric) -> list[Source]:
+def _by_call(
+    plan: MigrationPlan, signal: Signal, errors: Metric, *, callers: Sequence[ServicePlan] | None = None
+) -> list[Source]:
     served = {
         (endpoint.dns_name, endpoint.port): endpoint for service in plan.services for endpoint in service.endpoints
     }
     found: dict[str, Source] = {}
-    for service in plan.services:
+    for service in plan.services if callers is None else callers:
         for call in service.calls:
             endpoint = served.get((call.dns_name, call.port))
             if endpoint is None or not _counts(signal, endpoint):

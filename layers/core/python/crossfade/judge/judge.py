@@ -92,8 +92,8 @@ class _Case:
 
     @cached_property
     def live(self) -> bool:
-        """Whether blue has a share, and so can be compared with."""
-        return self.rung.kind is not RungKind.WATCH and self.rung.share_bp < ALL.bp
+        """Whether blue has a share and is counted alike, and so can be compared with."""
+        return self.readings.control and self.rung.kind is not RungKind.WATCH and self.rung.share_bp < ALL.bp
 
     @cached_property
     def buckets(self) -> tuple[Bucket, ...]:
@@ -289,6 +289,8 @@ def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int, followi
             the plan has a budget for it (`bounds.exposure_requests`).
     """
     assert tests >= 1
+    if not readings.control:  # no speed is measured there
+        bounds = bounds.model_copy(update={"slow_ratio": None})
     case = _Case(readings, rung, bounds, tests, following)
     for rule in _RULES:
         said = rule(case)
@@ -444,7 +446,8 @@ def _gap(case: _Case) -> Judgement | None:
     when = f"the period at {_clock(last.start)}"
     if missing == list(case.colours()):
         return case.hold(f"no requests counted in {when}: nothing to judge while traffic is absent", "traffic")
-    return case.hold(f"no data on {missing[0]} in {when}", f"requests counted on {missing[0]}")
+    idle = f": {case.readings.may_idle}" if case.readings.may_idle and missing == [Colour.GREEN] else ""
+    return case.hold(f"no data on {missing[0]} in {when}{idle}", f"requests counted on {missing[0]}")
 
 
 def _blue_too(case: _Case) -> Judgement | None:
@@ -489,7 +492,7 @@ def _too_few(case: _Case) -> Judgement | None:
 def _thin(case: _Case) -> Judgement | None:
     """Give green its next share early, if all it served was well and a larger share is worth its price."""
     above, served = case.following, sum(green.requests for green in _greens(case.good))
-    if above is None or case.rung.kind is not RungKind.CLIMB or above.kind is not RungKind.CLIMB:
+    if not case.live or above is None or case.rung.kind is not RungKind.CLIMB or above.kind is not RungKind.CLIMB:
         return None
     greens = _greens(case.good)
     if not served or len(greens) < _PERIODS_TO_SEE or case.is_suspect:
@@ -582,7 +585,7 @@ def _lost_seconds(case: _Case, colour: Colour) -> int:
     # Absent traffic and lost data look alike on one colour. Without a live control nobody
     # can tell; beside one, silence is lost data once chance does not explain it: each
     # request the other served would have come here with this colour's share.
-    if not case.live:
+    if not case.live or (case.readings.may_idle and colour is Colour.GREEN):
         return 0
     other = Colour.BLUE if colour is Colour.GREEN else Colour.GREEN
     silent = list(

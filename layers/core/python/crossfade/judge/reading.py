@@ -176,9 +176,13 @@ class Readings(Frozen):
 
     `occurred` are the signals of which one is one too many, as (period, how many).
     `unread_seconds` is how long looks have had a fault without a break before this one.
+    Without `control` the window counts green alone, by what it was called for inside, and
+    no speed. `may_idle` says why green may be sent nothing whatever its share.
     """
 
     window: Window
+    control: bool = True
+    may_idle: str = ""
     ejections: tuple[Ejection, ...] = ()
     inside: tuple[Inside, ...] = ()
     occurred: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
@@ -226,6 +230,12 @@ def inside_counted(requests: Sequence[float | None], errors: float | None) -> Ro
         return None
     count = counted(sum(known), errors)
     return None if count is None else (count.requests, count.errors)
+
+
+def added_up(rows: Iterable[Row]) -> Count | None:
+    """Return one period's counts of several sources together; None where none of them counted anything."""
+    known = [row for row in rows if row is not None]
+    return Count(sum(row[0] for row in known), sum(row[1] for row in known)) if known else None
 
 
 def no_counts(found: Iterable[tuple[str, float]]) -> tuple[str, ...]:

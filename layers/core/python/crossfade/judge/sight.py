@@ -11,15 +11,17 @@ from crossfade.errors import EcsBusy, LogsBusy, MetricsBusy
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs
-from crossfade.judge.inside import insides, occurrences, sources
+from crossfade.judge.inside import entry_sources, insides, occurrences, sources
 from crossfade.judge.look import Look, kept_look
 from crossfade.judge.proxylog import ejections
 from crossfade.judge.reading import (
     AlarmState,
+    Bucket,
     Inside,
     Readings,
     Wanting,
     Window,
+    added_up,
     closed_periods,
     slow_over,
     wanting,
@@ -76,6 +78,8 @@ def see(
     faults = (*metric_faults, *inside_faults, *service_faults, *log_faults, *alarm_faults)
     return Readings(
         window=window,
+        control=edge.resolved.counts_requests,
+        may_idle=edge.resolved.may_idle,
         ejections=ejections(lines),
         inside=inside,
         occurred=occurred,
@@ -105,6 +109,8 @@ def _read_edge(
     start, periods = closed_periods(since, now, period_seconds=period, lag_seconds=timings.metric_lag_seconds)
     skipped = max(0, periods - _MOST_PERIODS)
     start += timedelta(seconds=period * skipped)
+    if not edge.resolved.counts_requests:
+        return _read_entry(edge, plan, sight, Window(start=start, period_seconds=period), periods - skipped)
     try:
         slow = _slow_over(edge, plan, before, since=since, metrics=sight.metrics, now=now)
         return sight.metrics.read(
@@ -112,6 +118,23 @@ def _read_edge(
         )
     except MetricsBusy as busy:
         return EdgeRead(Window(start=start, period_seconds=period), (f"the metrics could not be read: {busy}",))
+
+
+def _read_entry(edge: EdgeRecord, plan: MigrationPlan, sight: Sight, nothing: Window, periods: int) -> EdgeRead:
+    """Read green alone, by what the service behind the edge is called for, where the edge counts no requests."""
+    asked = entry_sources(plan, plan.edge(edge.name).service)
+    if not asked:
+        return EdgeRead(nothing, (f"nothing behind edge {edge.name} counts requests or connections",))
+    period = nothing.period_seconds
+    try:
+        read = sight.metrics.inside(asked, start=nothing.start, periods=periods, period_seconds=period)
+    except MetricsBusy as busy:
+        return EdgeRead(nothing, (f"the metrics could not be read: {busy}",))
+    buckets = [
+        Bucket(nothing.start + timedelta(seconds=period * at), None, added_up(rows))
+        for at, rows in enumerate(zip(*read.rows, strict=True))
+    ]
+    return EdgeRead(Window.of(buckets, start=nothing.start, period_seconds=period), read.faults)
 
 
 def _read_inside(

@@ -29,14 +29,17 @@ class Place(StrEnum):
 
     EDGE: by target group, added up with its like and compared with blue. CALL: by calling
     service and endpoint, against the SLO. GREEN: over all of green, against the SLO.
-    COUNT: over all of green, where one is one too many. OTHER: not from metrics, or with
-    a rule of its own.
+    COUNT: over all of green, where one is one too many. ENTRY: where an edge divides flows
+    and nobody counts requests before green, by what the service behind it is asked and
+    asks, in the edge's stead and against the SLO. OTHER: not from metrics, or with a rule
+    of its own.
     """
 
     EDGE = "edge"
     CALL = "call"
     GREEN = "green"
     COUNT = "count"
+    ENTRY = "entry"
     OTHER = "other"
 
 
@@ -152,6 +155,35 @@ SLOW_REQUEST = Signal(
     in_time=Metric("AWS/ApplicationELB", "TargetResponseTime", _TARGET_GROUP),
 )
 """Counted with the statistic TC(:seconds), the number of values up to a bound, so that no percentile is compared."""
+
+ENTRY_CALLED = Signal(
+    name="entry_called",
+    unit="5xx answers to the calls of the service behind an edge of flows, per answer",
+    worse=Worse.HIGHER,
+    source="AWS/ECS, Service Connect",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to=(
+        "everything between users and the service (the load balancer knows flows, and counts them for all its target "
+        "groups together), the speed of answers, and what the service answers without calling anybody"
+    ),
+    errors=_answers("5XX"),
+    requests=_answers("2XX"),
+    further=(_answers("3XX"), _answers("4XX"), _answers("5XX")),
+    place=Place.ENTRY,
+    protocols=frozenset({"http", "http2"}),
+)
+
+ENTRY_SERVED = Signal(
+    name="entry_served",
+    unit="TLS negotiations that failed at the service behind an edge of flows, per connection; it calls nobody",
+    worse=Worse.HIGHER,
+    source="AWS/ECS, Service Connect",
+    lag="the metric period, plus the plan's metric_lag_seconds",
+    blind_to="whatever the service answers: connections are evidence of traffic, and of little else",
+    errors=Metric("AWS/ECS", "ClientTLSNegotiationErrorCount", _SERVED),
+    requests=Metric("AWS/ECS", "NewConnectionCount", _SERVED),
+    place=Place.ENTRY,
+)
 
 FINAL_5XX = Signal(
     name="final_5xx",
@@ -277,6 +309,8 @@ SIGNALS: tuple[Signal, ...] = (
     EDGE_REFUSED,
     EDGE_TLS,
     SLOW_REQUEST,
+    ENTRY_CALLED,
+    ENTRY_SERVED,
     FINAL_5XX,
     CONNECT_TLS,
     ATTEMPT_5XX,

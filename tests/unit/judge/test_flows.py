@@ -1,0 +1,209 @@
+"""Behind an edge of flows nobody counts requests: green is judged alone, by what its first service is answered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from crossfade.journal.memory import MemoryJournal
+from crossfade.journal.model import EdgeRecord, NlbEdge
+from crossfade.judge.action import Judged, JudgeRequest, judge_again, judge_green
+from crossfade.judge.inside import Series, Source, entry_sources
+from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.reading import AlarmState, added_up
+from crossfade.judge.sight import Sight
+from crossfade.judge.verdict import Answer
+from crossfade.plan.document import Bounds, Call, ClientAlias, Endpoint, MigrationPlan, RungKind
+from crossfade.plan.memory import MemoryPlanStore
+from crossfade.shift.action import RungRef
+from tests.traffic import NOON, a_plan, a_record, an_edge, an_edge_plan, green_services
+
+SETTLED = NOON.replace(microsecond=0)
+PERIODS = 5
+
+
+def an_endpoint(name: str, protocol: str | None = "http") -> Endpoint:
+    return Endpoint.model_validate(
+        {
+            "port_name": name,
+            "container_port": 8080,
+            "discovery_name": f"{name}-sc",
+            "client_alias": ClientAlias(dns_name=name, port=80),
+            "app_protocol": protocol,
+        }
+    )
+
+
+def flows(*, calls: tuple[str, ...] = ("orders",), serves: tuple[str, ...] = ()) -> MigrationPlan:
+    """Return a plan whose edge `web` divides flows; web calls services by HTTP, and serves names by TCP."""
+    [web] = a_plan().services
+    orders = web.model_copy(
+        update={
+            "name": "orders",
+            "green": web.green.model_copy(update={"service_name": "orders-green"}),
+            "endpoints": (an_endpoint("orders"),),
+        }
+    )
+    caller = web.model_copy(
+        update={
+            "calls": tuple(Call(dns_name=name, port=80, service=name) for name in calls),
+            "endpoints": tuple(an_endpoint(name, None) for name in serves),
+        }
+    )
+    plan = a_plan(bounds=Bounds(minimum_requests=200, lost_data_seconds=120), edges=(an_edge_plan(kind="nlb"),))
+    return plan.model_copy(update={"services": (caller, orders)})
+
+
+class World:
+    """A migration in mid-climb whose edge counts flows, of both its target groups together."""
+
+    def __init__(self, plan: MigrationPlan) -> None:
+        self.plan = plan
+        self.plans = MemoryPlanStore()
+        self.journal = MemoryJournal()
+        self.metrics = MemoryMetrics()
+        self.logs = MemoryProxyLogs("/crossfade/shop")
+        self.services = green_services("web-green", "orders-green")
+        found = an_edge().resolved
+        resolved = NlbEdge(load_balancer_arn="net", blue_arn="blue", green_arn="green", rules=found.rules)
+        edge = EdgeRecord(migration="shop", name="web", kind="nlb", resolved=resolved, way_back=())
+        ref = self.plans.put("plans", "shop.json", plan)
+        self.journal.open(a_record(plan=ref, opened_at=NOON - timedelta(hours=1)), [edge])
+
+    def count(self, source: Source, *, answered: int, failed: int = 0) -> None:
+        """Count so much in every period of the rung."""
+        for period in range(PERIODS):
+            at = SETTLED + timedelta(seconds=60 * period + 5)
+            self.metrics.count(source.requests[0], at, answered)
+            if failed:
+                self.metrics.count(source.errors, at, failed)
+
+    def look(self, share_bp: int = 2_500) -> Judged:
+        request = JudgeRequest(
+            migration="shop",
+            fence=1,
+            edge="web",
+            rung=RungRef(index=0, share_bp=share_bp, kind=RungKind.CLIMB, soak_seconds=300),
+            since=SETTLED,
+            look=0,
+        )
+        sight = Sight(
+            metrics=self.metrics,
+            proxy_logs=self.logs,
+            alarms=MemoryAlarms({"shop-errors": AlarmState.OK}),
+            services=self.services,
+        )
+        now = SETTLED + timedelta(seconds=60 * PERIODS + 60)
+        return judge_green(request, journal=self.journal, plans=self.plans, sight=sight, now=now)
+
+
+def test_green_is_counted_by_the_answers_to_the_calls_of_the_service_behind_the_edge() -> None:
+    [source] = entry_sources(flows(), "web")
+
+    assert source.subject == "web-green to orders-sc"
+    assert dict(zip(source.errors.metric.dimensions, source.errors.values, strict=True)) == {
+        "TargetDiscoveryName": "orders-sc",
+        "ServiceName": "web-green",
+        "ClusterName": "shop",
+    }
+    assert [series.metric.name[-9:-6] for series in source.requests] == ["2XX", "3XX", "4XX", "5XX"]
+
+
+def test_a_service_that_calls_nobody_is_counted_by_its_connections() -> None:
+    sources = entry_sources(flows(calls=(), serves=("web", "admin")), "web")
+
+    assert [source.requests[0].metric.name for source in sources] == ["NewConnectionCount"] * 2
+    assert {source.errors.values for source in sources} == {
+        ("web-sc", "web-green", "shop"),
+        ("admin-sc", "web-green", "shop"),
+    }
+
+
+def test_a_green_that_answers_well_climbs_without_a_blue_to_compare_with() -> None:
+    world = World(flows())
+    world.count(entry_sources(world.plan, "web")[0], answered=300)
+
+    said = world.look()
+
+    assert said.answer is Answer.ADVANCE
+    assert "green failed 0 of 1500 requests" in said.reason
+
+
+def test_a_green_that_fails_more_than_the_slo_goes_back() -> None:
+    world = World(flows())
+    world.count(entry_sources(world.plan, "web")[0], answered=270, failed=30)
+
+    said = world.look()
+
+    assert said.answer is Answer.ROLL_BACK
+    assert "worse than the SLO of 2 %" in said.reason or "final_5xx" in said.reason
+
+
+def test_connections_are_evidence_of_traffic() -> None:
+    world = World(flows(calls=(), serves=("web", "admin")))
+    for source in entry_sources(world.plan, "web"):
+        world.count(source, answered=150)
+
+    said = world.look()
+
+    assert said.answer is Answer.ADVANCE
+    assert "0 of 1500" in said.reason
+
+
+def test_without_any_traffic_it_holds_however_long_that_lasts() -> None:
+    said = World(flows()).look()
+
+    assert said.answer is Answer.HOLD
+    assert "nothing to judge while traffic is absent" in said.reason
+
+
+@pytest.mark.parametrize("answered", [1, 39])
+def test_little_traffic_is_no_proof(answered: int) -> None:
+    world = World(flows())
+    world.count(entry_sources(world.plan, "web")[0], answered=answered)
+
+    assert world.look().answer is Answer.HOLD
+
+
+def test_where_nothing_behind_the_edge_is_counted_it_holds_and_says_so() -> None:
+    said = World(flows(calls=())).look()
+
+    assert said.answer is Answer.HOLD
+    assert "nothing behind edge web counts requests or connections" in said.reason
+
+
+@pytest.mark.parametrize("trouble", ["busy", "faults"])
+def test_metrics_that_cannot_be_read_hold(trouble: str) -> None:
+    world = World(flows())
+    world.count(entry_sources(world.plan, "web")[0], answered=300)
+    setattr(world.metrics, trouble, "throttled" if trouble == "busy" else ("CloudWatch says PartialData",))
+
+    assert world.look().answer is Answer.HOLD
+
+
+def test_every_look_is_judged_again_to_the_digit() -> None:
+    world = World(flows())
+    world.count(entry_sources(world.plan, "web")[0], answered=270, failed=30)
+    world.look()
+
+    [entry] = [entry for entry in world.journal.entries("shop") if entry.kind == "evidence"]
+    kept, again = judge_again(entry)
+
+    assert kept == again
+
+
+def test_counts_of_several_sources_are_added_up_and_none_is_none() -> None:
+    assert added_up([(3, 1), None, (4, 0)]) == (7, 1)
+    assert added_up([None, None]) is None
+    assert added_up([]) is None
+
+
+def test_a_series_names_the_service_that_is_green_and_never_blue() -> None:
+    values = {value for source in entry_sources(flows(serves=("web",)), "web") for value in _values(source.errors)}
+
+    assert "web" not in values
+
+
+def _values(series: Series) -> tuple[str, ...]:
+    return series.values
