@@ -269,12 +269,12 @@ def test_evidence_that_was_tampered_with_no_longer_leads_to_its_judgement() -> N
     assert kept != again
 
 
-def test_alpha_is_split_over_the_rungs_of_every_edge() -> None:
+def test_alpha_is_split_over_the_rungs_of_every_edge_climbed_and_waited_on() -> None:
     world = World()
 
     world.look()
 
-    assert Look.model_validate(world.evidence[0].detail).tests == len(a_plan().edges[0].ladder)
+    assert Look.model_validate(world.evidence[0].detail).tests == 2 * len(a_plan().edges[0].ladder)
 
 
 def test_a_stale_executor_is_shut_out_before_it_reads_anything() -> None:

@@ -79,7 +79,7 @@ def judge_green(
     readings = see(edge, plan, before, since=request.since, opened_at=record.opened_at, sight=sight, now=now)
     rung = Rung(share_bp=request.rung.share_bp, soak_seconds=request.rung.soak_seconds, kind=request.rung.kind)
     following = _following(plan, request)
-    tests = sum(len(each.ladder) for each in plan.edges)
+    tests = alpha_is_split_by(plan)
     judgement = judge(readings, rung, plan.bounds, tests=tests, following=following)
     shadow = plan.judging == "shadow"
     answer, reason = _in_shadow(judgement, readings, request, now) if shadow else (judgement.answer, judgement.reason)
@@ -95,18 +95,7 @@ def judge_green(
         shadow=shadow,
         previous=evidence_digest(before[0]) if before else "",
     )
-    journal.append(
-        Entry(
-            migration=request.migration,
-            at=now,
-            kind="evidence",
-            what=EVIDENCE,
-            subject=request.edge,
-            detail=look.model_dump(mode="json"),
-            fence=request.fence,
-        ),
-        fence=request.fence,
-    )
+    keep(look, edge=request.edge, migration=request.migration, fence=request.fence, journal=journal, now=now)
     pause = next_look_seconds(plan.timings, request.look)
     journal.expect_look(request.migration, now + timedelta(seconds=pause), fence=request.fence)
     return Judged(
@@ -116,6 +105,32 @@ def judge_green(
         would_change=judgement.would_change,
         next_look_seconds=pause,
         log_e=judgement.log_e,
+    )
+
+
+def alpha_is_split_by(plan: MigrationPlan) -> int:
+    """Return by how many alpha is divided: every rung, once while it is climbed and once while green waits there."""
+    return 2 * sum(len(edge.ladder) for edge in plan.edges)
+
+
+def keep(look: Look, *, edge: str, migration: str, fence: int, journal: Journal, now: datetime) -> None:
+    """
+    Keep a look as evidence.
+
+    Raises:
+        Fenced: a rollback has begun.
+    """
+    journal.append(
+        Entry(
+            migration=migration,
+            at=now,
+            kind="evidence",
+            what=EVIDENCE,
+            subject=edge,
+            detail=look.model_dump(mode="json"),
+            fence=fence,
+        ),
+        fence=fence,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
@@ -24,6 +24,7 @@ class Look(Frozen):
 
     `answered` is what the state machine was told: the judgement's own answer, unless the
     judge only shadows. `previous` is the digest of the look before on this edge.
+    `parked_since` is when the rung had been left, where nobody climbs from it any more.
     """
 
     look: int
@@ -35,6 +36,7 @@ class Look(Frozen):
     judgement: Judgement
     answered: Answer
     shadow: bool = False
+    parked_since: AwareDatetime | None = None
     previous: str = Field(default="", description="Empty for the first")
 
 

@@ -4,8 +4,8 @@ Watch: once a minute, while a migration is open, look without being told.
 An event may be lost, a state machine may be stopped where nobody catches it. So every
 minute each open migration is looked at in AWS: do its executions live, was its last look
 on time, are its alarms quiet, do green's tasks live, could blue take everything back, do
-its edges hold what they were given. What cannot be read is no reason to act: the next
-minute comes.
+its edges hold what they were given, is green well where nobody climbs any more. What
+cannot be read is no reason to act: the next minute comes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.judge.alarms import Alarms
+from crossfade.judge.sight import Sight
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.holding import GOING, hold, recount, release
+from crossfade.rollout.parked import guard_parked
 from crossfade.rollout.phases import CLOSED, Phase
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.rollout.telling import tell_moves
@@ -44,6 +46,7 @@ DYING_WINDOW = timedelta(minutes=10)
 _LIVES = frozenset({ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED, ExecutionStatus.PENDING_REDRIVE})
 _ALARM = "alarm:"
 _DRIFT = "drift:"
+_JUDGE = "judge:"
 
 
 class Schedule(Protocol):
@@ -90,6 +93,7 @@ class Watch:
     services: Services
     edges: Edges
     alarms: Alarms
+    sight: Sight
     scaling: Scaling
     blues: Blues
     executions: Executions
@@ -159,6 +163,11 @@ def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterato
     if reason:
         yield _go_back(record, reason, parts, now)
         return
+    worse, blind = _parked(record, plan, parts, now)
+    if worse:
+        yield _go_back(record, worse, parts, now)
+        return
+    yield from blind
     yield from protect_again(parts.journal, record.migration, parts.blues)
     missing = recount(
         record,
@@ -174,6 +183,24 @@ def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterato
     yield from _drift(record, parts, now)
     _release_quiet_alarms(record, parts, now)
     yield from _undelivered(record, parts, now)
+
+
+def _parked(
+    record: MigrationRecord, plan: MigrationPlan, parts: Watch, now: datetime
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return why green is worse where nobody climbs from its share any more, and where nobody can tell, which holds."""
+    held: list[str] = []
+    for edge in parts.journal.edges(record.migration):
+        by = f"{_JUDGE}{edge.name}"
+        seen = guard_parked(record, plan, edge, journal=parts.journal, sight=parts.sight, now=now)
+        if seen is not None and seen.worse:
+            return f"edge {edge.name}, which waits: {seen.worse}", ()
+        if seen is not None and seen.blind:
+            hold(record, by, seen.blind, journal=parts.journal, notices=parts.notices, now=now)
+            held.append(f"held: edge {edge.name}: {seen.blind}")
+        elif seen is None or seen.is_due:
+            release(record, by, journal=parts.journal, now=now)
+    return None, tuple(held)
 
 
 def _go_back(record: MigrationRecord, reason: str, parts: Watch, now: datetime) -> str:

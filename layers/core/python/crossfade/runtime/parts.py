@@ -183,6 +183,7 @@ def watch() -> Watch:
         services=services(),
         edges=edges(),
         alarms=alarms(),
+        sight=sight(),
         scaling=scaling(),
         blues=blues(),
         executions=executions(),
