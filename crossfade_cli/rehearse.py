@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 from rich.console import Console
@@ -16,11 +16,12 @@ from rich.table import Table
 
 from crossfade.errors import BadInput, CrossfadeError
 from crossfade.plan.answers import accept
-from crossfade.plan.document import MigrationPlan
+from crossfade.plan.document import EdgeKind, MigrationPlan
 from crossfade.plan.draw import DrawOptions
 from crossfade_cli.drawing import Given, answers_of, draw_from, now
 from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault
+from rehearsal.edge_table import edge_table
 from rehearsal.examples import application, read_plan
 from rehearsal.pace import BRIEF, FULL, Pace
 from rehearsal.rehearsal import Progress, RehearsalFailed, rehearse
@@ -36,6 +37,21 @@ class Scenarios(StrEnum):
     HEALTHY = "healthy"
     SICK = "sick"
     ALL = "all"
+
+
+class Doors(StrEnum):
+    """By which kind of edge users come in; `all` plays each kind in turn."""
+
+    ALB = "alb"
+    NLB = "nlb"
+    ROUTE53 = "route53"
+    CLOUDFRONT = "cloudfront"
+    ALL = "all"
+
+    @property
+    def kinds(self) -> tuple[EdgeKind, ...]:
+        """The kinds that are played."""
+        return get_args(EdgeKind) if self is Doors.ALL else (self.value,)
 
 
 class Sick(StrEnum):
@@ -75,6 +91,7 @@ def rehearse_command(
         str | None,
         typer.Option(help="The edge to climb, by its name or its service's; what leads to most services by default."),
     ] = None,
+    edge: Annotated[Doors, typer.Option(help="By which kind of edge users reach the example shop.")] = Doors.ALB,
     most_tasks: Annotated[
         int | None, typer.Option(min=1, help="Tasks of each colour to run at most; 8 for each core by default.")
     ] = None,
@@ -97,6 +114,9 @@ def rehearse_command(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the load's order and of which task breaks.")] = 0,
     brief: Annotated[bool, typer.Option("--brief", help="A shorter ladder and bake, as the tests use.")] = False,
+    table: Annotated[
+        bool, typer.Option("--table", help="Print nothing but a Markdown table of the edges that were played.")
+    ] = False,
 ) -> None:
     """
     Rehearse a migration: the real template, state machines and handlers on an embedded AWS, with real Envoy proxies.
@@ -108,22 +128,28 @@ def rehearse_command(
     Exit code 0 when every scenario ended as it should, 1 when one did not, 2 for bad input.
     """
     logging.disable(logging.WARNING)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, stderr=table)
     pace = BRIEF if brief else FULL
+    played: list[tuple[Application, Scenario, Breaking]] = []
     try:
-        played_by = _application(
-            example,
-            plan or plan_file,
-            source or [],
-            Given(params=param or [], params_file=params, background=background or [], accept_file=accept_file),
-            mesh=mesh,
-            stand_in=lambda of: stand_ins(of, edge_of=edge_of, most_tasks=most_tasks or machine_holds()),
-        )
-        sickly = service or _first_called(played_by.plan)
-        played = _played(scenario, Breaking(played_by.plan.service(sickly).green.service_name, which=_which(sick)))
-        if faults:
-            names = list(FAULTS) if faults == ["every"] else faults
-            played = [(Scenario.SICK, fault(each, played_by.plan, sickly)) for each in _known(names)]
+        for door in edge.kinds:
+            played_by = _application(
+                example,
+                plan or plan_file,
+                source or [],
+                Given(params=param or [], params_file=params, background=background or [], accept_file=accept_file),
+                mesh=mesh,
+                door=door,
+                stand_in=lambda of: stand_ins(of, edge_of=edge_of, most_tasks=most_tasks or machine_holds()),
+            )
+            sickly = service or _first_called(played_by.plan)
+            breaking = Breaking(played_by.plan.service(sickly).green.service_name, which=_which(sick))
+            if faults:
+                names = list(FAULTS) if faults == ["every"] else faults
+                broken = [fault(each, played_by.plan, sickly) for each in _known(names)]
+                played += [(played_by, Scenario.SICK, each) for each in broken]
+            else:
+                played += [(played_by, each, breaking) for each in _scenarios(scenario)]
     except KeyError:
         console.print(f"[red]the plan has no service {service!r}; --service names one of its services")
         raise typer.Exit(2) from None
@@ -134,13 +160,15 @@ def rehearse_command(
     _tell_staging(played_by, console)
     summaries: list[Summary] = []
     try:
-        for each, breaking in played:
-            console.rule(f"[bold]{breaking.name or each}")
-            summaries.append(rehearse(played_by, each, pace=pace, breaking=breaking, seed=seed, tell=_teller(console)))
+        for whose, each, struck in played:
+            console.rule(f"[bold]{'' if edge is Doors.ALB else f'{whose.door}, '}{struck.name or each}")
+            summaries.append(rehearse(whose, each, pace=pace, breaking=struck, seed=seed, tell=_teller(console)))
     except RehearsalFailed as failed:
         console.print(f"[red]{escape(str(failed))}")
         raise typer.Exit(1) from None
     console.print(_table(summaries))
+    if table:
+        typer.echo(edge_table(summaries), nl=False)
     if json_file is not None:
         json_file.write_text(_json(summaries), encoding="utf-8")
     raise typer.Exit(0 if all(summary.passed for summary in summaries) else 1)
@@ -153,15 +181,18 @@ def _application(
     given: Given,
     *,
     mesh: str | None,
+    door: EdgeKind,
     stand_in: Callable[[MigrationPlan], Application],
 ) -> Application:
     """Return what is played: an example, or stand-ins for the plan that is given or drawn now."""
     if sources and (example or plan_file):
         raise BadInput("--source is drawn anew: give it alone, or a plan without it")
+    if door != "alb" and (sources or (plan_file is not None and example is None)):
+        raise BadInput(f"--edge {door} is a form of the example shop; a plan says itself where users come in")
     if sources:
         return stand_in(draw_from(sources, given, DrawOptions(mesh=mesh)).plan)
     if plan_file is None or example is not None:
-        return application(example or "shop", plan_file)
+        return application(example or "shop", plan_file, door)
     plan = read_plan(plan_file)
     if given.accept_file is not None:
         plan = accept(plan, answers_of(given.accept_file), now()).plan
@@ -187,9 +218,8 @@ def _first_called(plan: MigrationPlan) -> str:
     return next((call.service for call in plan.service(entry).calls if call.service is not None), entry)
 
 
-def _played(scenario: Scenarios, breaking: Breaking) -> list[tuple[Scenario, Breaking]]:
-    scenarios = [Scenario.HEALTHY, Scenario.SICK] if scenario is Scenarios.ALL else [Scenario(scenario.value)]
-    return [(each, breaking) for each in scenarios]
+def _scenarios(scenario: Scenarios) -> list[Scenario]:
+    return [Scenario.HEALTHY, Scenario.SICK] if scenario is Scenarios.ALL else [Scenario(scenario.value)]
 
 
 def _known(names: list[str]) -> list[str]:
@@ -227,7 +257,7 @@ def _table(summaries: list[Summary]) -> Table:
     table = Table(title="Rehearsal", show_lines=False)
     if len(summaries) > _COLUMNS:
         return _by_row(summaries)
-    for heading in ("", *(summary.fault or str(summary.scenario) for summary in summaries)):
+    for heading in ("", *(summary.fault or f"{summary.edges[0].kind}, {summary.scenario}" for summary in summaries)):
         table.add_column(heading)
     for label, cell in _ROWS:
         table.add_row(label, *(cell(summary) for summary in summaries))
@@ -236,10 +266,11 @@ def _table(summaries: list[Summary]) -> Table:
 
 def _by_row(summaries: list[Summary]) -> Table:
     table = Table(title="Rehearsal")
-    for heading in ("fault", "as it should", "outcome", "to decision", "to 0 %", "failed", "of", "reason"):
+    for heading in ("edge", "fault", "as it should", "outcome", "to decision", "to 0 %", "failed", "of", "reason"):
         table.add_column(heading)
     for summary in summaries:
         table.add_row(
+            summary.edges[0].kind,
             summary.fault or str(summary.scenario),
             "yes" if summary.passed else "NO",
             summary.outcome,
@@ -265,6 +296,8 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("failed (blue, green)", lambda s: f"{s.requests.failed} ({s.requests.failed_blue}, {s.requests.failed_green})"),
     ("fault to decision", lambda s: _seconds(s.seconds.fault_to_decision)),
     ("decision to 0 % green", lambda s: _seconds(s.seconds.decision_to_zero)),
+    ("until that is everywhere", lambda s: _seconds(s.seconds.decision_to_everywhere)),
+    ("until green's last request", lambda s: _seconds(s.seconds.decision_to_last_green)),
     ("state transitions", lambda s: str(s.state_transitions)),
     ("longest history", lambda s: f"{s.history_events_max} events"),
     ("took", lambda s: _seconds(s.seconds.total)),

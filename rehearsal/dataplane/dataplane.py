@@ -33,6 +33,7 @@ from rehearsal.dataplane.edge import Edge, ShareSeen
 from rehearsal.dataplane.envoy import Admin, EnvoyRefused, command, find_envoy, wait_until_live
 from rehearsal.dataplane.load import Load, Users
 from rehearsal.dataplane.metrics import Meter, connect_series, count_at_proxy, read_measure
+from rehearsal.dataplane.nlb_edge import NlbEdge
 from rehearsal.dataplane.plain import Names
 from rehearsal.dataplane.proxy import MEASURE, Config, OutlierSettings, Sidecar, bootstrap, dynamic_bootstrap
 from rehearsal.dataplane.proxy_output import LogShipper, LogStream, Spool
@@ -157,6 +158,7 @@ class DataPlane:
         self._aws: Aws | None = None
         self._names: Names | None = None
         self._edge: Edge | None = None
+        self._flows: NlbEdge | None = None
         self._shipper: LogShipper | None = None
         self._period_seconds = period
         self._connections_due = 0.0
@@ -182,12 +184,14 @@ class DataPlane:
         config = dynamic_bootstrap(EDGE, listeners=edge.listeners_file, clusters=edge.clusters_file)
         edge.serve_by(self._start_proxy(EDGE, config, EDGE_FLUSH_MS, lambda line: self._heard_at_edge(edge, line)))
         self._edge = edge
+        self._flows = NlbEdge(aws.client("elbv2"), self._edge_meter, time_scale=self._time_scale)
         meters = ((self._edge_meter, EDGE_GRACE_SECONDS), (self._task_meter, TASK_GRACE_SECONDS))
         publisher = Publisher(aws.client("cloudwatch"), self._shipper, meters, self._measure_presence)
         everywhere = Publisher(
             aws.client("cloudwatch", GLOBAL_REGION), None, ((self._global_meter, EDGE_GRACE_SECONDS),)
         )
         self._run("edge", edge.run)
+        self._run("flows", self._flows.run)
         self._run("publisher", publisher.run)
         self._run("publisher of the global services", everywhere.run)
 
@@ -209,7 +213,7 @@ class DataPlane:
         end = time.monotonic() + timeout_seconds
         edge.catch_up(timeout_seconds)
         while time.monotonic() < end:
-            if (port := edge.port(load_balancer, listener_port)) is not None:
+            if (port := self._port(load_balancer, listener_port)) is not None:
                 return port
             time.sleep(0.05)
         raise TimeoutError(f"the edge has no listener {listener_port} of {load_balancer} after {timeout_seconds} s")
@@ -223,7 +227,7 @@ class DataPlane:
         """
         names = DnsEdge(
             self._attached_aws().client("route53"),
-            lambda name: self._attached_edge().port(name, listener_port),
+            lambda name: self._port(name, listener_port),
             time_scale=self._time_scale,
             propagation_seconds=propagation_seconds,
             meter=self._global_meter,
@@ -263,7 +267,14 @@ class DataPlane:
     def _origin(self, host: str, port: int) -> int | None:
         """Return the loopback port of the load balancer that a name leads to, at once or by a record."""
         balancer = self._names.balancer(host) if self._names is not None else None
-        return None if balancer is None else self._attached_edge().port(balancer, port)
+        return None if balancer is None else self._port(balancer, port)
+
+    def _port(self, load_balancer: str, listener_port: int) -> int | None:
+        """Return the loopback port of a listener of any load balancer, by its ARN, name or DNS name."""
+        for edge in (self._edge, self._flows):
+            if edge is not None and (port := edge.port(load_balancer, listener_port)) is not None:
+                return port
+        return None
 
     @property
     def shares_seen(self) -> tuple[ShareSeen, ...]:
@@ -323,7 +334,8 @@ class DataPlane:
 
     def pids(self) -> tuple[int, ...]:
         """Return the ids of every process that the data plane started and that may still run."""
-        return (*self._proxies.pids(), self._application.pid, *(load.pid for load in self._loads))
+        flows = self._flows.pids() if self._flows is not None else ()
+        return (*self._proxies.pids(), self._application.pid, *flows, *(load.pid for load in self._loads))
 
     def close(self) -> None:
         """Stop everything at once, without draining, and remove what was written. Safe to repeat."""
@@ -335,6 +347,8 @@ class DataPlane:
             with contextlib.suppress(ChildEnded):
                 load.stop()
         self._proxies.close()
+        if self._flows is not None:
+            self._flows.close()
         self._application.close()
         for thread in self._threads:
             thread.join(5)
@@ -388,9 +402,9 @@ class DataPlane:
             raise
         with self._lock:
             self._tasks[spec.task_arn] = task
-        for port in task.ports.values():
-            if self._edge is not None:
-                self._edge.admit(port)
+        for port, edge in itertools.product(task.ports.values(), (self._edge, self._flows)):
+            if edge is not None:
+                edge.admit(port)
         for name, port in task.hosts:
             self._endpoints.add(name, port)
         self._tell_plain_tasks()
@@ -406,9 +420,9 @@ class DataPlane:
             self._endpoints.remove(name, port)
         if task.names:
             self._tell_plain_tasks()
-        for port in task.ports.values():
-            if self._edge is not None:
-                self._edge.withdraw(port)
+        for port, edge in itertools.product(task.ports.values(), (self._edge, self._flows)):
+            if edge is not None:
+                edge.withdraw(port)
         self._drain(task)
         self._proxies.stop(task.proxy)
         with contextlib.suppress(ChildEnded, TimeoutError):
@@ -548,7 +562,7 @@ class DataPlane:
         if ports:
             return ports[task.number % len(ports)]
         balancer = self._names.balancer(call.dns_name) if self._names is not None else None
-        return self._edge.port(balancer, call.port) if balancer is not None and self._edge is not None else None
+        return self._port(balancer, call.port) if balancer is not None else None
 
     def _abandon(self, spec: TaskSpec, proxy: str) -> None:
         self._proxies.stop(proxy)

@@ -42,7 +42,7 @@ class ShareSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class FoundListener:
     """A listener as DescribeListeners tells of it."""
 
     arn: str
@@ -52,12 +52,8 @@ class _Found:
 
     def is_of(self, load_balancer: str) -> bool:
         """Whether a load balancer's ARN, name or DNS name means this listener's."""
-        known_as = {dimension_of(load_balancer), f"app/{load_balancer}/{self._id}"}
-        return self.load_balancer in known_as or self.dns_name == load_balancer.lower()
-
-    @property
-    def _id(self) -> str:
-        return self.load_balancer.rpartition("/")[2]
+        name = self.load_balancer.split("/")[1]
+        return self.load_balancer == dimension_of(load_balancer) or load_balancer.lower() in {name, self.dns_name}
 
 
 class Edge:
@@ -81,7 +77,7 @@ class Edge:
         self._begun = self._done = 0
         self._asked_for_all = False
         self._version = 0
-        self._found: tuple[_Found, ...] = ()
+        self._found: tuple[FoundListener, ...] = ()
         self._shapes: dict[str, Any] = {}
         self._weights: dict[str, tuple[tuple[str, int], ...]] = {}
         self._groups: dict[str, str] = {}  # target group ARN to load balancer dimension
@@ -183,7 +179,7 @@ class Edge:
             self._apply(listeners)
         self._looks += 1
 
-    def _read_listeners(self) -> tuple[_Found, ...]:
+    def _read_listeners(self) -> tuple[FoundListener, ...]:
         found = []
         for page in self._elbv2.get_paginator("describe_load_balancers").paginate():
             for balancer in page["LoadBalancers"]:
@@ -193,10 +189,12 @@ class Edge:
                 for answer in self._elbv2.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn):
                     name = balancer.get("DNSName", "").lower()
                     listeners = answer["Listeners"]
-                    found += [_Found(one["ListenerArn"], dimension_of(arn), one["Port"], name) for one in listeners]
+                    found += [
+                        FoundListener(one["ListenerArn"], dimension_of(arn), one["Port"], name) for one in listeners
+                    ]
         return tuple(found)
 
-    def _read_rules(self, found: _Found) -> EdgeListener:
+    def _read_rules(self, found: FoundListener) -> EdgeListener:
         described = self._elbv2.describe_rules(ListenerArn=found.arn)["Rules"]
         ordered = sorted(described, key=lambda rule: (rule["IsDefault"], _priority(rule)))
         rules = tuple(routing.rule_of(rule) for rule in ordered)
