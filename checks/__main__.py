@@ -1,7 +1,8 @@
 """
 Run the checks: `python -m checks all`, as `make check` does.
 
-`draw` and `smoke` are for `make docs` and `make build`; `corpus` writes what becomes of real inputs.
+`draw` and `smoke` are for `make docs` and `make build`; `corpus` writes what becomes of real inputs; `unused` lists
+what policies allow and no test asked for, from the ledger that tests write where CROSSFADE_IAM_LEDGER says.
 
 Every finding is one line on standard output. The exit code is 0 when there is none, else 1.
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 
-from checks import corpus, diagrams, iam, smoke, templates, translation
+from checks import corpus, diagrams, iam, iam_usage, smoke, templates, translation
 from checks.expressions import expressions
 from checks.finding import Finding
 from checks.integrations import busy_is_retried, integrations, named_errors
@@ -78,6 +79,7 @@ COMMANDS: dict[str, Callable[[Path], Iterator[Finding]]] = {
     "draw": draw,
     "smoke": smoke.built_functions_start,
     "corpus": corpus.write,
+    "unused": iam_usage.against_ledger,
 }
 
 

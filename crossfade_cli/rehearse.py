@@ -300,6 +300,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("until green's last request", lambda s: _seconds(s.seconds.decision_to_last_green)),
     ("state transitions", lambda s: str(s.state_transitions)),
     ("longest history", lambda s: f"{s.history_events_max} events"),
+    ("refused by IAM", lambda s: "; ".join(s.refused) or "nothing"),
     ("took", lambda s: _seconds(s.seconds.total)),
     ("time scale", lambda s: str(s.time_scale)),
     ("Envoy", lambda s: s.envoy_version),

@@ -365,10 +365,11 @@ def _summary(
     completes = scenario is Scenario.HEALTHY or breaking.ends == "completed"
     wanted = ("completed", 100.0) if completes else ("rolled_back", 0.0)
     clean = totals.failed == 0 if scenario is Scenario.HEALTHY else stage.broken_at is not None
+    refused = tuple(str(refusal) for refusal in stage.aws.iam.take_refused())
     return Summary(
         scenario=scenario,
         fault=breaking.name or None if scenario is Scenario.SICK else None,
-        passed=(stage.outcome, final) == wanted and clean,
+        passed=(stage.outcome, final) == wanted and clean and not refused,
         outcome=stage.outcome,
         reason=stage.reason,
         edges=(
@@ -404,6 +405,7 @@ def _summary(
         seed=seed,
         envoy_version=version(),
         services_created=_services_created(stage),
+        refused=refused,
         migration=stage.plan.migration,
     )
 

@@ -75,9 +75,10 @@ class Seconds(Frozen):
 
 class Summary(Frozen):
     """
-    A rehearsal's result. `passed` says whether the scenario ended as it should.
+    A rehearsal's result. `passed` says whether the scenario ended as it should, and IAM refused nothing on its way.
 
     `staging` says what of the operator's plan was rehearsed; None where all of it was, with the templates at hand.
+    `refused` says what the roles of the stack, deployed with the plan's parameters, were not allowed to do.
     """
 
     scenario: Scenario
@@ -97,3 +98,4 @@ class Summary(Frozen):
     services_created: int
     migration: str
     staging: Staging | None = None
+    refused: tuple[str, ...] = ()

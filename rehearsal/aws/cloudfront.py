@@ -256,6 +256,13 @@ def tag_resource(call: Call) -> dict[str, Any]:
         return {}
 
 
+def tags_of(arn: str) -> dict[str, str]:
+    """Return what a distribution is tagged with now; nothing for what is none."""
+    with _state.lock:
+        found = _state.distributions.get(arn.rpartition("/")[2])
+        return dict(found.tags) if found else {}
+
+
 @operation("cloudfront", "ListTagsForResource")
 def list_tags(call: Call) -> dict[str, Any]:
     """Answer a distribution's tags."""

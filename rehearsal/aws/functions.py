@@ -25,6 +25,7 @@ from moto.logs.models import logs_backends
 from rehearsal.aws.clock import clock, later, soon
 from rehearsal.aws.events import deliver_failure
 from rehearsal.aws.faults import error_payload, faults
+from rehearsal.aws.iam_enforcement import enforcement
 from rehearsal.aws.registry import Call, on_reset, operation
 from rehearsal.aws.sandbox import Bundle, Outcome, Shape, sandbox
 from rehearsal.aws.wire import wire
@@ -136,6 +137,7 @@ def _shape(function: Any) -> Shape:
     logging = _logging(function)
     environment = {
         **wire.environment(),
+        **enforcement.credentials(function.role, function.function_name),
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
         "AWS_LAMBDA_FUNCTION_VERSION": version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),

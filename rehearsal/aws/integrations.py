@@ -305,6 +305,8 @@ def _refused(found: Resource, refused: ClientError) -> TaskError:
         name += "" if name.endswith("Exception") else "Exception"
     elif found.kind == "dynamodb":
         name = code
+    elif found.kind == "lambda" and type(refused).__name__ == "ClientError":  # as AccessDenied, which no model lists
+        name = "AWSLambdaException"
     else:
         name = code if code.endswith("Exception") else f"{code}Exception"
     cause = (

@@ -88,6 +88,12 @@ class Call:
         headers: Mapping[str, str] = self._response.normalized_request.headers
         return headers
 
+    @property
+    def path(self) -> str:
+        """The path of the request's URL, unquoted."""
+        path: str = self._response.normalized_request.path
+        return path
+
     def next(self) -> Any:
         """
         Let moto answer, and return its answer for decoration.

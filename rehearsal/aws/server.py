@@ -23,10 +23,11 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from rehearsal.aws import dynamodb, events, faults, fleet, functions, registry, seams, stepfunctions
+from rehearsal.aws import dynamodb, events, faults, fleet, functions, iam_enforcement, registry, seams, stepfunctions
 from rehearsal.aws.clock import clock
 from rehearsal.aws.events import EventOrders
 from rehearsal.aws.faults import Faults
+from rehearsal.aws.iam_enforcement import Enforcement
 from rehearsal.aws.runtime import StillRuntime, TaskRuntime
 from rehearsal.aws.sandbox import sandbox
 from rehearsal.aws.wire import wire
@@ -70,6 +71,7 @@ class EmbeddedAws:
 
     Attributes:
         faults: throttling, failures and lost answers a test may order.
+        iam: what the roles of functions and state machines were refused, and what they used.
         events: events a test may lose, duplicate or delay.
         endpoint: the URL to reach it by, once started.
 
@@ -90,6 +92,7 @@ class EmbeddedAws:
     ) -> None:
         self.faults: Faults = faults.faults
         self.events: EventOrders = events.orders
+        self.iam: Enforcement = iam_enforcement.enforcement
         self.region = region
         self.endpoint = ""
         self._runtime = runtime

@@ -9,7 +9,7 @@ from textwrap import dedent
 
 import pytest
 
-from checks import diagrams, iam, templates, translation
+from checks import diagrams, iam, iam_usage, templates, translation
 from checks.expressions import expressions
 from checks.finding import Finding
 from checks.integrations import busy_is_retried, integrations, named_errors, pascal
@@ -524,3 +524,21 @@ def test_a_machine_that_no_document_shows_is_found(tmp_path: Path) -> None:
         "climbing: is asked for by a document, and nothing draws it",
         "phases: is drawn in no document",
     ]
+
+
+@pytest.mark.parametrize(
+    ("use", "left"),
+    [
+        ("crossfade-Doing-ABCDEFGHIJK2 Do sns:Publish", {"sns:ListTopics"}),
+        ("crossfade-Doing-ABCDEFGHIJK2 Else sns:Publish", {"sns:Publish", "sns:ListTopics"}),
+        ("crossfade-Other-ABCDEFGHIJK2 Do sns:Publish", {"sns:Publish", "sns:ListTopics"}),
+        ("crossfade-Doing-ABCDEFGHIJK2 Do sns:ListTopics", {"sns:Publish"}),
+    ],
+)
+def test_an_action_that_nothing_asked_for_is_listed(use: str, left: set[str]) -> None:
+    statement = {"Sid": "Do", "Effect": "Allow", "Action": ["sns:Publish", "sns:List*"], "Resource": "*"}
+    policy = {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Statement": [statement]}}}
+
+    found = iam_usage.unused({"Resources": {"Doing": policy}}, iam_usage.read(use + "\n"))
+
+    assert {finding.what.split(": ")[0].replace("List*", "ListTopics") for finding in found} == left

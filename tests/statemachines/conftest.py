@@ -17,6 +17,16 @@ from rehearsal.rehearsal import STACK, TEMPLATE
 
 from .world import PACE, Meter, World
 
+_BALANCING = "arn:aws:elasticloadbalancing:*:*"
+OTHERS = {
+    "DistributionArns": "arn:aws:cloudfront::*:distribution/*",
+    "EdgeArns": f"{_BALANCING}:listener/net/flows/*",
+    "HostedZoneArns": "arn:aws:route53:::hostedzone/*",
+    "RecordNames": "shop.example",
+    "TargetGroupArns": f"{_BALANCING}:targetgroup/flows-green/*",
+}
+"""What the plans of other migrations name; tests make these edges themselves, and their ids with them."""
+
 
 @pytest.fixture(scope="module")
 def deployed() -> Iterator[World]:
@@ -27,7 +37,9 @@ def deployed() -> Iterator[World]:
         deployer = Deployer(aws, period_scale=PACE.time_scale)
         for name, template in shop.stacks:
             deployer.deploy(template, name)
-        outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
+        permitted = stack_parameters(plan)
+        permitted |= {name: f"{permitted[name]},{more}" if name in permitted else more for name, more in OTHERS.items()}
+        outputs = deployer.deploy_sam(TEMPLATE, STACK, permitted)
         meter = Meter(aws, plan)
         meter.start()
         journal = DynamoDbJournal(aws.client("dynamodb"), outputs["JournalTable"])
@@ -51,3 +63,5 @@ def world(deployed: World) -> Iterator[World]:
     if deployed.phase() != Phase.ROLLED_BACK:
         deployed.roll_back_by_hand()
     deployed.until(deployed.is_quiet, "every execution has ended")
+    refused = deployed.aws.iam.take_refused()
+    assert not refused, f"IAM refused what the product must do: {refused[0]}"

@@ -129,6 +129,8 @@ def kinds(laid: Kinds) -> Iterator[Kinds]:
         edges.shifter(laid.edges[name]).withdraw()  # what goes without a function leaves records at weight 0
     laid.flows.set_healthy(str(laid.edges["flows"].resolved.green_arn), 2)
     laid.world.until(laid.world.is_quiet, "every execution has ended")
+    refused = laid.world.aws.iam.take_refused()
+    assert not refused, f"IAM refused the way back: {refused[0]}"
 
 
 def without_lambda(kinds: Kinds) -> None:

@@ -36,8 +36,11 @@ class Lab:
     def role(self) -> str:
         if not self._role:
             iam = self.aws.client("iam")
-            made = iam.create_role(RoleName=self.name("role"), AssumeRolePolicyDocument="{}")
-            self._role = made["Role"]["Arn"]
+            name = self.name("role")
+            self._role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+            everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+            iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=document)
         return self._role
 
     def function(self, code: str, **settings: Any) -> str:
