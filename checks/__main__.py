@@ -48,6 +48,16 @@ def check_template(root: Path) -> Iterator[Finding]:
     yield from translation.lint_translated(translated)
 
 
+def check_forwarding(root: Path) -> Iterator[Finding]:
+    """Yield what is wrong in the template that leads CloudFront's alarms to another Region; it has no functions."""
+    path = root / "template-us-east-1.yaml"
+    template = templates.load(path)
+    for check in (templates.event_patterns, templates.dead_letters, templates.partitions, templates.parameters):
+        yield from check(template)
+    yield from translation.lint(path)
+    yield from iam.permissions(translation.translate(template))
+
+
 def check_diagrams(root: Path) -> Iterator[Finding]:
     """Yield each diagram in the docs that is stale."""
     yield from diagrams.stale(root, _machines(root))
@@ -55,7 +65,7 @@ def check_diagrams(root: Path) -> Iterator[Finding]:
 
 def check_everything(root: Path) -> Iterator[Finding]:
     """Yield the findings of every check that starts nothing."""
-    return chain(check_machines(root), check_template(root), check_diagrams(root))
+    return chain(check_machines(root), check_template(root), check_forwarding(root), check_diagrams(root))
 
 
 def draw(root: Path) -> Iterator[Finding]:
@@ -75,6 +85,7 @@ COMMANDS: dict[str, Callable[[Path], Iterator[Finding]]] = {
     "all": check_everything,
     "machines": check_machines,
     "template": check_template,
+    "forwarding": check_forwarding,
     "diagrams": check_diagrams,
     "draw": draw,
     "smoke": smoke.built_functions_start,

@@ -12,6 +12,7 @@ from crossfade.mesh.sources import SUFFIXES, SourceText
 from crossfade.mesh.template import LARGEST_BYTES
 
 GREEN: Final = ("template.json", "main.tf")
+FORWARDING: Final = "parameters-us-east-1.json"
 """Green as CloudFormation and as Terraform, in the folder `green` beside the plan."""
 
 _PLAN: Final = b'{\n  "schema": 1,\n  "migration": '
@@ -67,7 +68,7 @@ def _is_plan(path: Path) -> bool:
 
 def _written_beside(plan: Path) -> Iterator[Path]:
     """Yield what `crossfade plan` writes with a plan: drawn again from the same folder, it is no source."""
-    yield from (plan, plan.parent / "parameters.json", *(plan.parent / "green" / name for name in GREEN))
+    yield from (plan, plan.parent / "parameters.json", plan.parent / FORWARDING, *(plan.parent / "green" / name for name in GREEN))
 
 
 def _text(path: Path) -> str:

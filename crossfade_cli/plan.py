@@ -18,7 +18,7 @@ from crossfade.plan.document import Gap, MigrationPlan, Severity
 from crossfade.plan.draw import DrawOptions
 from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.page import page
-from crossfade.plan.parameters import parameters
+from crossfade.plan.parameters import forwarding_parameters, parameters
 from crossfade.plan.report import (
     endpoint_in_words,
     ladder_in_words,
@@ -28,7 +28,7 @@ from crossfade.plan.report import (
     summary,
 )
 from crossfade_cli.drawing import Given, draw_from
-from crossfade_cli.files import GREEN, write_file
+from crossfade_cli.files import FORWARDING, GREEN, write_file
 
 OPEN_GAP = 2
 """Exit code when a blocking gap is open."""
@@ -114,6 +114,9 @@ def plan_command(
         plan = drawn.plan
         write_file(output, plan.to_json())
         write_file(output.parent / "parameters.json", json.dumps(parameters(plan), indent=2) + "\n")
+        forwarding = forwarding_parameters(plan)
+        if forwarding:
+            write_file(output.parent / FORWARDING, json.dumps(forwarding, indent=2) + "\n")
         for name, text in zip(GREEN, (cloudformation(plan), terraform(plan)), strict=True):
             write_file(output.parent / "green" / name, text)
         if report_file is not None:
@@ -158,7 +161,8 @@ def _show(plan: MigrationPlan, found: Found, output: Path, console: Console) -> 
         names = ", ".join(f"{each.name} ({each.service})" for each in plan.outside_names)
         console.print(f"Names that others may dial keep leading to blue: {escape(names)}")
     console.print(f"Fields of the mesh: {escape(ledger_in_words(plan.ledger))}")
-    written = (output, output.parent / "parameters.json", output.parent / "green")
+    beside = (output.parent / FORWARDING,) if forwarding_parameters(plan) else ()
+    written = (output, output.parent / "parameters.json", *beside, output.parent / "green")
     console.print(f"Written to {escape(', '.join(map(str, written)))}")
 
 

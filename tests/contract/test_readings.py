@@ -436,7 +436,25 @@ def memory_alarms() -> MemoryAlarms:
 
 def cloudwatch_alarms() -> CloudWatchAlarms:
     client = boto3.client("cloudwatch", region_name="eu-west-1")
-    for name, state in (("rings", "ALARM"), ("calm", "OK"), ("blind", "INSUFFICIENT_DATA"), ("other", "ALARM")):
+    _make(client, {"rings": "ALARM", "calm": "OK", "blind": "INSUFFICIENT_DATA", "other": "ALARM"})
+    client.put_composite_alarm(AlarmName="all", AlarmRule='ALARM("rings")')
+    client.set_alarm_state(AlarmName="all", StateValue="ALARM", StateReason="for a test")
+    return CloudWatchAlarms(client)
+
+
+def alarms_of_two_regions() -> CloudWatchAlarms:
+    """Return alarms of which some are CloudFront's, and so in another Region; `calm` is in both, and calm at home."""
+    home = boto3.client("cloudwatch", region_name="eu-west-1")
+    cloudfronts = boto3.client("cloudwatch", region_name="us-east-1")
+    _make(home, {"calm": "OK", "blind": "INSUFFICIENT_DATA"})
+    _make(cloudfronts, {"rings": "ALARM", "calm": "ALARM", "other": "ALARM"})
+    cloudfronts.put_composite_alarm(AlarmName="all", AlarmRule='ALARM("rings")')
+    cloudfronts.set_alarm_state(AlarmName="all", StateValue="ALARM", StateReason="for a test")
+    return CloudWatchAlarms(home, further=lambda: cloudfronts)
+
+
+def _make(client: Any, alarms: dict[str, str]) -> None:
+    for name, state in alarms.items():
         client.put_metric_alarm(
             AlarmName=name,
             Namespace="shop",
@@ -447,13 +465,14 @@ def cloudwatch_alarms() -> CloudWatchAlarms:
             Threshold=1,
             ComparisonOperator="GreaterThanThreshold",
         )
-        client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="for a test")  # type: ignore[arg-type]
-    client.put_composite_alarm(AlarmName="all", AlarmRule='ALARM("rings")')
-    client.set_alarm_state(AlarmName="all", StateValue="ALARM", StateReason="for a test")
-    return CloudWatchAlarms(client)
+        client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="for a test")
 
 
-ALARMS: dict[str, Callable[[], Alarms]] = {"memory": memory_alarms, "cloudwatch": cloudwatch_alarms}
+ALARMS: dict[str, Callable[[], Alarms]] = {
+    "memory": memory_alarms,
+    "cloudwatch": cloudwatch_alarms,
+    "cloudwatch of two regions": alarms_of_two_regions,
+}
 
 
 @pytest.fixture(params=ALARMS)
@@ -481,6 +500,23 @@ def test_only_the_named_alarms_that_ring_are_told(alarms: Alarms) -> None:
 def test_of_no_alarm_nothing_is_said(alarms: Alarms) -> None:
     assert alarms.states([]) == {}
     assert alarms.in_alarm([]) == frozenset()
+
+
+def test_another_region_is_asked_only_for_what_this_one_does_not_have() -> None:
+    asked: list[str] = []
+
+    def further() -> None:
+        asked.append("us-east-1")
+
+    with in_process():
+        client = boto3.client("cloudwatch", region_name="eu-west-1")
+        _make(client, {"calm": "OK"})
+        alarms = CloudWatchAlarms(client, further=further)
+
+        assert alarms.states(["calm"]) == {"calm": AlarmState.OK}
+        assert asked == []
+        assert alarms.states(["calm", "gone"])["gone"] is AlarmState.MISSING
+        assert asked == ["us-east-1"]
 
 
 def test_more_alarms_than_one_call_takes_are_asked_for_in_parts() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.journal.model import CloudFrontEdge, EdgeRecord, Route53Edge
+from crossfade.journal.model import CloudFrontEdge, EdgeRecord, Route53Edge, alarm_resource
 from crossfade.plan.document import EdgePlan, RuleRef, RungKind, TargetGroupRef
 from crossfade.rollout.phases import Phase
 from crossfade.shift.share import ALL, NONE, Share
@@ -20,6 +20,8 @@ from rehearsal.aws.cloudfront import policy_changes, spread_slowly
 from rehearsal.aws.elbv2 import weight_changes
 from rehearsal.aws.registry import Call
 from rehearsal.aws.route53 import record_changes
+from rehearsal.deploy import Deployer
+from rehearsal.rehearsal import TEMPLATE
 from tests.cdn import Cdn
 from tests.load_balancer import NetworkLoadBalancer
 from tests.traffic import MIGRATE, NOON, a_record, an_edge_plan
@@ -27,6 +29,7 @@ from tests.zone import Zone
 
 from .world import World
 
+FORWARDING = TEMPLATE.with_name("template-us-east-1.yaml")
 TAGS = {"crossfade:migration": "kinds"}
 FLOWS = an_edge_plan(
     "flows",
@@ -246,8 +249,9 @@ def test_a_rollback_is_recorded_when_the_last_edge_location_has_it(kinds: Kinds)
     for cdn in (kinds.cdn, kinds.promoted):
         cdn.change(Comment="the shop")  # anything; this is everywhere at once
     assert kinds.world.ended(execution)["outcome"] == "rolled_back"
-    restores = [e for e in kinds.world.journal.entries("kinds") if (e.what, e.kind) == ("restore", "result")]
-    assert len([e for e in restores if e.at >= kinds.world.journal.read("kinds").opened_at]) == len(kinds.edges)
+    events = kinds.world.states.get_execution_history(executionArn=execution, maxResults=1_000)["events"]
+    entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+    assert entered.count("Restore Edges") == 1
 
 
 def test_after_a_rollback_nothing_made_for_green_alone_is_left_at_cloudfront(kinds: Kinds) -> None:
@@ -265,6 +269,41 @@ def test_what_cannot_be_cleared_away_stays_and_the_rollback_is_over_all_the_same
 
     assert ended["outcome"] == "rolled_back"
     assert kinds.policy("cdn")["TrafficConfig"]["Type"] == "SingleHeader"
+
+
+class Virginia:
+    """The same account in us-east-1, where CloudFront's alarms live."""
+
+    def __init__(self, world: World) -> None:
+        self._aws = world.aws
+
+    def client(self, service: str) -> Any:
+        return self._aws.client(service, "us-east-1")
+
+
+def test_an_alarm_of_cloudfronts_own_region_gives_everything_back(kinds: Kinds) -> None:
+    virginia = Virginia(kinds.world)
+    home = kinds.world.aws.client("sts").meta.region_name
+    Deployer(virginia).deploy(FORWARDING, "crossfade-cloudfront", {"HomeRegion": home})
+    alarms = virginia.client("cloudwatch")
+    alarms.put_metric_alarm(
+        AlarmName="cdn-errors",
+        Namespace="AWS/CloudFront",
+        MetricName="5xxErrorRate",
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=5,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    kinds.world.journal.index(alarm_resource("cdn-errors"), "kinds")
+
+    alarms.set_alarm_state(AlarmName="cdn-errors", StateValue="ALARM", StateReason="for a test")
+
+    journal = kinds.world.journal
+    kinds.world.until(lambda: journal.read("kinds").phase is Phase.ROLLED_BACK, "it is rolled back")
+    assert journal.read("kinds").reason == "alarm cdn-errors is in ALARM"
+    assert set(kinds.held().values()) == {NONE}
 
 
 def climb(kinds: Kinds, share: Share, **timings: int) -> dict[str, Any]:

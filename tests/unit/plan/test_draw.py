@@ -8,7 +8,7 @@ from crossfade.connect.gaps import TABLE
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, MigrationPlan, RecordRef, Rung, RungKind
 from crossfade.plan.draw import DrawOptions
-from crossfade.plan.parameters import parameters
+from crossfade.plan.parameters import forwarding_parameters, parameters
 from crossfade.plan.report import report
 from tests.meshes import (
     NOON,
@@ -133,13 +133,15 @@ def test_the_operators_alarms_on_the_edge_are_found(dimension: dict[str, Any], w
     assert plan.alarms == (("errors",) if watched else ())
 
 
-def test_a_cycle_is_one_wave_and_blocks() -> None:
+def test_a_cycle_is_one_wave_whose_services_are_deployed_once_more() -> None:
     cycle = {**a_node("api", backends=["web.m.local"]), **a_name("web.m.local", node="web")}
 
     plan = drawn({**two_services(), **cycle})
 
     assert plan.waves == (("api", "web"),)
+    assert plan.redeploy == ("api", "web")
     assert ids(plan) == ["CALL_CYCLE mesh/m"]
+    assert plan.open_blocking_gaps() == ()
 
 
 def test_without_a_way_in_there_is_nothing_to_shift() -> None:
@@ -254,6 +256,27 @@ def test_the_report_says_where_users_are_divided_at_each_kind_of_edge() -> None:
     assert "- shop.example A in zone Z1, to green for green" in text
     assert "- origin app of distribution E1, g.example for green" in text
     assert named["DistributionArns"] == "arn:aws:cloudfront::*:distribution/E1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "region", "named"),
+    [
+        ("cloudfront", "eu-west-1", {"HomeRegion": "eu-west-1"}),
+        ("cloudfront", "us-east-1", {}),
+        ("cloudfront", None, {}),
+        ("alb", "eu-west-1", {}),
+    ],
+)
+def test_alarms_of_cloudfront_are_led_to_the_stacks_region_where_that_is_another(
+    kind: str, region: str | None, named: dict[str, str]
+) -> None:
+    plan = drawn(two_services()).model_copy(update={"region": region})
+    cdn = CdnRef(distribution_id="E1", origin_id="app", green_domain="g.example", green_load_balancer="green")
+    where = {"kind": kind, "rules": (), "cdn": cdn} if kind == "cloudfront" else {}
+    ladder = (Rung(share_bp=10_000, soak_seconds=60),)
+    edge = EdgePlan.model_validate({**plan.edges[0].model_dump(), "ladder": ladder, **where})
+
+    assert forwarding_parameters(plan.model_copy(update={"edges": (edge,)})) == named
 
 
 def test_parameters_leave_out_what_is_not_known() -> None:

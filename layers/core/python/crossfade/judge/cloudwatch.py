@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -125,16 +125,27 @@ class CloudWatchMetrics:
 
 
 class CloudWatchAlarms:
-    """`Alarms` from DescribeAlarms."""
+    """
+    `Alarms` from DescribeAlarms.
 
-    def __init__(self, client: CloudWatchClient) -> None:
+    What is not in the client's Region is looked for in that of `further`, which is made
+    when it is first needed: alarms on CloudFront live in us-east-1. A name that both
+    Regions have is the alarm of the first.
+    """
+
+    def __init__(
+        self, client: CloudWatchClient, *, further: Callable[[], CloudWatchClient | None] = lambda: None
+    ) -> None:
         self._client = client
+        self._further = further
 
     def states(self, names: Sequence[str]) -> dict[str, AlarmState]:
         """See `Alarms`."""
-        found: dict[str, str] = {}
-        for first in range(0, len(names), _NAMES_AT_ONCE):
-            found.update(self._found(names[first : first + _NAMES_AT_ONCE]))
+        found = self._found(self._client, names)
+        missing = [name for name in names if name not in found]
+        further = self._further() if missing else None
+        if further is not None:
+            found |= self._found(further, missing)
         return states_of(names, found)
 
     def in_alarm(self, names: Iterable[str]) -> frozenset[str]:
@@ -142,15 +153,17 @@ class CloudWatchAlarms:
         states = self.states(sorted(set(names)))
         return frozenset(name for name, state in states.items() if state is AlarmState.ALARM)
 
-    def _found(self, names: Sequence[str]) -> dict[str, str]:
+    @staticmethod
+    def _found(client: CloudWatchClient, names: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         with _asking("DescribeAlarms"):
-            for page in self._client.get_paginator("describe_alarms").paginate(
-                AlarmNames=names,
-                AlarmTypes=["MetricAlarm", "CompositeAlarm"],  # without this, no composite ones
-            ):
-                found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("MetricAlarms", [])}
-                found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("CompositeAlarms", [])}
+            for first in range(0, len(names), _NAMES_AT_ONCE):
+                for page in client.get_paginator("describe_alarms").paginate(
+                    AlarmNames=names[first : first + _NAMES_AT_ONCE],
+                    AlarmTypes=["MetricAlarm", "CompositeAlarm"],  # without this, no composite ones
+                ):
+                    found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("MetricAlarms", [])}
+                    found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("CompositeAlarms", [])}
         return found
 
 

@@ -52,6 +52,17 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     return {name: ",".join(values) for name, values in found.items() if values}
 
 
+def forwarding_parameters(plan: MigrationPlan) -> dict[str, str]:
+    """
+    Return the parameters of `template-us-east-1.yaml`, by which the stack hears of CloudFront's alarms.
+
+    Nothing where no edge is CloudFront's, or where the stack is in us-east-1 and hears of them itself.
+    """
+    if all(edge.cdn is None for edge in plan.edges) or plan.region in {None, "us-east-1"}:
+        return {}
+    return {"HomeRegion": str(plan.region)}
+
+
 def normalized_name(name: str) -> str:
     """Return a name as Route 53's condition keys have it: lower case, no dot at its end, a wildcard escaped."""
     return name.lower().rstrip(".").replace("*", "\\052")

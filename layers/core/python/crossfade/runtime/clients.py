@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
+_CLOUDFRONTS_REGION = "us-east-1"
+
+
 @cache
-def _client(service: str) -> Any:
+def _client(service: str, region: str | None = None) -> Any:
     import boto3
     from botocore.config import Config
 
     limits = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=5)
-    return boto3.client(service, config=limits)  # type: ignore[call-overload]  # one place for every kind
+    return boto3.client(service, region_name=region, config=limits)  # type: ignore[call-overload]  # one place for every kind
 
 
 def acmpca() -> Any:
@@ -59,6 +62,14 @@ def cloudwatch() -> CloudWatchClient:
 def codedeploy() -> Any:
     """Return the CodeDeploy client."""
     return _client("codedeploy")
+
+
+def cloudwatch_of_cloudfront() -> CloudWatchClient | None:
+    """Return the CloudWatch client of us-east-1, where CloudFront's metrics and alarms are; None where we are there."""
+    if cloudwatch().meta.region_name == _CLOUDFRONTS_REGION:
+        return None
+    client: CloudWatchClient = _client("cloudwatch", _CLOUDFRONTS_REGION)
+    return client
 
 
 def dynamodb() -> DynamoDBClient:

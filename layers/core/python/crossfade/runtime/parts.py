@@ -133,8 +133,8 @@ def metrics() -> EdgeMetrics:
 
 
 def alarms() -> Alarms:
-    """Return the operator's alarms."""
-    return CloudWatchAlarms(clients.cloudwatch())
+    """Return the operator's alarms, of this Region and of CloudFront's."""
+    return CloudWatchAlarms(clients.cloudwatch(), further=clients.cloudwatch_of_cloudfront)
 
 
 def proxy_logs() -> ProxyLogs:
