@@ -163,7 +163,8 @@ def rehearse(
 
 
 def _named(template: Path | Mapping[str, Any]) -> str:
-    return template.name if isinstance(template, Path) else "stand-ins for the plan's services"
+    """Return what is deployed, in words; a template made here says itself what it is, or it is stand-ins."""
+    return template.name if isinstance(template, Path) else str(template.get("Description", "stand-ins for the plan"))
 
 
 @contextmanager
