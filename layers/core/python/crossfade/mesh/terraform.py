@@ -3,76 +3,34 @@ Reads Terraform configuration: the modules of a tree, their variables, locals, r
 
 `for_each`, `count`, `dynamic`, `templatefile` and `jsonencode` are resolved as far as the files say. What only AWS or
 another module's author knows is kept as an unknown; a plan that needs it is refused with the address and the way out.
-python-hcl2 is imported when first needed: plans are drawn where it is installed, and the layer does not carry it. Pure.
+Pure.
 
-Source: Terraform Language, "Modules", "Input Variables" (their precedence), "Resources", "dynamic Blocks".
+Source: Terraform Language, "Modules", "Resources", "dynamic Blocks".
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from crossfade.errors import BadInput
 from crossfade.mesh import hclfunctions, tfshapes
-from crossfade.mesh.hcl import Local, Node, Scope, in_text, pairs, parse, part, plain, template
+from crossfade.mesh.hcl import Local, Scope, in_text, pairs, part, plain, template
 from crossfade.mesh.intrinsics import Unknown, Unresolved
 from crossfade.mesh.items import Item
 from crossfade.mesh.model import Place
 from crossfade.mesh.template import load_yaml
+from crossfade.mesh.tfcomputed import ARNS, COMPUTED, ID_IS_ARN, ID_IS_NAME, LB_KINDS, PSEUDO
+from crossfade.mesh.tfexpressions import Nowhere, Table, evaluated, fitted, is_remark, typed, unquoted
+from crossfade.mesh.tffiles import DEEPEST, Configuration, FileTree
 
 _BLOCK: Final = "__is_block__"
 """How python-hcl2 marks a block; its other remarks, such as comments, begin alike."""
 _MOST_INSTANCES: Final = 2_000
-_LARGEST_CHARACTERS: Final = 300_000
-"""Of one file; python-hcl2 takes seconds for this many."""
-_DEEPEST: Final = 25
 _REPEAT: Final = frozenset({"for_each", "count", "lifecycle", "provider", "depends_on", "provisioner", "connection"})
-
-_ELB: Final = "arn:${AWS.Partition}:elasticloadbalancing:${AWS.Region}:${AWS.AccountId}"
-_MESH: Final = "arn:${AWS.Partition}:appmesh:${AWS.Region}:${AWS.AccountId}:mesh"
-_ECS: Final = "arn:${AWS.Partition}:ecs:${AWS.Region}:${AWS.AccountId}"
-_MAP: Final = "arn:${AWS.Partition}:servicediscovery:${AWS.Region}:${AWS.AccountId}"
-_ARNS: Final[Mapping[str, str]] = {
-    "aws_appmesh_mesh": _MESH + "/{name}",
-    "aws_appmesh_virtual_node": _MESH + "/{mesh_name}/virtualNode/{name}",
-    "aws_appmesh_virtual_router": _MESH + "/{mesh_name}/virtualRouter/{name}",
-    "aws_appmesh_virtual_service": _MESH + "/{mesh_name}/virtualService/{name}",
-    "aws_appmesh_virtual_gateway": _MESH + "/{mesh_name}/virtualGateway/{name}",
-    "aws_ecs_cluster": _ECS + ":cluster/{name}",
-    "aws_ecs_service": _ECS + ":service/{name}",
-    "aws_ecs_task_definition": _ECS + ":task-definition/{family}:1",
-    "aws_lb": _ELB + ":loadbalancer/{lb_kind}/{name}/{mark}",
-    "aws_alb": _ELB + ":loadbalancer/{lb_kind}/{name}/{mark}",
-    "aws_lb_target_group": _ELB + ":targetgroup/{name}/{mark}",
-    "aws_alb_target_group": _ELB + ":targetgroup/{name}/{mark}",
-    "aws_lb_listener": _ELB + ":listener/{mark}",
-    "aws_alb_listener": _ELB + ":listener/{mark}",
-    "aws_service_discovery_service": _MAP + ":service/srv-{mark}",
-    "aws_service_discovery_private_dns_namespace": _MAP + ":namespace/ns-{mark}",
-    "aws_service_discovery_public_dns_namespace": _MAP + ":namespace/ns-{mark}",
-    "aws_service_discovery_http_namespace": _MAP + ":namespace/ns-{mark}",
-}
-"""What files know of the ARNs that AWS makes; unique among the sources."""
-
-_ID_IS_ARN: Final = ("aws_ecs_cluster", "aws_ecs_service", "aws_lb", "aws_alb")
-_ID_IS_NAME: Final = ("aws_appmesh_mesh",)
-_LB_KINDS: Final = {"application": "app", "network": "net", "gateway": "gwy"}
-_PSEUDO: Final = {"AWS.Partition": "AWS::Partition", "AWS.Region": "AWS::Region", "AWS.AccountId": "AWS::AccountId"}
-
-
-@dataclass(slots=True)
-class Configuration:
-    """What Terraform files hold together; `unknown` and `notes` are as in `model.Found`, `used` are parameters."""
-
-    items: list[Item] = field(default_factory=list)
-    unknown: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    used: set[str] = field(default_factory=set)
-    modules_elsewhere: dict[str, str] = field(default_factory=dict)
 
 
 def read_configuration(
@@ -89,178 +47,17 @@ def read_configuration(
     Raises:
         BadInput: a file is not Terraform's, or how often a resource exists cannot be told.
     """
-    tree = _Tree(files, beside, parameters)
+    tree = FileTree(files, beside, parameters)
     for folder in tree.roots():
         module = _Module(tree, folder, "", tree.given(folder), depth=0)
         for name in module.variables:
             if name in parameters:
                 tree.found.used.add(name)
         tree.found.items += module.items()
-    for hole, name in _PSEUDO.items():
+    for hole, name in PSEUDO.items():
         tree.found.unknown.setdefault(f"${{{hole}}}", f"{name} is not known from files; give --param '{name}=VALUE'")
-    tree.found.used.update(key for key in parameters if key in _PSEUDO.values())
+    tree.found.used.update(key for key in parameters if key in PSEUDO.values())
     return tree.found
-
-
-# ---------------------------------------------------------------------------------- files
-
-
-class _Tree:
-    """The files of all modules, and what is gathered from them."""
-
-    def __init__(
-        self, files: Sequence[tuple[str, str]], beside: Mapping[str, str], parameters: Mapping[str, str]
-    ) -> None:
-        self.found = Configuration()
-        self.parameters = parameters
-        self.beside = beside
-        self.folders: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-        self._values: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
-        for path, text in files:
-            folder = str(PurePosixPath(path).parent)
-            body = _parsed(path, text)
-            if PurePosixPath(path).suffix == ".tfvars" or path.endswith(".tfvars.json"):
-                self._values.setdefault(folder, []).append((path, body))
-            else:
-                self.folders.setdefault(folder, []).append((path, body))
-
-    def roots(self) -> list[str]:
-        """Return the folders that no other folder calls."""
-        called = {
-            target
-            for folder in self.folders
-            for _path, _name, call in self.blocks(folder, "module")
-            if (target := self.local(folder, _unquoted(call.get("source", "")))) is not None
-        }
-        return [folder for folder in self.folders if folder not in called] or list(self.folders)
-
-    def local(self, folder: str, source: str) -> str | None:
-        """Return the folder of a module's source when it is among the files."""
-        if not source.startswith(("./", "../")):
-            return None
-        parts: list[str] = []
-        for each in PurePosixPath(folder, source).parts:
-            if each == ".." and parts and parts[-1] != "..":
-                parts.pop()
-            elif each != ".":
-                parts.append(each)
-        target = str(PurePosixPath(*parts)) if parts else "."
-        return target if target in self.folders and target != folder else None
-
-    def blocks(self, folder: str, kind: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-        """Yield (file, label, body) of each block of one label."""
-        for path, body in self.folders.get(folder, ()):
-            for block in body.get(kind, ()):
-                for label, inner in block.items() if isinstance(block, Mapping) else ():
-                    if not _is_remark(label) and isinstance(inner, Mapping):
-                        yield path, _unquoted(label), inner
-
-    def given(self, folder: str) -> Mapping[str, object]:
-        """Return the values of a root's variables: from its tfvars files, in their order, then from the operator."""
-        values: dict[str, object] = {}
-        sources = self._values.get(folder, [])
-        if not sources and len(self.roots()) == 1:
-            sources = [each for every in self._values.values() for each in every]
-        nowhere = _Nowhere()
-        for _path, body in sorted(sources, key=lambda each: not each[0].endswith("terraform.tfvars")):
-            for name, value in body.items():
-                if not _is_remark(name):
-                    values[_unquoted(name)] = plain(evaluated(value, nowhere))
-        return values
-
-
-def _parsed(path: str, text: str) -> Mapping[str, Any]:
-    if path.endswith(".json"):
-        body = load_yaml(text, path)
-        if not isinstance(body, Mapping):
-            raise BadInput(f"{path}: not Terraform; a mapping was expected")
-        return body
-    import hcl2
-    from lark.exceptions import LarkError, UnexpectedInput
-
-    if len(text) > _LARGEST_CHARACTERS:
-        raise BadInput(f"{path}: larger than {_LARGEST_CHARACTERS:,} characters; give `terraform show -json` instead")
-    _refuse_depth(path, text)
-    try:
-        found = hcl2.loads(text if text.endswith("\n") else text + "\n")
-    except UnexpectedInput as error:
-        raise BadInput(f"{path}:{error.line}: not readable as Terraform's HCL 2") from error
-    except (LarkError, RecursionError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BadInput(f"{path}: not readable as Terraform's HCL 2") from error
-    return found if isinstance(found, Mapping) else {}
-
-
-def _refuse_depth(path: str, text: str) -> None:
-    depth = 0
-    for each in re.finditer(r"[\[{(]|[\]})]", text):
-        depth += 1 if each[0] in "[{(" else -1
-        if depth > _DEEPEST * 3:
-            raise BadInput(f"{path}: nested more than {_DEEPEST * 3} levels deep")
-
-
-def _is_remark(name: object) -> bool:
-    """Return whether a key is python-hcl2's own and not the file's."""
-    return str(name).startswith("__")
-
-
-def _unquoted(text: object) -> str:
-    said = str(text)
-    return said[1:-1] if len(said) > 1 and said[0] == said[-1] == '"' else said
-
-
-# ----------------------------------------------------------------------------- expressions
-
-
-def evaluated(value: object, scope: Scope) -> object:
-    """Return what a value means as python-hcl2 gives it: texts are expressions, mappings and lists hold them."""
-    if isinstance(value, Mapping):
-        return {_key(key, scope): plain(evaluated(item, scope)) for key, item in value.items() if not _is_remark(key)}
-    if isinstance(value, list):
-        return [plain(evaluated(item, scope)) for item in value]
-    if not isinstance(value, str):
-        return value
-    return _expression(value)(scope)
-
-
-def _key(key: object, scope: Scope) -> str:
-    said = str(key)
-    if said.startswith(('"', "${", "(")):
-        return in_text(plain(_expression(said)(scope)))
-    return said
-
-
-def _expression(text: str) -> Node:
-    if text.startswith('"<<') and text.endswith('"'):
-        return parse(text[1:-1] + "\n")
-    if text.startswith("${") and text.endswith("}"):
-        return parse(text[2:-1])
-    return parse(text)
-
-
-class _Nowhere:
-    """The scope of values that stand alone: it has no names."""
-
-    def name(self, root: str) -> object:
-        raise Unresolved(f"there is no {root} here")
-
-    def call(self, function: str, arguments: Sequence[object]) -> object:
-        return hclfunctions.call(function, arguments)
-
-
-class _Table:
-    """A name whose parts are found one by one: `var`, `local`, `data` and the like."""
-
-    def __init__(self, find: Any, every: Any = None) -> None:
-        self._find = find
-        self._every = every
-
-    def part(self, key: object) -> object:
-        return self._find(in_text(plain(key)))
-
-    def whole(self) -> object:
-        if self._every is None:
-            raise Unresolved("a name was expected after a dot")
-        return self._every()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,15 +81,15 @@ class _Instance:
         return self.module.attribute(self, in_text(plain(key)))
 
     def whole(self) -> object:
-        return {name: plain(self.part(name)) for name in (*self.body, "id", "arn", "name") if not _is_remark(name)}
+        return {name: plain(self.part(name)) for name in (*self.body, "id", "arn", "name") if not is_remark(name)}
 
 
 class _Module:
     """A folder called with some values: a scope for its expressions, and its resources."""
 
-    def __init__(self, tree: _Tree, folder: str, prefix: str, given: Mapping[str, object], *, depth: int) -> None:
-        if depth > _DEEPEST:
-            raise BadInput(f"{folder}: modules call each other more than {_DEEPEST} levels deep")
+    def __init__(self, tree: FileTree, folder: str, prefix: str, given: Mapping[str, object], *, depth: int) -> None:
+        if depth > DEEPEST:
+            raise BadInput(f"{folder}: modules call each other more than {DEEPEST} levels deep")
         self.prefix = prefix
         self._tree = tree
         self._folder = folder
@@ -300,20 +97,20 @@ class _Module:
         self._depth = depth
         self.variables = {name: body for _path, name, body in tree.blocks(folder, "variable")}
         self._locals = {
-            _unquoted(name): value
+            unquoted(name): value
             for _path, body in tree.folders.get(folder, ())
             for block in body.get("locals", ())
             for name, value in block.items()
-            if not _is_remark(name)
+            if not is_remark(name)
         }
         self._outputs = {name: body for _path, name, body in tree.blocks(folder, "output")}
         self._calls = {name: (path, body) for path, name, body in tree.blocks(folder, "module")}
         self._blocks = {
-            (kind, group, _unquoted(name)): (path, body)
+            (kind, group, unquoted(name)): (path, body)
             for kind in ("resource", "data")
             for path, group, bodies in tree.blocks(folder, kind)
             for name, body in bodies.items()
-            if not _is_remark(name) and isinstance(body, Mapping)
+            if not is_remark(name) and isinstance(body, Mapping)
         }
         self._open: set[tuple[str, str]] = set()
         self._known: dict[tuple[str, str], object] = {}
@@ -327,17 +124,17 @@ class _Module:
             "var": self._variable,
             "local": self._local,
             "module": self._called,
-            "data": lambda kind: _Table(lambda name: self._resource("data", kind, name)),
+            "data": lambda kind: Table(lambda name: self._resource("data", kind, name)),
             "terraform": lambda key: self.hole(f"terraform.{key}", "is known only where Terraform runs"),
         }
         if root in tables:
-            return _Table(tables[root])
+            return Table(tables[root])
         if root == "path":
             return {"module": self._folder, "root": self._folder, "cwd": "."}
         if any(group == root for kind, group, _name in self._blocks if kind == "resource"):
-            return _Table(lambda name: self._resource("resource", root, name))
+            return Table(lambda name: self._resource("resource", root, name))
         if re.match(r"[a-z0-9]+_", root):
-            return _Table(lambda name: self._missing("resource", root, name))
+            return Table(lambda name: self._missing("resource", root, name))
         if root in ("string", "number", "bool", "any", "list", "map", "set", "object", "tuple"):
             return root  # the types of old variables
         raise Unresolved(f"there is no {root} here", self._folder)
@@ -375,7 +172,7 @@ class _Module:
         if function != "templatefile":
             return text
         names = arguments[1] if len(arguments) > 1 else {}
-        return template(text, escapes=False)(Local(names if isinstance(names, Mapping) else {}, _Nowhere()))
+        return template(text, escapes=False)(Local(names if isinstance(names, Mapping) else {}, Nowhere()))
 
     # ---- names
 
@@ -412,7 +209,7 @@ class _Module:
         is_root = not self.prefix
         if is_root and name in self._tree.parameters:
             self._tree.found.used.add(name)
-            return fitted(_typed(self._tree.parameters[name], declared), declared.get("type"))
+            return fitted(typed(self._tree.parameters[name], declared), declared.get("type"))
         if name in self._given:
             given = plain(self._given[name])
             if given is not None or declared.get("nullable") in (True, None):
@@ -429,7 +226,7 @@ class _Module:
     def _missing(self, kind: str, group: str, name: str) -> object:
         where = f"{'data.' if kind == 'data' else ''}{group}.{name}"
         what = "is not among the sources"
-        return _Table(lambda attribute: self.hole(f"{where}.{attribute}", what), lambda: self.hole(where, what))
+        return Table(lambda attribute: self.hole(f"{where}.{attribute}", what), lambda: self.hole(where, what))
 
     def _resource(self, kind: str, group: str, name: str) -> object:
         if (kind, group, name) not in self._blocks:
@@ -447,7 +244,7 @@ class _Module:
     def _data(self, group: str, name: str) -> object:
         path, body = self._blocks["data", group, name]
         if group == "template_file":
-            return _Table(lambda attribute: self._template_file(name, body, attribute))
+            return Table(lambda attribute: self._template_file(name, body, attribute))
         instance = _Instance(f"data.{group}", name, None, body, path, self, self)
         is_repeated = "count" in body or "for_each" in body
         return _Each(instance) if is_repeated else instance
@@ -459,7 +256,7 @@ class _Module:
         names = plain(evaluated(body.get("vars", {}), self))
         if isinstance(text, Unknown):
             raise text.why
-        inner = Local(names if isinstance(names, Mapping) else {}, _Nowhere())
+        inner = Local(names if isinstance(names, Mapping) else {}, Nowhere())
         return self._guarded("template_file", name, lambda: template(in_text(text), escapes=False)(inner))
 
     # ---- resources
@@ -500,7 +297,7 @@ class _Module:
         kind, body = instance.kind, instance.body
         if name in body and name not in _REPEAT:
             return self.evaluated_body({name: body[name]}, instance.scope).get(name)
-        if name in ("arn", "arn_without_revision", "arn_suffix") and kind in _ARNS:
+        if name in ("arn", "arn_without_revision", "arn_suffix") and kind in ARNS:
             arn = self._arn(instance)
             if name == "arn_suffix":
                 return arn[arn.index("targetgroup/") if "target_group" in kind else arn.index("loadbalancer/") + 13 :]
@@ -515,10 +312,10 @@ class _Module:
         return self.hole(f"{instance.address.removeprefix(self.prefix)}.{name}", what)
 
     def _id(self, instance: _Instance) -> object:
-        if instance.kind in _ID_IS_NAME:
+        if instance.kind in ID_IS_NAME:
             return instance.part("name")
-        if instance.kind in _ID_IS_ARN or instance.kind.endswith(("target_group", "_listener")):
-            return self._arn(instance) if instance.kind in _ARNS else self.hole(f"{instance.address}.id", "is AWS's")
+        if instance.kind in ID_IS_ARN or instance.kind.endswith(("target_group", "_listener")):
+            return self._arn(instance) if instance.kind in ARNS else self.hole(f"{instance.address}.id", "is AWS's")
         if instance.kind.startswith("aws_service_discovery"):
             return self._arn(instance).rpartition("/")[2]
         if instance.kind == "aws_ecs_task_definition":
@@ -527,11 +324,11 @@ class _Module:
 
     def _arn(self, instance: _Instance) -> str:
         mark = re.sub(r"[^A-Za-z0-9_.-]", "-", instance.address)
-        text = _ARNS[instance.kind].replace("{mark}", mark)
+        text = ARNS[instance.kind].replace("{mark}", mark)
         if "{lb_kind}" in text:
             kind = instance.body.get("load_balancer_type")
             said = in_text(plain(evaluated(kind, instance.scope))) if kind is not None else "application"
-            text = text.replace("{lb_kind}", _LB_KINDS.get(said, "app"))
+            text = text.replace("{lb_kind}", LB_KINDS.get(said, "app"))
         for name in ("name", "mesh_name", "family"):
             if f"{{{name}}}" in text:
                 text = text.replace(f"{{{name}}}", in_text(plain(instance.part(name))))
@@ -541,7 +338,7 @@ class _Module:
         """Return a block's attributes and blocks, `dynamic` ones written out; what is not known kept as unknown."""
         said: dict[str, object] = {}
         for name, value in body.items():
-            if _is_remark(name):
+            if is_remark(name):
                 continue
             if name == "dynamic" and isinstance(value, list):
                 for key, blocks in self._dynamic(value, scope):
@@ -553,11 +350,11 @@ class _Module:
                 and value
                 and all(isinstance(each, Mapping) and _BLOCK in each for each in value)
             ):
-                known = said.setdefault(_unquoted(name), [])
+                known = said.setdefault(unquoted(name), [])
                 assert isinstance(known, list)
                 known.extend(self.evaluated_body(each, scope) for each in value)
             else:
-                said[_unquoted(name)] = self._kept(value, scope, name)
+                said[unquoted(name)] = self._kept(value, scope, name)
         return said
 
     def _kept(self, value: object, scope: Scope, name: str) -> object:
@@ -576,10 +373,10 @@ class _Module:
     def _dynamic(self, blocks: Sequence[Any], scope: Scope) -> Iterator[tuple[str, list[object]]]:
         for block in blocks:
             for label, body in block.items():
-                if _is_remark(label) or not isinstance(body, Mapping):
+                if is_remark(label) or not isinstance(body, Mapping):
                     continue
-                name = _unquoted(label)
-                iterator = _unquoted(body.get("iterator", name)).removeprefix("${").removesuffix("}")
+                name = unquoted(label)
+                iterator = unquoted(body.get("iterator", name)).removeprefix("${").removesuffix("}")
                 try:
                     found = plain(evaluated(body.get("for_each", []), scope))
                     listed = [(each, each) for each in found] if isinstance(found, list) else pairs(found)
@@ -611,7 +408,7 @@ class _Module:
     def _item(self, instance: _Instance) -> Iterator[Item]:
         body = {key: value for key, value in instance.body.items() if key not in _REPEAT}
         attributes = self.evaluated_body(body, instance.scope)
-        for name in _COMPUTED.get(instance.kind, ()):
+        for name in COMPUTED.get(instance.kind, ()):
             if attributes.get(name) in (None, ""):
                 attributes[name] = self._kept_part(instance, name)
         found = tfshapes.item(instance.kind, attributes, Place(instance.path, instance.address))
@@ -630,7 +427,7 @@ class _Module:
         """Return a called module as often as it is called; nothing when its folder is not among the files."""
         if name not in self._children:
             path, body = self._calls[name]
-            source = _unquoted(body.get("source", ""))
+            source = unquoted(body.get("source", ""))
             target = self._tree.local(self._folder, source)
             made: dict[object, _Module] = {}
             if target is None:
@@ -642,9 +439,9 @@ class _Module:
             else:
                 for key, scope in self._repeated(body, f"{path}: module.{name}"):
                     given = {
-                        _unquoted(each): _Later(value, scope, self)
+                        unquoted(each): _Later(value, scope, self)
                         for each, value in body.items()
-                        if each not in (*_REPEAT, "source", "version", "providers") and not _is_remark(each)
+                        if each not in (*_REPEAT, "source", "version", "providers") and not is_remark(each)
                     }
                     mark = "" if key is None else f'["{key}"]' if isinstance(key, str) else f"[{key}]"
                     prefix = f"{self.prefix}module.{name}{mark}."
@@ -656,38 +453,20 @@ class _Module:
         if name not in self._calls:
             raise Unresolved(f"there is no module {name}", self._folder)
         children = self.children(name)
-        if not children and self._tree.local(self._folder, _unquoted(self._calls[name][1].get("source", ""))) is None:
+        if not children and self._tree.local(self._folder, unquoted(self._calls[name][1].get("source", ""))) is None:
             token = f"module.{name}"
-            return _Table(lambda output: self.hole(f"{token}.{output}", "comes from a module that is not given"))
+            return Table(lambda output: self.hole(f"{token}.{output}", "comes from a module that is not given"))
         if list(children) == [None]:
-            return _Table(children[None].output)
+            return Table(children[None].output)
         if all(isinstance(key, int) for key in children):
-            return [_Table(child.output) for child in children.values()]
-        return {str(key): _Table(child.output) for key, child in children.items()}
+            return [Table(child.output) for child in children.values()]
+        return {str(key): Table(child.output) for key, child in children.items()}
 
     def output(self, name: str) -> object:
         """Return what the module answers under a name."""
         if name not in self._outputs:
             raise Unresolved(f"the module has no output {name}", self._folder)
         return self._guarded("output", name, lambda: evaluated(self._outputs[name].get("value"), self))
-
-
-_COMPUTED: Final[Mapping[str, tuple[str, ...]]] = {
-    "aws_appmesh_mesh": (),
-    "aws_ecs_service": ("name",),
-    "aws_ecs_task_definition": ("family", "arn"),
-    "aws_lb": ("name", "arn", "dns_name"),
-    "aws_alb": ("name", "arn", "dns_name"),
-    "aws_lb_target_group": ("name", "arn"),
-    "aws_alb_target_group": ("name", "arn"),
-    "aws_lb_listener": ("arn",),
-    "aws_alb_listener": ("arn",),
-    "aws_service_discovery_service": ("id", "arn"),
-    "aws_service_discovery_private_dns_namespace": ("id",),
-    "aws_service_discovery_public_dns_namespace": ("id",),
-    "aws_service_discovery_http_namespace": ("id",),
-}
-"""Attributes that AWS or Terraform fill in where nothing is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -716,55 +495,3 @@ class _Each:
 
     def whole(self) -> object:
         return self.instance.whole()
-
-
-def _typed(text: str, declared: Mapping[str, Any]) -> object:
-    """Return what an operator gave for a variable, read as its type asks."""
-    kind = str(declared.get("type", "")).removeprefix("${").removesuffix("}").strip('"')
-    if kind in ("", "string", "any"):
-        return text
-    try:
-        return plain(parse(text)(_Nowhere()))
-    except Unresolved:
-        return text
-
-
-# -------------------------------------------------------------------------------- types
-
-
-class _Types:
-    """The scope of a variable's type, in which `object` and `optional` are functions."""
-
-    def name(self, root: str) -> object:
-        return [root]
-
-    def call(self, function: str, arguments: Sequence[object]) -> object:
-        return [function, *arguments]
-
-
-def fitted(value: object, kind: object) -> object:
-    """Return a variable's value with the attributes that its type calls optional filled in, as Terraform does."""
-    if not isinstance(kind, str) or "optional(" not in kind:
-        return value
-    try:
-        return _fit(value, plain(_expression(kind)(_Types())))
-    except Unresolved:
-        return value
-
-
-def _fit(value: object, kind: object) -> object:
-    if not isinstance(kind, list) or len(kind) < 2 or value is None:  # noqa: PLR2004 — a name and its argument
-        return value
-    if kind[0] == "optional":
-        return _fit(value, kind[1])
-    if kind[0] in ("list", "set") and isinstance(value, list):
-        return [_fit(each, kind[1]) for each in value]
-    if kind[0] == "map" and isinstance(value, Mapping):
-        return {key: _fit(each, kind[1]) for key, each in value.items()}
-    if kind[0] == "object" and isinstance(value, Mapping) and isinstance(kind[1], Mapping):
-        said = {name: _fit(value[name], inner) for name, inner in kind[1].items() if name in value}
-        for name, inner in kind[1].items():
-            if isinstance(inner, list) and inner[:1] == ["optional"] and said.get(name) is None:
-                said[name] = _fit(inner[2], inner[1]) if len(inner) > 2 else None  # noqa: PLR2004 — has a default
-        return said
-    return value
