@@ -78,9 +78,15 @@ _FAMILIES = {
     "Date": ("Date",),
 }
 _NEWER_THAN_THE_DATA = frozenset({"ecs:ContinueServiceDeployment"})
+_CHANGING = frozenset({"Write", "Permissions management", "Tagging"})
+_OF_OPERATORS = frozenset({"ecs", "elasticloadbalancing", "iam", "route53"})
+"""Services whose resources the operator has: what may be changed there is named when the stack is deployed."""
+
 _UNKNOWN = "<unknown>"
 _MIXED = "-of-a-parameter"
 """Marks a statement whose resources are one parameter, which may hold ARNs of several kinds."""
+_NAMED = "-by-a-parameter"
+"""Marks a statement whose resources a parameter says, whole or in part."""
 _ARN_PARTS = 6
 
 
@@ -170,11 +176,26 @@ def statements(translated: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str
             for raw in _items(document.get("Statement")):
                 for statement in _items(resolver.resolve(raw)):
                     of_parameter = isinstance(raw, Mapping) and _is_list_parameter(raw.get("Resource"), translated)
-                    yield f"{name} [{statement.get('Sid', '-')}]", {**statement, _MIXED: of_parameter}
+                    named = isinstance(raw, Mapping) and _by_parameter(raw.get("Resource"), translated)
+                    marked = {**statement, _MIXED: of_parameter, _NAMED: named}
+                    yield f"{name} [{statement.get('Sid', '-')}]", marked
 
 
 def _is_list_parameter(resource: object, translated: Mapping[str, Any]) -> bool:
     return isinstance(resource, Mapping) and resource.get("Ref") in translated.get("Parameters", {})
+
+
+def _by_parameter(resource: object, translated: Mapping[str, Any]) -> bool:
+    """Say whether every resource has a parameter's value in it."""
+    names = translated.get("Parameters", {})
+    if isinstance(resource, list):
+        return all(_by_parameter(each, translated) for each in resource)
+    if not isinstance(resource, Mapping):
+        return False
+    if "Fn::Sub" in resource:
+        text = resource["Fn::Sub"] if isinstance(resource["Fn::Sub"], str) else resource["Fn::Sub"][0]
+        return any(found in names for found in re.findall(r"\$\{([^}!]+)\}", text))
+    return resource.get("Ref") in names
 
 
 def _items(value: object) -> list[Any]:
@@ -204,6 +225,7 @@ def _action(action: str, statement: Mapping[str, Any]) -> Iterator[str]:
         yield f"{action}: no such action"
     conditions = statement.get("Condition") or {}
     for privilege in privileges:
+        yield from _too_wide(action, statement, privilege, reference)
         yield from _resources(action, statement, privilege, reference)
         yield from _conditions(action, conditions, privilege, reference)
     if action.lower() == "iam:passrole":
@@ -212,6 +234,18 @@ def _action(action: str, statement: Mapping[str, Any]) -> Iterator[str]:
             yield "iam:PassRole: no condition iam:PassedToService"
         if "*" in _items(statement.get("Resource")):
             yield "iam:PassRole: on every role"
+
+
+def _too_wide(
+    action: str, statement: Mapping[str, Any], privilege: Mapping[str, Any], reference: Mapping[str, Any]
+) -> Iterator[str]:
+    if statement.get("Effect") != "Allow" or privilege["access_level"] not in _CHANGING:
+        return
+    kinds = [kind for kind in privilege["resource_types"] if kind in reference["resources"]]
+    if kinds and "*" in _items(statement.get("Resource")):
+        yield f"{action}: changes things, on every resource there is; name them"
+    if kinds and action.partition(":")[0] in _OF_OPERATORS and not statement.get(_NAMED):
+        yield f"{action}: changes what is the operator's, and no parameter says which"
 
 
 def _resources(

@@ -239,8 +239,12 @@ STACK = dedent("""
       AWS::CloudFormation::Interface:
         ParameterGroups:
           - Label: {default: Operations}
-            Parameters: [Days]
+            Parameters: [Days, Cluster]
     Parameters:
+      Cluster:
+        Type: String
+        Description: Name of the cluster whose services may be changed.
+        Default: shop
       Days:
         Type: Number
         Description: Days for which logs are kept.
@@ -292,13 +296,13 @@ STACK = dedent("""
                 - Sid: ChangeServices
                   Effect: Allow
                   Action: ecs:UpdateService
-                  Resource: !Sub "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/shop/*"
+                  Resource: !Sub "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Cluster}/*"
                   Condition:
                     StringEquals: {"ecs:enable-service-connect": "true"}
                 - Sid: PassRoles
                   Effect: Allow
                   Action: iam:PassRole
-                  Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/shop-task"
+                  Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Cluster}-task"
                   Condition: {StringEquals: {"iam:PassedToService": ecs-tasks.amazonaws.com}}
           Events:
             Alarms:
@@ -375,7 +379,7 @@ STACK_FAULTS = {
     "no retry policy": ("            RetryPolicy: {MaximumRetryAttempts: 4}\n", "", "has no RetryPolicy"),
     "partition": ('"arn:${AWS::Partition}:ecs', '"arn:aws:ecs', "write ${AWS::Partition}"),
     "any role": (
-        'Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/shop-task"',
+        'Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${Cluster}-task"',
         'Resource: "*"',
         "on every role",
     ),
@@ -399,7 +403,7 @@ STACK_FAULTS = {
     "alias": ("      AutoPublishAliasAllProperties: true\n", "", "keeps the old layer"),
     "layer's version": ("      PublishLambdaVersion: true\n", "", "does not move the functions' alias"),
     "description": ("    Description: Days for which logs are kept.\n", "", "without Description"),
-    "group": ("Parameters: [Days]", "Parameters: [Weeks]", "in no group"),
+    "group": ("Parameters: [Days, Cluster]", "Parameters: [Weeks, Cluster]", "in no group"),
     "retention": (
         "    Properties: {RetentionInDays: !Ref Days}",
         "    Properties: {LogGroupName: x}",
@@ -420,10 +424,16 @@ def test_a_fault_in_a_template_is_found(fault: str, tmp_path: Path) -> None:
 
 
 IAM_FAULTS = {
+    "any service": (":service/${Cluster}/*", ":service/shop/*", "no parameter says which"),
+    "everywhere": (
+        'Resource: !Sub "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/${Cluster}/*"',
+        'Resource: "*"',
+        "on every resource there is",
+    ),
     "action": ("ecs:UpdateService", "ecs:UpdateServices", "no such action"),
     "service": ("ecs:UpdateService", "ecz:UpdateService", "no such service"),
     "too wide": ("ecs:UpdateService", '"ecs:*"', "too wide"),
-    "resource": (":service/shop/*", ":task-definition/shop:*", "does not act on"),
+    "resource": (":service/${Cluster}/*", ":task-definition/shop:*", "does not act on"),
     "resource for none": ("ecs:UpdateService", "ecs:DescribeTaskDefinition", "takes no resource but *"),
     "condition never set": (
         '"ecs:enable-service-connect": "true"',
