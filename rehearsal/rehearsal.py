@@ -30,6 +30,7 @@ from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Tot
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
 from rehearsal.doors import Slowness, led_in, open_door
+from rehearsal.elsewhere import forward_alarms
 from rehearsal.pace import Pace, quickened
 from rehearsal.permits import stack_parameters
 from rehearsal.shares import shares_held
@@ -129,6 +130,8 @@ def rehearse(
         plan = led_in(plan, application.door, aws, pace)
         say("deploying template.yaml as stack crossfade: the product")
         outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
+        if forward_alarms(aws, plan, STACK):
+            say("deployed template-us-east-1.yaml in us-east-1: what leads CloudFront's alarms home")
         tamper(aws, deployer)
         users, slowness = open_door(application.door, plan, plane, pace, seed)
         load = plane.drive(users, pace.requests_per_second)

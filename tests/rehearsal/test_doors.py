@@ -12,9 +12,11 @@ from crossfade.plan.document import EdgeKind, MigrationPlan
 from rehearsal.aws import EmbeddedAws, in_process, route53
 from rehearsal.deploy import Deployer
 from rehearsal.doors import Slowness, led_in
+from rehearsal.elsewhere import forward_alarms
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF, FULL, Pace, quickened
 from rehearsal.shares import shares_held
+from tests.rehearsal.aws.lab import until
 
 AT_ONCE = Slowness()
 
@@ -96,3 +98,35 @@ def test_a_batch_of_records_is_a_share_once_accepted_and_everywhere_once_spread(
     [share] = shares_held(edge, AT_ONCE, began)
     assert share.green_percent == 25
     assert share.everywhere_at - share.at == pytest.approx(20, abs=0.01)
+
+
+def test_an_alarm_on_a_distribution_rings_in_its_own_region_and_is_heard_at_home(aws: EmbeddedAws) -> None:
+    plan = deployed("cloudfront", aws)
+    queue = aws.client("sqs").create_queue(QueueName="heard")["QueueUrl"]
+    where = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    events = aws.client("events")
+    events.put_rule(Name="heard", EventPattern='{"source": ["aws.cloudwatch"]}')
+    events.put_targets(Rule="heard", Targets=[{"Id": "queue", "Arn": where["QueueArn"]}])
+
+    forwarded = forward_alarms(aws, plan, "crossfade")
+    alarms = aws.client("cloudwatch", "us-east-1")
+    alarms.put_metric_alarm(
+        AlarmName="too-many-errors",
+        Namespace="AWS/CloudFront",
+        MetricName="5xxErrorRate",
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=5,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    alarms.set_alarm_state(AlarmName="too-many-errors", StateValue="ALARM", StateReason="tried")
+
+    assert forwarded
+    assert aws.client("cloudwatch").describe_alarms(AlarmNames=["too-many-errors"])["MetricAlarms"] == []
+    [heard] = until(lambda: aws.client("sqs").receive_message(QueueUrl=queue).get("Messages"))
+    assert "too-many-errors" in heard["Body"]
+
+
+def test_nothing_is_led_home_where_no_edge_is_cloudfronts(aws: EmbeddedAws) -> None:
+    assert not forward_alarms(aws, quickened(application("shop").plan, BRIEF), "crossfade")
