@@ -146,6 +146,19 @@ def test_a_blue_that_is_parked_for_too_short_a_time_is_not_retired(world: World,
     assert world.phase() == "watching"
 
 
+def test_a_green_that_fails_while_it_holds_everything_and_waits_to_be_retired_gives_everything_back(
+    world: World,
+) -> None:
+    world.ended(world.migrate())
+    world.meter.green_fails = 0.3
+
+    world.until(lambda: "rolled back" in " ".join(watch(world)["seen"]), "watch finds it")
+
+    world.until_phase("rolled_back")
+    assert "edge web, which waits: green is worse than the SLO" in str(world.journal.read("shop").reason)
+    assert world.meter.green_percent() == 0
+
+
 def _looks(world: World) -> int:
     opened = world.journal.read("shop").opened_at
     entries = [entry for entry in world.journal.entries("shop") if entry.at >= opened and entry.what == "judge"]
