@@ -54,6 +54,26 @@ def test_no_call_but_a_look_names_a_blue_service() -> None:
     assert {tag["key"]: tag["value"] for tag in green[0]["tags"]}[MIGRATION_TAG] == "shop"
 
 
+def test_deploying_anew_names_the_green_service_and_changes_nothing_of_it() -> None:
+    calls: list[tuple[str, str]] = []
+    world = World()
+    with in_process():
+        ecs = boto3.client("ecs", region_name="eu-west-1")
+        ecs.create_cluster(clusterName="shop")
+        definition: Any = dict(world.services.task_definition("orders"))
+        definition.pop("taskDefinitionArn")
+        ecs.register_task_definition(**definition)
+        tags: Any = [{"key": MIGRATION_TAG, "value": "shop"}]
+        for name in ("orders", "orders-green"):
+            ecs.create_service(cluster="shop", serviceName=name, taskDefinition="orders", desiredCount=2, tags=tags)
+        world.services = EcsServices(a_client("ecs", calls))
+
+        world.redeploy()
+
+    changes = [(name, json.loads(params)) for name, params in calls if not name.startswith(LOOKS)]
+    assert changes == [("UpdateService", {"cluster": "shop", "service": "orders-green", "forceNewDeployment": True})]
+
+
 MAY = {  # operation: the members it may have
     "RegisterScalableTarget": {"ServiceNamespace", "ResourceId", "ScalableDimension", "SuspendedState"},
     "UpdateService": {"cluster", "service", "availabilityZoneRebalancing"},

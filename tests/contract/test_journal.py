@@ -405,7 +405,14 @@ def test_news_find_every_migration_they_concern(journal: Journal) -> None:
 
 
 def test_a_token_waits_until_it_is_dropped(journal: Journal) -> None:
-    token = Token(migration="shop", resource="service:shop/web", token="t" * 1_000, at=NOON, deployment="ecs-svc/1")
+    token = Token(
+        migration="shop",
+        resource="service:shop/web",
+        token="t" * 1_000,
+        at=NOON,
+        deployment="ecs-svc/2",
+        replaces="ecs-svc/1",
+    )
 
     journal.keep_token(token)
 

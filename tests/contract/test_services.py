@@ -227,6 +227,35 @@ def test_creating_in_a_cluster_that_is_not_there_says_that_blue_changed(world: W
         world.services.create(a_request(world, cluster="nowhere"))
 
 
+def test_a_service_deployed_anew_has_another_newest_deployment_of_the_same_kind(world: World) -> None:
+    world.services.create(a_request(world))
+    world.complete("web-green")
+    before = described(world).primary
+    assert before is not None
+
+    answered = world.services.redeploy("shop", "web-green")
+
+    assert answered.primary is not None
+    assert answered.primary.id != before.id
+    assert answered.primary.task_definition == before.task_definition
+    assert answered.primary.service_connect == before.service_connect
+    assert not answered.is_complete
+    world.complete("web-green")
+    completed = described(world)
+    assert completed.primary is not None
+    assert (completed.primary.id, completed.desired) == (answered.primary.id, 2)
+
+
+def test_a_service_that_is_not_there_is_not_deployed_anew(world: World) -> None:
+    with pytest.raises(GreenFailed, match="web-green"):
+        world.services.redeploy("shop", "web-green")
+
+
+def test_deploying_anew_in_a_cluster_that_is_not_there_says_that_blue_changed(world: World) -> None:
+    with pytest.raises(BlueChanged, match="nowhere"):
+        world.services.redeploy("nowhere", "web-green")
+
+
 # -- task definitions ----------------------------------------------------------------
 
 
@@ -326,6 +355,24 @@ def test_a_service_that_ecs_does_not_take_fails_green_with_ecs_words(code: str) 
 
         with pytest.raises(GreenFailed, match="no such subnet"):
             EcsServices(client).create(CREATE)
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("ThrottlingException", EcsBusy),
+        ("ServiceNotActiveException", GreenFailed),
+        ("ClientException", GreenFailed),
+        ("InvalidParameterException", GreenFailed),
+    ],
+)
+def test_what_ecs_says_of_deploying_anew_becomes_ours(code: str, error: type[Exception]) -> None:
+    client = a_client("ecs")
+    with Stubber(client) as stub:
+        stub.add_client_error("update_service", code)
+
+        with pytest.raises(error):
+            EcsServices(client).redeploy("shop", "web-green")
 
 
 @pytest.mark.parametrize("code", ["ClientException", "InvalidParameterException", "LimitExceededException"])

@@ -57,6 +57,11 @@ def test_a_plan_drawn_before_endpoints_named_their_alias_is_still_read() -> None
     assert MigrationPlan.from_json(json.dumps(old)) == MigrationPlan.from_json(json.dumps(SHOP))
 
 
+def test_a_plan_that_would_deploy_a_stranger_anew_is_refused() -> None:
+    with pytest.raises(ValueError, match="redeploy names parcels"):
+        MigrationPlan.from_json(json.dumps({**SHOP, "redeploy": ["orders", "parcels"]}))
+
+
 def test_a_plan_that_says_one_thing_in_two_ways_is_refused() -> None:
     torn = json.loads(json.dumps(SHOP))
     torn["services"][0]["ecs_service"] = "another"

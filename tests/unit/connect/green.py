@@ -7,6 +7,7 @@ from typing import Any
 
 from crossfade.connect.creation import Checked, CheckRequest, Created, CreateRequest, check, create
 from crossfade.connect.memory import MemoryLogGroups, MemoryNamespaces, MemoryServices
+from crossfade.connect.redeploying import Redeployed, RedeployRequest, redeploy
 from crossfade.connect.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
 from crossfade.judge.proxylog_memory import MemoryProxyFeed
@@ -176,6 +177,19 @@ class World:
     def check(self, service: str = "web", *, fence: int = 1) -> Checked:
         request = CheckRequest(migration="shop", fence=fence, service=service)
         return check(request, journal=self.journal, plans=self.plans, services=self.services, now=NOON)
+
+    def redeploy(
+        self, service: str = "orders", *, resume: str = FIRST, fence: int = 1, cut: Cut | None = None
+    ) -> Redeployed:
+        through = (cut or Cut()).through
+        return redeploy(
+            RedeployRequest(migration="shop", fence=fence, service=service, token=resume),
+            journal=through(self.journal),
+            plans=through(self.plans),
+            services=through(self.services),
+            executions=through(self.executions),
+            now=NOON,
+        )
 
     def verify(self, *, fence: int = 1) -> Verified:
         return verify(

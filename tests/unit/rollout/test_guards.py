@@ -324,6 +324,65 @@ def test_news_told_twice_resume_once() -> None:
     assert list(house.executions.answers) == ["t-1"]
 
 
+def a_service_to_be_deployed_anew() -> House:
+    house = House(Phase.CREATING)
+    house.create()
+    house.services.complete("shop", "web-green")
+    return house
+
+
+def newest(house: House) -> str:
+    state = house.services.describe("shop", "web-green")
+    assert state is not None
+    assert state.primary is not None
+    return state.primary.id
+
+
+def wait_for_another(house: House, *, replaces: str, deployment: str | None = None) -> None:
+    house.executions.waiting.add("t-1")
+    house.journal.keep_token(
+        Token(migration="shop", resource=WEB, token="t-1", at=NOON, replaces=replaces, deployment=deployment)  # noqa: S106
+    )
+
+
+def test_late_news_of_the_deployment_that_is_to_be_replaced_resume_nobody() -> None:
+    house = a_service_to_be_deployed_anew()
+    wait_for_another(house, replaces=newest(house))
+
+    answer = house.on_deployment()
+
+    assert answer.did == "nothing"
+    assert house.executions.answers == {}
+    assert house.journal.token(WEB) is not None
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_the_new_deployment_resumes_who_waits_for_it(*, is_known: bool) -> None:
+    house = a_service_to_be_deployed_anew()
+    before = newest(house)
+    house.services.redeploy("shop", "web-green")
+    wait_for_another(house, replaces=before, deployment=newest(house) if is_known else None)
+    house.services.complete("shop", "web-green")
+
+    answer = house.on_deployment()
+
+    assert answer.did == "resumed"
+    assert house.executions.answers["t-1"]["complete"] is True
+
+
+def test_a_deployment_that_ecs_took_back_fails_who_waits_for_it() -> None:
+    house = a_service_to_be_deployed_anew()
+    before = newest(house)
+    house.services.redeploy("shop", "web-green")
+    wait_for_another(house, replaces=before, deployment=newest(house))
+    house.services.go_back("shop", "web-green")
+
+    answer = house.on_deployment()
+
+    assert answer.did == "resumed"
+    assert house.executions.answers["t-1"]["error"] == "GreenFailed"
+
+
 def test_news_ahead_of_the_truth_do_nothing_yet() -> None:
     house = House(Phase.CREATING)
     house.create()

@@ -36,9 +36,11 @@ class Desk:
 
 
 def test_the_machines_are_told_all_they_need_of_the_plan() -> None:
-    opened = Desk(a_plan(gaps=(GAP.model_copy(update={"severity": Severity.DEGRADING}),))).open()
+    gaps = (GAP.model_copy(update={"severity": Severity.DEGRADING}),)
+    opened = Desk(a_plan(gaps=gaps, redeploy=("web",))).open()
 
     assert (opened.migration, opened.fence, opened.waves, opened.gaps) == ("shop", 1, (("web",),), 1)
+    assert opened.redeploy == ("web",)
     [edge] = opened.edges
     assert [(rung.index, rung.share_bp, rung.kind) for rung in edge.rungs] == [
         (0, 500, RungKind.CLIMB),

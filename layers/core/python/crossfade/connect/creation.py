@@ -89,14 +89,14 @@ def create(
     """
     record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
-    service = _named(plan, request.service)
+    service = planned_service(plan, request.service)
     blue = services.describe(plan.cluster, service.blue.service_name)
     if blue is None:
         raise BlueChanged(f"blue service {service.blue.service_name} is not in {plan.cluster}; draw the plan again")
     name = service.green.service_name
     found = services.describe(plan.cluster, name)
     if found is not None:
-        _refuse_foreign(found, request.migration)
+        refuse_foreign(found, request.migration)
     resource = service_resource(plan.cluster, name)
     intent = journal.append(
         _entry(request, "intent", resource, at=now, detail={"found": found.arn if found else None}), fence=request.fence
@@ -122,7 +122,7 @@ def create(
         client_token=_client_token(request, name),
     )
     green = _adopted(found, registered) or services.create(wanted)
-    _refuse_failed(green)
+    refuse_failed(green)
     made = {"service_arn": green.arn} | ({"undelivered": undelivered} if undelivered else {})
     journal.append(_entry(request, "result", resource, at=now, detail=made, of=intent), fence=request.fence)
     if green.is_complete:
@@ -144,12 +144,12 @@ def check(request: CheckRequest, *, journal: Journal, plans: PlanStore, services
     """
     record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
-    name = _named(plan, request.service).green.service_name
+    name = planned_service(plan, request.service).green.service_name
     green = services.describe(plan.cluster, name)
     if green is None:
         raise GreenFailed(f"green service {name} is not in {plan.cluster} any more")
-    _refuse_foreign(green, request.migration)
-    _refuse_failed(green)
+    refuse_foreign(green, request.migration)
+    refuse_failed(green)
     if green.is_complete:
         resource = service_resource(plan.cluster, name)
         token = journal.token(resource)
@@ -293,7 +293,8 @@ def _adopted(found: ServiceState | None, registered: str) -> ServiceState | None
     return found
 
 
-def _refuse_foreign(found: ServiceState, migration: str) -> None:
+def refuse_foreign(found: ServiceState, migration: str) -> None:
+    """Raise ServiceExists for a service this migration did not make, EcsBusy for one that is being deleted."""
     if found.migration != migration:
         whose = f"is of migration {found.migration}" if found.migration else f"carries no tag {MIGRATION_TAG}"
         raise ServiceExists(f"a service named {found.name} exists and {whose}; choose another name or delete it")
@@ -301,12 +302,14 @@ def _refuse_foreign(found: ServiceState, migration: str) -> None:
         raise EcsBusy(f"{found.name} is {found.status}: an earlier one is still being deleted")
 
 
-def _refuse_failed(green: ServiceState) -> None:
+def refuse_failed(green: ServiceState) -> None:
+    """Raise GreenFailed where the newest deployment has failed."""
     if green.failure is not None:
         raise GreenFailed(f"the deployment of {green.name} failed: {green.failure}")
 
 
-def _named(plan: MigrationPlan, name: str) -> ServicePlan:
+def planned_service(plan: MigrationPlan, name: str) -> ServicePlan:
+    """Return a service of the plan; BadInput when it has none of this name."""
     try:
         return plan.service(name)
     except KeyError as unknown:

@@ -135,6 +135,23 @@ class EcsServices:
             raise GreenFailed(f"ECS does not take service {name}: {_message(refused)}") from refused
         return _state(cast("JsonObject", answer["service"]))
 
+    def redeploy(self, cluster: str, name: str) -> ServiceState:
+        """See `Services`."""
+        refusals = (
+            self._client.exceptions.ServiceNotFoundException,
+            self._client.exceptions.ServiceNotActiveException,
+            self._client.exceptions.ClientException,
+            self._client.exceptions.InvalidParameterException,
+        )
+        try:
+            with _asking("UpdateService"):
+                answer = self._client.update_service(cluster=cluster, service=name, forceNewDeployment=True)
+        except self._client.exceptions.ClusterNotFoundException as gone:
+            raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
+        except refusals as refused:
+            raise GreenFailed(f"ECS does not deploy {name} anew: {_message(refused)}") from refused
+        return _state(cast("JsonObject", answer["service"]))
+
     def _newest(self, family: str, tags: Mapping[str, str]) -> str | None:
         try:
             with _asking("DescribeTaskDefinition"):

@@ -456,9 +456,10 @@ _ROWS: Final = (
     ),
     Row(
         "CALL_CYCLE",
-        _BLOCKING,
-        "{services} call each other in a circle; tasks resolve only names that existed when they started, so those "
-        "created first must be deployed once more (the plan's `redeploy`) before green has a share.",
+        _INFORMATIONAL,
+        "{services} call each other in a circle, and tasks resolve only names that existed when they started. The "
+        "migration creates them together and deploys each once more before green has a share (the plan's `redeploy`); "
+        "while it does, up to twice their tasks run.",
         _CONCEPTS,
     ),
     # -------------------------------------------------------------------- edges

@@ -20,7 +20,8 @@ class MemoryServices:
 
     def __init__(self, *clusters: str, eager: bool = False) -> None:
         self.created: list[JsonObject] = []
-        self._eager = eager
+        self.redeployed: list[str] = []
+        self.eager = eager
         self._clusters = set(clusters)
         self._services: dict[tuple[str, str], ServiceState] = {}
         self._made_by: dict[tuple[str, str], str | None] = {}
@@ -96,9 +97,29 @@ class MemoryServices:
             tags={tag["key"]: tag["value"] for tag in wanted.get("tags", [])},
             settings={member: deepcopy(wanted[member]) for member in _SETTINGS & wanted.keys()},
         )
-        if self._eager:
+        if self.eager:
             self.complete(cluster, name)
         return self._services[key]
+
+    def redeploy(self, cluster: str, name: str) -> ServiceState:
+        """See `Services`."""
+        found = self.describe(cluster, name)
+        if found is None:
+            raise GreenFailed(f"ECS does not deploy {name} anew: there is no such service")
+        self.redeployed.append(name)
+        newest = found.deployments[0]
+        anew = replace(newest, id=f"{newest.id}.{len(self.redeployed)}", rollout=Rollout.IN_PROGRESS, running=0)
+        older = tuple(replace(each, status="ACTIVE") for each in found.deployments)
+        self._services[(cluster, name)] = replace(found, deployments=(anew, *older))
+        if self.eager:
+            self.complete(cluster, name)
+        return self._services[(cluster, name)]
+
+    def go_back(self, cluster: str, name: str) -> None:
+        """Let ECS's circuit breaker go back to the deployment before the newest."""
+        found = self._services[(cluster, name)]
+        older = replace(found.deployments[1], status="PRIMARY")
+        self._services[(cluster, name)] = replace(found, deployments=(older,))
 
     def complete(self, cluster: str, name: str) -> None:
         """Let the service's deployment complete, with all its tasks running."""

@@ -192,6 +192,19 @@ class Services(Protocol):
         """
         ...
 
+    def redeploy(self, cluster: str, name: str) -> ServiceState:
+        """
+        Start a deployment of a service as it is, and return the service with it.
+
+        Every task is replaced by a new one of the same task definition; each call starts
+        a deployment of its own.
+
+        Raises:
+            GreenFailed: there is no such service, or ECS does not deploy it.
+            BlueChanged: there is no such cluster.
+        """
+        ...
+
 
 class Namespaces(Protocol):
     """

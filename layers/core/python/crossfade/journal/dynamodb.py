@@ -18,7 +18,7 @@ migration#<id>      untold#<time>#<uuid> what S, phase S, reason S, at S
 migration#<id>      told                 fence N, phase S, edges S (JSON)
 edge#<rule ARN>     owner                migration S
 resource#<key>      migration#<id>       migration S
-resource#<key>      token                migration S, token S, at S, deployment S
+resource#<key>      token                migration S, token S, at S, deployment S, replaces S
 ==================  ===================  ==========================================
 
 Times are ISO 8601 in UTC with microseconds, so that they sort. The state machines read
@@ -405,6 +405,8 @@ class DynamoDbJournal:
         }
         if token.deployment is not None:
             item["deployment"] = _s(token.deployment)
+        if token.replaces is not None:
+            item["replaces"] = _s(token.replaces)
         with _busy():
             self._client.put_item(TableName=self._table, Item=item)
 
@@ -418,6 +420,7 @@ class DynamoDbJournal:
             token=item["token"]["S"],
             at=datetime.fromisoformat(item["at"]["S"]),
             deployment=_optional(item, "deployment"),
+            replaces=_optional(item, "replaces"),
         )
 
     def drop_token(self, resource: str, token: str) -> None:

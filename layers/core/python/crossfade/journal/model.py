@@ -269,13 +269,19 @@ class Entry(Frozen):
 
 
 class Token(Frozen):
-    """A task token that waits for a resource, and the deployment it waits for where one is known."""
+    """
+    A task token that waits for a resource, and the deployment it waits for where one is known.
+
+    `replaces` is the deployment that was the newest before: while it still is, the one
+    that is waited for has not begun.
+    """
 
     migration: str
     resource: str
     token: str
     at: AwareDatetime
     deployment: str | None = None
+    replaces: str | None = None
 
 
 MOST_DETAIL_BYTES = 300_000

@@ -592,6 +592,13 @@ class MigrationPlan(Frozen):
     approvals: Approvals = Approvals()
     retirement: Retirement = Retirement()
 
+    @model_validator(mode="after")
+    def _redeploys_its_own(self) -> MigrationPlan:
+        unknown = set(self.redeploy) - {service.name for service in self.services}
+        if unknown:
+            raise ValueError(f"redeploy names {', '.join(sorted(unknown))}, which is no service of the plan")
+        return self
+
     def open_blocking_gaps(self) -> tuple[Gap, ...]:
         """Return the blocking gaps that nobody has accepted."""
         return tuple(g for g in self.gaps if g.severity is Severity.BLOCKING and g.accepted is None)

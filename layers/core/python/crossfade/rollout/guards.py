@@ -259,7 +259,13 @@ def _record(migration: str, journal: Journal) -> MigrationRecord | None:
 
 
 def _answer(token: Token, state: ServiceState, *, journal: Journal, executions: Executions) -> GuardAnswer:
-    if state.is_complete:
+    newest = state.primary.id if state.primary else None
+    if token.deployment is not None and newest != token.deployment:
+        why = f"{state.name}: ECS went back from deployment {token.deployment}"
+        heard = executions.fail_task(token.token, "GreenFailed", why)
+    elif token.replaces is not None and newest == token.replaces:
+        return _nothing(f"{state.name} is not deployed anew yet", token.migration)
+    elif state.is_complete:
         heard = executions.succeed_task(token.token, {"service_arn": state.arn, "complete": True})
         why = f"{state.name} is complete"
     elif state.failure is not None:

@@ -42,6 +42,7 @@ class Opened(Frozen):
     migration: str
     fence: int
     waves: tuple[tuple[str, ...], ...]
+    redeploy: tuple[str, ...] = ()
     edges: tuple[OpenedEdge, ...]
     edges_at_once: int = Field(description="How many edges climb at the same time; 0 is all of them")
     timings: Timings
@@ -91,6 +92,7 @@ def open_migration(
         migration=plan.migration,
         fence=opened.fence,
         waves=plan.waves,
+        redeploy=plan.redeploy,
         edges=tuple(OpenedEdge(edge=edge.name, kind=edge.kind, rungs=_rungs(edge, plan.approvals)) for edge in plan.edges),
         edges_at_once=1 if plan.edges_climb == "one_by_one" else 0,
         timings=plan.timings,
