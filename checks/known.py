@@ -54,7 +54,33 @@ def _walkthrough(mesh: str, nodes: Mapping[str, str], *, routes: Mapping[str, st
     return given
 
 
+_CREDENTIALS: Final = '{ grafana_userid = "", grafana_apikey = "", grafana_tempo_apikey = "" }'
+_CONTAINERS: Final = """[
+  { name = "app", image = "app:1", essential = true, portMappings = [{ containerPort = 443 }] },
+  {
+    name = "envoy", image = "aws-appmesh-envoy", essential = true,
+    environment = [{ name = "APPMESH_VIRTUAL_NODE_NAME", value = "mesh/zoll-wcd-web-external/virtualNode/orders" }]
+  }
+]"""
+
 KNOWN: Final[Mapping[str, Known]] = {
+    "alhardy-module": Known(
+        given={
+            "service_name": "orders",
+            "service_discovery_namespace_name": "demo.local",
+            "container_definition": '{ name = "app", port = 80, host_port = 80, environment = [] }',
+            "task_definition": '{ family = "orders", cpu = 256, memory = 512, desired_count = 2 }',
+            "data.aws_secretsmanager_secret_version.platform.secret_string": _CREDENTIALS,
+            "data.aws_ecs_task_definition.existing.revision": "1",
+        }
+    ),
+    "aoggz-module": Known(
+        given={
+            "resource_prefix": "orders",
+            "terraform.workspace": "prod",
+            "module.merged.container_definitions": _CONTAINERS,
+        }
+    ),
     "aws-howto-circuit-breakers": Known(
         ("/colorgateway-vg.json", "/colorteller-black-vn.json", "/colorteller-white-vn.json"),
         _walkthrough(

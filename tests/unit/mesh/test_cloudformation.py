@@ -215,3 +215,13 @@ def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
     read = read_sources(texts, {})
 
     assert [mesh.place.file for mesh in read.meshes] == ["a/t.json", "b/t.json"]
+
+
+def test_an_attribute_written_as_a_reference_is_asked_for_as_one() -> None:
+    counted = {"Type": "Custom::Counter", "Properties": {"ServiceToken": "arn:aws:lambda:eu-west-1:1:function:f"}}
+    service = a_service("web", DesiredCount={"Ref": "Counter.Wanted"})
+
+    with pytest.raises(BadInput, match=r"give --param 't.json:Counter.Wanted=VALUE'"):
+        found(a_mesh(), a_node("web"), service, {"Counter": counted})
+    asked = found(a_mesh(), a_node("web"), service, {"Counter": counted}, parameters={"Counter.Wanted": "3"})
+    assert [each.desired_count for each in asked.services] == [3]

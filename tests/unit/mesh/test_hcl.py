@@ -130,6 +130,19 @@ def test_how_often_a_resource_exists_must_be_known() -> None:
         nodes(("main.tf", NODE % ("count = var.port", '"n"', "type = number")))
 
 
+def test_a_list_or_an_object_that_only_another_module_knows_can_be_given_as_one() -> None:
+    text = NODE % ("for_each = toset(module.a.names)", "each.key", "default = jsondecode(module.a.said).port")
+    main = ("main.tf", text + 'module "a" {\n  source = "x/y/aws"\n}\n')
+    given = {"module.a.names": '["b", "c"]', "module.a.said": '{"port": 7}'}
+
+    assert nodes(main, **given) == [("b", 7), ("c", 7)]
+
+
+def test_where_nothing_smaller_helps_terraforms_own_answer_is_asked_for() -> None:
+    with pytest.raises(BadInput, match=r"there is no module a; give what `terraform show -json` prints in its place"):
+        nodes(("main.tf", NODE % ("count = module.a.n", '"n"', "default = 1")))
+
+
 def test_a_module_in_the_tree_is_called_with_its_arguments_and_one_elsewhere_is_named() -> None:
     root = 'module "a" {\n  source = "./m"\n  port = 7\n}\nmodule "b" {\n  source = "x/y/aws"\n}\n'
 

@@ -16,6 +16,7 @@ from crossfade.mesh.sources import SourceText, read_parameters, read_sources
         ("vn.json", '{"virtualNode": {"meshName": "m"}}', "a text is needed here, found nothing"),
         ("x.yaml", "a: 1", "has no Resources"),
         ("x.yaml", "just text", "neither a CloudFormation template"),
+        ("manifest.yml", "name: api\ntype: Backend Service\n", "give the templates that `copilot svc package`"),
         ("x.yaml", "Resources: []", "has no Resources"),
     ],
 )

@@ -297,6 +297,9 @@ class _Stack:
             return self._parameter(name)
         if name in self.resources:
             return self._reference(name, None)
+        owner, dot, attribute = name.partition(".")
+        if dot and owner in self.resources:  # AWS Copilot writes attributes so
+            return self._reference(owner, attribute)
         raise Unresolved(f"nothing here is named {name}")
 
     def get_att(self, name: str, attribute: str) -> object:

@@ -72,7 +72,9 @@ def _jsonencode(value: object) -> str:
 
 
 def _jsondecode(value: object) -> object:
-    return value.data if isinstance(value, JsonText) else json.loads(_text(value))
+    if isinstance(value, JsonText):
+        return value.data
+    return value if isinstance(value, Mapping | list) else json.loads(_text(value))  # an operator may give it decoded
 
 
 def _format(spec: object, *values: object) -> str:

@@ -36,6 +36,16 @@ SUFFIXES: Final = (
 """Files that are looked at in a folder; the last three are templates that Terraform may read."""
 
 _MESH_ON_KUBERNETES: Final = re.compile(r"^\s*[\"']?apiVersion[\"']?:\s*[\"']?appmesh\.k8s\.aws", re.MULTILINE)
+_COPILOT: Final = (
+    "Load Balanced Web Service",
+    "Request-Driven Web Service",
+    "Backend Service",
+    "Worker Service",
+    "Scheduled Job",
+    "Static Site",
+    "Environment",
+)
+"""Types of AWS Copilot's manifests, which are no templates but turn into some."""
 _BESIDE: Final = (".tpl", ".tftpl", ".tmpl")
 _LINK: Final = re.compile(r"\.{0,2}[\w./-]+\.tf\s*")
 """A link that a checkout has stored as a text."""
@@ -166,6 +176,8 @@ def _what(body: object) -> str:
     if isinstance(body, Mapping):
         if "apiVersion" in body and "kind" in body:
             return "a Kubernetes resource; Service Connect is a feature of Amazon ECS"
+        if str(body.get("type")) in _COPILOT:
+            return "a manifest of AWS Copilot; give the templates that `copilot svc package` and `env package` write"
         if "terraform_version" in body or "format_version" in body:
             return "Terraform's, but neither a state nor what `terraform show -json` prints"
     return "neither a CloudFormation template (it has no Resources), nor Terraform's, nor an answer of the AWS CLI"

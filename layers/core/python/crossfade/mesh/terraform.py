@@ -23,14 +23,19 @@ from crossfade.mesh.intrinsics import Unknown, Unresolved
 from crossfade.mesh.items import Item
 from crossfade.mesh.model import Place
 from crossfade.mesh.template import load_yaml
-from crossfade.mesh.tfcomputed import ARNS, COMPUTED, ID_IS_ARN, ID_IS_NAME, LB_KINDS, PSEUDO
-from crossfade.mesh.tfexpressions import Nowhere, Table, evaluated, fitted, is_remark, typed, unquoted
+from crossfade.mesh.tfcomputed import ARNS, COMPUTED, ID_IS_ARN, ID_IS_NAME, INSTEAD, LB_KINDS, PSEUDO
+from crossfade.mesh.tfexpressions import Nowhere, Table, evaluated, fitted, is_remark, typed, unquoted, written
 from crossfade.mesh.tffiles import DEEPEST, Configuration, FileTree
 
 _BLOCK: Final = "__is_block__"
 """How python-hcl2 marks a block; its other remarks, such as comments, begin alike."""
 _MOST_INSTANCES: Final = 2_000
 _REPEAT: Final = frozenset({"for_each", "count", "lifecycle", "provider", "depends_on", "provisioner", "connection"})
+
+
+def _mended(error: Unresolved) -> str:
+    """Return what is missing with a way out; where nothing smaller helps, Terraform's own answer does."""
+    return str(error) if error.mend else f"{error}; {INSTEAD}"
 
 
 def read_configuration(
@@ -181,7 +186,7 @@ class _Module:
         address = f"{self.prefix}{token}"
         if address in self._tree.parameters:
             self._tree.found.used.add(address)
-            return self._tree.parameters[address]
+            return written(self._tree.parameters[address])
         why = Unresolved(f"{address} {what}", self._folder, mend or f"give --param '{address}=VALUE'")
         text = f"${{{address.replace('/', '.').replace('}', '').replace(':', '.')}}}"
         self._tree.found.unknown[text] = str(why)
@@ -286,7 +291,7 @@ class _Module:
                     for key, value in listed[:_MOST_INSTANCES]
                 ]
         except Unresolved as error:
-            raise BadInput(f"{where}: how often it exists cannot be told: {error}") from error
+            raise BadInput(f"{where}: how often it exists cannot be told: {_mended(error)}") from error
         return [(None, self)]
 
     def attribute(self, instance: _Instance, name: str) -> object:
@@ -382,7 +387,7 @@ class _Module:
                     listed = [(each, each) for each in found] if isinstance(found, list) else pairs(found)
                 except Unresolved as error:
                     raise BadInput(
-                        f"{self._folder}: dynamic {name}: how often it exists cannot be told: {error}"
+                        f"{self._folder}: dynamic {name}: how often it exists cannot be told: {_mended(error)}"
                     ) from error
                 contents = body.get("content") or [{}]
                 yield (

@@ -37,6 +37,9 @@ ARNS: Final[Mapping[str, str]] = {
 }
 """What files know of the ARNs that AWS makes; unique among the sources."""
 
+INSTEAD: Final = "give what `terraform show -json` prints in its place"
+"""The way out where files do not say enough."""
+
 ID_IS_ARN: Final = ("aws_ecs_cluster", "aws_ecs_service", "aws_lb", "aws_alb")
 ID_IS_NAME: Final = ("aws_appmesh_mesh",)
 LB_KINDS: Final = {"application": "app", "network": "net", "gateway": "gwy"}

@@ -88,6 +88,11 @@ def typed(text: str, declared: Mapping[str, Any]) -> object:
         return text
 
 
+def written(text: str) -> object:
+    """Return what an operator gave for something without a type: a list or an object where it is written as one."""
+    return typed(text, {"type": "dynamic"}) if text.lstrip()[:1] in ("[", "{") else text
+
+
 class _Types:
     """The scope of a variable's type, in which `object` and `optional` are functions."""
 

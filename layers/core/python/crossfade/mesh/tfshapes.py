@@ -18,6 +18,7 @@ from crossfade.mesh.hcl import JsonText
 from crossfade.mesh.intrinsics import Unknown
 from crossfade.mesh.items import MESH_NAMES, Item, Kind
 from crossfade.mesh.model import Place
+from crossfade.mesh.tfcomputed import INSTEAD
 from crossfade.mesh.tree import Tree
 
 Attributes = Mapping[str, object]
@@ -184,13 +185,13 @@ def _containers(value: object, place: Place) -> object:
         try:
             return json.loads(text)  # its holes stand inside texts
         except ValueError:
-            raise BadInput(f"{place}: its container definitions cannot be told: {value.why}") from None
+            raise BadInput(f"{place}: its container definitions cannot be told: {value.why}; {INSTEAD}") from None
     if not isinstance(value, str):
         return value
     try:
         return json.loads(value)
     except ValueError as error:
-        raise BadInput(f"{place}: its container definitions are no JSON: {error}") from error
+        raise BadInput(f"{place}: its container definitions are no JSON: {error}; {INSTEAD}") from error
 
 
 # ---------------------------------------------------------------------------- load balancing
