@@ -20,7 +20,7 @@ from crossfade.plan.document import EdgeKind, MigrationPlan
 from crossfade.plan.draw import DrawOptions
 from crossfade_cli.drawing import Given, answers_of, draw_from, now
 from rehearsal.application import Application, stand_ins
-from rehearsal.breaking import FAULTS, Breaking, fault
+from rehearsal.breaking import FAULTS, Breaking, fault, faults_at
 from rehearsal.edge_table import edge_table
 from rehearsal.examples import application, read_plan
 from rehearsal.pace import BRIEF, FULL, Pace
@@ -145,8 +145,8 @@ def rehearse_command(
             sickly = service or _first_called(played_by.plan)
             breaking = Breaking(played_by.plan.service(sickly).green.service_name, which=_which(sick))
             if faults:
-                names = list(FAULTS) if faults == ["every"] else faults
-                broken = [fault(each, played_by.plan, sickly) for each in _known(names)]
+                names = faults_at(door) if faults == ["every"] else _known(faults, door)
+                broken = [fault(each, played_by.plan, sickly) for each in names]
                 played += [(played_by, Scenario.SICK, each) for each in broken]
             else:
                 played += [(played_by, each, breaking) for each in _scenarios(scenario)]
@@ -222,10 +222,13 @@ def _scenarios(scenario: Scenarios) -> list[Scenario]:
     return [Scenario.HEALTHY, Scenario.SICK] if scenario is Scenarios.ALL else [Scenario(scenario.value)]
 
 
-def _known(names: list[str]) -> list[str]:
-    unknown = [name for name in names if name not in FAULTS]
+def _known(names: list[str], door: EdgeKind) -> list[str]:
+    known = faults_at(door)
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise BadInput(f"--fault {unknown[0]}: there is {', '.join(FAULTS)}, and `every` for all of them")
+        raise BadInput(
+            f"--fault {unknown[0]}: at --edge {door} there is {', '.join(known)}, and `every` for all of them"
+        )
     return names
 
 

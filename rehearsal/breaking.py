@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from crossfade.plan.document import MigrationPlan
+from crossfade.plan.document import EdgeKind, MigrationPlan
 from rehearsal.dataplane.dataplane import Fault
 
 Ending = Literal["rolled_back", "completed"]
@@ -34,6 +34,7 @@ class Breaking:
         twin: Blue's service that fails alike, in a shared outage.
         mended_after_seconds: When it ends by itself, in plan time; None for never.
         dies: The task ends, and ECS replaces it.
+        busy_cdn: Nothing fails: CloudFront sends every request to the primary distribution, whatever the policy says.
         unalarmed: The plan names no alarm of the operator's, who would have been the one to stop it.
         ends: How the migration should end.
     """
@@ -48,6 +49,7 @@ class Breaking:
     twin: str | None = None
     mended_after_seconds: float | None = None
     dies: bool = False
+    busy_cdn: bool = False
     unalarmed: bool = False
     ends: Ending = "rolled_back"
 
@@ -66,9 +68,15 @@ FAULTS: dict[str, Breaking] = {
     "shared-outage": replace(
         _PATTERN, which="all", probability=0.2, twin="", mended_after_seconds=180, unalarmed=True, ends="completed"
     ),
+    "cdn-busy": replace(_PATTERN, busy_cdn=True, mended_after_seconds=180, ends="completed"),
     "none": replace(_PATTERN, probability=0.0, ends="completed"),
 }
 """By name. `one-503` is hidden by Service Connect's retries; `none` must not be rolled back."""
+
+
+def faults_at(kind: EdgeKind) -> list[str]:
+    """Return the names of the faults that can strike where users come in by this kind of edge."""
+    return [name for name, pattern in FAULTS.items() if kind == "cloudfront" or not pattern.busy_cdn]
 
 
 def fault(name: str, plan: MigrationPlan, service: str) -> Breaking:

@@ -244,10 +244,10 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
         green = _green_percent(stage)
         if scenario is Scenario.SICK and stage.broken_at is None and _may_break(stage):
             _break(stage, breaking)
-            say(f"breaking {breaking.which} of {breaking.service}", phase=_phase(record), green=green)
+            say(_told(breaking), phase=_phase(record), green=green)
         if stage.mend_at is not None and time.time() >= stage.mend_at:
             _mend(stage, breaking)
-            say(f"{breaking.service} is mended", phase=_phase(record), green=green)
+            say(f"{breaking.name or breaking.service} is over", phase=_phase(record), green=green)
         line = f"{_phase(record)} {green}"
         if line != last or time.monotonic() - told >= 1:
             totals = stage.load.snapshot().totals
@@ -260,10 +260,20 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
     stage.outcome, stage.reason = "held", f"the scenario did not end within its limit; last: {_said(stage)}"
 
 
+def _told(breaking: Breaking) -> str:
+    if breaking.busy_cdn:
+        return "CloudFront is busy and sends everything to the primary"
+    return f"breaking {breaking.which} of {breaking.service}"
+
+
 def _break(stage: _Stage, breaking: Breaking) -> None:
     stage.broken_at = time.time()
     if breaking.dies:
         _end_a_task(stage, breaking.service)
+        return
+    if breaking.busy_cdn:
+        stage.plane.busy_cdn(is_busy=True)
+        stage.mend_at = stage.broken_at + (breaking.mended_after_seconds or 0) / stage.time_scale
         return
     for service in filter(None, (breaking.service, breaking.twin)):
         stage.plane.break_tasks(
@@ -280,6 +290,9 @@ def _break(stage: _Stage, breaking: Breaking) -> None:
 
 def _mend(stage: _Stage, breaking: Breaking) -> None:
     stage.mend_at = None
+    if breaking.busy_cdn:
+        stage.plane.busy_cdn(is_busy=False)
+        return
     for service in filter(None, (breaking.service, breaking.twin)):
         stage.plane.mend_tasks(service)
 

@@ -159,6 +159,7 @@ class DataPlane:
         self._names: Names | None = None
         self._edge: Edge | None = None
         self._flows: NlbEdge | None = None
+        self._cdn: CdnEdge | None = None
         self._shipper: LogShipper | None = None
         self._period_seconds = period
         self._connections_due = 0.0
@@ -260,9 +261,16 @@ class DataPlane:
             if (served := read_measure(line)) is not None:
                 cdn.count(served)
 
+        self._cdn = cdn
         cdn.serve_by(self._start_proxy(CDN, config, EDGE_FLUSH_MS, heard))
         self._run("edge locations", cdn.run)
         return cdn
+
+    def busy_cdn(self, *, is_busy: bool) -> None:
+        """Let CloudFront send every request to the primary distribution, as when it is busy. Raises LookupError."""
+        if self._cdn is None:
+            raise LookupError("no distribution is served here")
+        self._cdn.is_busy = is_busy
 
     def _origin(self, host: str, port: int) -> int | None:
         """Return the loopback port of the load balancer that a name leads to, at once or by a record."""

@@ -13,7 +13,7 @@ from rehearsal.aws.runtime import StillRuntime
 from rehearsal.dataplane import DataPlane, Totals, Users
 from tests.rehearsal.aws.ground import Ground
 from tests.rehearsal.aws.lab import until
-from tests.rehearsal.dataplane.standin_aws import green_task, plain_task
+from tests.rehearsal.dataplane.standin_aws import GROUP, green_task, plain_task
 
 pytestmark = pytest.mark.rehearsal
 
@@ -29,6 +29,7 @@ class Sides(Ground):
         self.plane = plane
         self.aws = aws
         self.elbv2 = aws.client("elbv2")
+        aws.client("logs").create_log_group(logGroupName=GROUP)
         plane.dial({"web": (), "web-sc": ()})
         self.blue_port = plane.start(plain_task("web", 1)).ports[8080]
         self.green_port = plane.start(green_task("web-sc", 1, serves="web")).ports[8080]
