@@ -23,8 +23,6 @@ from rehearsal.pace import RECORD_TTL_SECONDS, Pace, paced
 
 EDGES: Final = Path(__file__).resolve().parents[1] / "examples" / "edges"
 DOMAIN: Final = "shop.example"
-GREEN_BALANCER: Final = "shop-sc"
-GREEN_ORIGIN: Final = f"green-origin.{DOMAIN}"
 _STACKS: Final[Mapping[EdgeKind, tuple[str, ...]]] = {
     "alb": (),
     "nlb": (),
@@ -80,27 +78,36 @@ def _given(template: Path | Mapping[str, Any], values: Mapping[str, str]) -> Pat
     return {**document, "Parameters": {**declared, **changed}} if changed else template
 
 
-def led_in(plan: MigrationPlan, kind: EdgeKind, aws: EmbeddedAws, pace: Pace) -> MigrationPlan:
-    """Return the plan with its edge where users are divided, by the ids that the account has given, at this pace."""
+def stacks_before(kind: EdgeKind) -> tuple[str, ...]:
+    """Return the templates in `EDGES` that make this kind of edge, in the order they are deployed."""
+    return _STACKS[kind]
+
+
+def led_in(plan: MigrationPlan, kind: EdgeKind, aws: EmbeddedAws, pace: Pace, *, named: str = "shop") -> MigrationPlan:
+    """
+    Return the plan with its edge where users are divided, by the ids that the account has given, at this pace.
+
+    `named` is what the shop is called here.
+    """
     edge = plan.edges[0]
     if edge.kind == kind or kind in {"alb", "nlb"}:
         return plan
     fields: dict[str, Any] = {"kind": kind, "rules": ()}
     if kind == "route53":
-        zones = aws.client("route53").list_hosted_zones_by_name(DNSName=DOMAIN)["HostedZones"]
+        zones = aws.client("route53").list_hosted_zones_by_name(DNSName=f"{named}.example")["HostedZones"]
         fields["dns"] = DnsRef(
             zone_id=zones[0]["Id"].rpartition("/")[2],
-            records=(RecordRef(name=DOMAIN, type="A"),),
-            green_load_balancer=GREEN_BALANCER,
+            records=(RecordRef(name=f"{named}.example", type="A"),),
+            green_load_balancer=f"{named}-sc",
         )
     else:
         listed = aws.client("cloudfront").list_distributions()["DistributionList"]["Items"]
-        [shop] = [each for each in listed if each["Comment"] == "shop"]
+        [shop] = [each for each in listed if each["Comment"] == named]
         fields["cdn"] = CdnRef(
             distribution_id=shop["Id"],
             origin_id="app",
-            green_domain=GREEN_ORIGIN,
-            green_load_balancer=GREEN_BALANCER,
+            green_domain=f"green-origin.{named}.example",
+            green_load_balancer=f"{named}-sc",
         )
     return plan.model_copy(update={"edges": (paced(edge.model_copy(update=fields), pace),)})
 

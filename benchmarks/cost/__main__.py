@@ -1,20 +1,22 @@
 """
 Prices a migration: `python -m benchmarks.cost`.
 
-One migration of the shop is run on the embedded AWS with the deployed template, and all it uses is counted. What
-does not depend on time is taken as counted. How often green is looked at, and how often `watch` looks, follows from
-the plan as an operator would hold it, so both are counted once and multiplied. Lambda's time is this machine's, and
-includes the emulated AWS's; it is a small part, and stands apart.
+Two migrations of the shop are run on the embedded AWS with the deployed template, one of them held, and all they use is
+counted. What does not depend on time is taken as counted. How often green is looked at, how often `watch` looks and how
+often a climb hands over to another follows from the plan as an operator would hold it, so each is counted once and
+multiplied. Lambda's time is this machine's, and includes the emulated AWS's; it is a small part, and stands apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 from benchmarks.cost.count import Count, Used, begin
 from benchmarks.cost.prices import AS_OF, COST_TARGET, HISTORY_TARGET, MEMORY_GB, PRICES
@@ -28,6 +30,8 @@ from rehearsal.examples import application
 _PER_LOOK = ("JudgeGreen",)
 _PER_MINUTE = ("Watch",)
 _STATES_OF_A_LOOK = 3  # Judge Green, Answer?, Hold
+_STATES_OF_A_HELD_LOOK = 5  # Judge Green, Answer?, Read Holds, Held?, Hold
+_HOUR, _DAY = 3_600, 86_400
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cost", description="Prices a migration and a hold.")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     asked = parser.parse_args()
-    count = begin()
+    counts: dict[Script, Count] = {}
     with stage(1) as lanes:
-        end = lanes[0].try_point(Script.CLIMB, None).outcome.end
-    if end is not End.COMPLETED:
-        sys.stderr.write(f"the migration did not complete: it is {end}\n")
-        return 2
+        for script in (Script.CLIMB, Script.HELD):
+            counts[script] = begin()
+            end = lanes[0].try_points(script).outcome.end
+            counts[script].end()
+            if end is not End.COMPLETED:
+                sys.stderr.write(f"the migration did not complete: it is {end}\n")
+                return 2
     plan = application("shop").plan
-    migration, hold = _migration(count, plan), _hold(count, plan.timings)
+    migration, hold = _migration(counts[Script.CLIMB], plan), _hold(counts[Script.HELD], plan.timings)
     services = len(plan.services)
     if asked.json:
         sys.stdout.write(json.dumps({"as_of": AS_OF, "migration": asdict(migration), "hold": asdict(hold)}) + "\n")
@@ -78,17 +85,25 @@ def _migration(count: Count, plan: MigrationPlan) -> Cost:
     looked = count.invocations["JudgeGreen"]
     used["state transition"] = counted + _STATES_OF_A_LOOK * (sum(looks) - looked)
     climb = _events_of("climb", count)
-    history = max(_events_of("migrate", count), climb + _events_of_a_look(count) * (max(looks) - 1))
+    history = max(
+        _events_of("migrate", count),
+        climb + _events_of_a_look(count) * (min(max(looks), plan.timings.looks_at_once) - 1),
+    )
     return Cost(used, _dollars(used), history)
 
 
 def _hold(count: Count, timings: Timings) -> Cost:
-    """Return what the first hour of a hold costs, which is its dearest; history is that of a hold of 24 hours."""
-    looks = _looks(timings, 3600)
-    used = _times(_one(count, "JudgeGreen"), looks) + _times(_one(count, "Watch"), 60)
-    used["state transition"] = _STATES_OF_A_LOOK * looks
-    day = _events_of("climb", count) + _events_of_a_look(count) * _looks(timings, 86_400)
-    return Cost(used, _dollars(used), day)
+    """Return what an operator's hold costs in its first hour, its dearest, and the largest history of a day of it."""
+    looks = _looks(timings, _HOUR)
+    used = _times(_one(count, "JudgeGreen"), looks)
+    used += _times(_one(count, "ShiftTraffic"), looks // timings.looks_at_once)
+    used += _times(_one(count, "Watch"), _HOUR // 60)
+    used["state transition"] = _STATES_OF_A_HELD_LOOK * looks
+    used["DynamoDB read unit"] += looks  # the state that reads the holds
+    climbs = math.ceil(_looks(timings, _DAY) / timings.looks_at_once)
+    climb = _events_of("climb", count) + _events_between("climb", "Judge Green", count) * timings.looks_at_once
+    migrate = _events_of("migrate", count) + _events_between("migrate", "Climb Rung", count) * climbs
+    return Cost(used, _dollars(used), max(climb, migrate))
 
 
 def _looks(timings: Timings, seconds: int) -> int:
@@ -131,16 +146,21 @@ def _events_of(machine: str, count: Count) -> int:
 
 
 def _events_of_a_look(count: Count) -> int:
-    """Return the events between one entry of Judge Green and the next."""
+    """Return the events between one look that holds and the next."""
+    return _events_between("climb", "Judge Green", count)
+
+
+def _events_between(machine: str, state: str, count: Count) -> int:
+    """Return the most events between one entry of a state and the next; executions that enter it once say nothing."""
+    found = []
     for execution, _ in count.executions.values():
+        if f"-{machine}:" not in execution.origin.arn:
+            continue
         entered = [
-            event["id"]
-            for event in execution.history
-            if event.get("stateEnteredEventDetails", {}).get("name") == "Judge Green"
+            event["id"] for event in execution.history if event.get("stateEnteredEventDetails", {}).get("name") == state
         ]
-        if len(entered) > 1:
-            return int(entered[1] - entered[0])
-    return 12  # Judge Green 5, Answer? 2, Hold 2, and what Assign adds is none
+        found += [later - sooner for sooner, later in pairwise(entered)]
+    return max(found)
 
 
 def _dollars(used: Used) -> float:

@@ -40,10 +40,15 @@ class Count:
     executions: dict[str, tuple[Execution, int]] = field(default_factory=dict)
     seen: dict[str, float] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    is_over: bool = False
+
+    def end(self) -> None:
+        """Count no more."""
+        self.is_over = True
 
     def call(self, call: Call) -> None:
         """See a call that was answered."""
-        by = _caller(call)
+        by = None if self.is_over else _caller(call)
         if by is None:
             return
         name, invocation = by
@@ -61,13 +66,15 @@ class Count:
 
     def state(self, execution: Execution, _: str) -> None:
         """See a state entered: one transition."""
+        if self.is_over:
+            return
         with self.lock:
             times = self.executions.get(execution.origin.arn, (execution, 0))[1]
             self.executions[execution.origin.arn] = execution, times + 1
 
 
 def begin() -> Count:
-    """Begin to count; it cannot be ended, only left alone."""
+    """Begin to count."""
     count = Count()
     intercept(after=count.call)
     watch_states(count.state)

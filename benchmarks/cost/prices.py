@@ -1,10 +1,8 @@
 """
 What AWS asks for what the control plane uses: us-east-1, US dollars, without free tiers.
 
-Noted by hand on AS_OF from AWS's public price pages as they were known then; look there before you rely on a figure.
-
-Source: the pricing pages of AWS Step Functions, AWS Lambda (arm64), Amazon DynamoDB (on demand), Amazon S3, Amazon
-CloudWatch, Amazon SNS, Amazon EventBridge and AWS X-Ray.
+Noted by hand on AS_OF from AWS's public price pages, each named in SOURCES; look there before you rely on a figure.
+Only the first tier of each price is used: no migration reaches a second.
 """
 
 from __future__ import annotations
@@ -23,6 +21,18 @@ PRICES: Final = {
     "SNS publish": 0.50 / 1_000_000,
     "EventBridge event put": 1.00 / 1_000_000,
     "X-Ray trace": 5.00 / 1_000_000,
+}
+SOURCES: Final = {
+    "state transition": "https://aws.amazon.com/step-functions/pricing/",
+    "Lambda request": "https://aws.amazon.com/lambda/pricing/",
+    "Lambda GB-second": "https://aws.amazon.com/lambda/pricing/ (arm64)",
+    "DynamoDB write unit": "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    "DynamoDB read unit": "https://aws.amazon.com/dynamodb/pricing/on-demand/",
+    "S3 GET": "https://aws.amazon.com/s3/pricing/",
+    "CloudWatch metric read": "https://aws.amazon.com/cloudwatch/pricing/",
+    "SNS publish": "https://aws.amazon.com/sns/pricing/",
+    "EventBridge event put": "https://aws.amazon.com/eventbridge/pricing/",
+    "X-Ray trace": "https://aws.amazon.com/xray/pricing/",
 }
 MEMORY_GB: Final = 0.5  # template.yaml: MemorySize 512
 COST_TARGET: Final = 0.05  # dollars a service, control plane

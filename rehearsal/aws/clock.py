@@ -103,8 +103,6 @@ class Clock:
             self._running, self.leaps = True, leaping
             self._generation += 1
             self._due.clear()
-            self._at_work.clear()
-            self._working = 0
             self._now, self._ahead = _FIRST_SECOND, math.floor(time.time()) - _FIRST_SECOND
             self.troubles.clear()
             self._pool = ThreadPoolExecutor(16, thread_name_prefix="embedded-aws")
@@ -264,11 +262,9 @@ class Clock:
             self._count(name, -1)
 
     def _count(self, name: str, change: int) -> None:
-        if not self.leaps:
-            return
         self._working += change
         self._at_work[name] += change
-        if not self._working:
+        if self.leaps and not self._working:
             self._changed.notify_all()
 
     # -- the thread -----------------------------------------------------------
@@ -300,7 +296,7 @@ class Clock:
                     continue
                 if self.leaps:
                     self._now = max(self._now, due)
-                    self._count("clock", 1)
+                self._count("clock", 1)
                 pool = self._pool
             if pool is not None:
                 pool.submit(self._guarded, function)

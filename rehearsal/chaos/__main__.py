@@ -1,82 +1,135 @@
-"""`python -m rehearsal.chaos`: try every point of a migration, or a sample, and say what they came to."""
+"""`python -m rehearsal.chaos`: try points of a migration, all or some, alone and in pairs; say what they came to."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import signal
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from rehearsal.chaos.points import Point, sample
+from rehearsal.chaos import simulation
+from rehearsal.chaos.points import Point, pairs, sample
 from rehearsal.chaos.report import distinct, report
-from rehearsal.chaos.run import TEMPLATE, ChaosFailed, Line, record, run_shards, stage, try_points
+from rehearsal.chaos.run import TEMPLATE, ChaosFailed, Line, name_of, record, run_shards, stage, try_attempts
 
 FEWEST_POINTS = 500
+_POINTS = 600  # of an ordinary run: some are never reached
+_PAIRS = 60
+_SIMULATED = 10_000
+_TERMINATED = 143
+_TREE = ("functions", "layers/core/python", "statemachines", "rehearsal", "examples/shop", "examples/edges")
 
 
 def main() -> int:
-    """Return 0 when every end was safe and, of a full run, enough points were tried."""
+    """Return 0 when every end was safe and, of a run that is no sample, enough points were tried."""
     asked = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # so that what we started ends too
     if asked.shard:
         return _shard(asked)
+    _say(f"seed {asked.seed}, edge {asked.edge}")
+    simulated = 0
+    if not asked.sample:
+        simulated = simulation.run(range(asked.seed, asked.seed + _SIMULATED), _say)
     with tempfile.TemporaryDirectory() as folder:
         results = Path(asked.checkpoint or Path(folder) / "chaos.jsonl")
-        plan = Path(folder) / "points.json"
         began = time.monotonic()
         try:
             known = _known(Path(f"{results}.points"), asked)
         except ChaosFailed as failed:
             _say(f"a clean migration does not end as it must: {failed}")
             return 2
-        chosen = sample(known, asked.sample, asked.seed) if asked.sample else known
-        done = {line.point.name for line in _read(results)}
-        left = [point for point in chosen if point.name not in done]
+        attempts = _attempts(known, asked)
+        done = {line.name for line in _read(results)}
+        left = [attempt for attempt in attempts if name_of(attempt) not in done]
         _say(
             f"{len({point.place for point in known})} places and {len(known)} points known after "
-            f"{time.monotonic() - began:.0f} s; {len(chosen)} to try, {len(chosen) - len(left)} of them tried before"
+            f"{time.monotonic() - began:.0f} s; {len(attempts)} to try, {len(attempts) - len(left)} tried before"
         )
-        plan.write_text(json.dumps([point.to_json() for point in left]), "utf-8")
-        passed = ["--points", str(plan), "--checkpoint", str(results), "--lanes", str(asked.lanes)]
-        failed_shards = run_shards([*passed, "--template", str(asked.template)], asked.shards) if left else 0
-        names = {point.name for point in chosen}
-        lines = [line for line in _read(results) if line.point.name in names]
-        for text in report(lines):
-            _say(text)
+        plan = Path(folder) / "attempts.json"
+        plan.write_text(json.dumps([[point.to_json() for point in attempt] for attempt in left]), "utf-8")
+        passed = ["--attempts", str(plan), "--checkpoint", str(results), "--lanes", str(asked.lanes)]
+        passed += ["--template", str(asked.template), "--edge", asked.edge, "--seed", str(asked.seed)]
+        failed_shards = run_shards(passed, asked.shards, lambda: _tell(results, len(attempts), began)) if left else 0
+        names = {name_of(attempt) for attempt in attempts}
+        lines = [line for line in _read(results) if line.name in names]
     too_few = not asked.sample and distinct(lines) < FEWEST_POINTS
     if too_few:
         _say(f"fewer than {FEWEST_POINTS} distinct points were tried", error=True)
-    return int(bool(failed_shards) or too_few or any(line.fired and line.unsafe for line in lines))
+    if failed_shards:
+        _say(f"{failed_shards} of {asked.shards} processes failed", error=True)
+    for text in report(lines):
+        _say(text)
+    return int(bool(simulated) or bool(failed_shards) or too_few or any(line.fired and line.unsafe for line in lines))
+
+
+def _attempts(known: tuple[Point, ...], asked: argparse.Namespace) -> list[tuple[Point, ...]]:
+    size = len(known) if asked.full else asked.sample or _POINTS
+    doubles = asked.pairs if asked.pairs is not None else 0 if asked.sample else _PAIRS
+    alone = [(point,) for point in sample(known, size, asked.seed)]
+    return [*alone, *pairs(known, doubles, asked.seed)]
 
 
 def _shard(asked: argparse.Namespace) -> int:
     number, of = (int(part) for part in asked.shard.split("/"))
-    given = [Point.from_json(data) for data in json.loads(asked.points.read_text("utf-8"))]
+    given = [
+        tuple(Point.from_json(point) for point in attempt) for attempt in json.loads(asked.attempts.read_text("utf-8"))
+    ]
     results = Path(f"{asked.checkpoint}.{number}")
     lock = threading.Lock()
-    with results.open("a", encoding="utf-8") as kept, stage(asked.lanes, asked.template) as lanes:
+    with (
+        results.open("a", encoding="utf-8") as kept,
+        stage(asked.lanes, asked.template, asked.edge, asked.seed) as lanes,
+    ):
 
         def keep(line: Line) -> None:
             with lock:
                 kept.write(line.to_json() + "\n")
                 kept.flush()
                 if line.fired and line.unsafe:
-                    _say(f"UNSAFE {line.point.name}: {line.end}: {'; '.join(line.unsafe)}")
+                    _say(f"UNSAFE {line.name}: {line.end}: {'; '.join(line.unsafe)}")
 
-        try_points(lanes, given[number::of], keep)
+        try_attempts(lanes, given[number::of], keep)
     return 0
 
 
 def _known(kept: Path, asked: argparse.Namespace) -> tuple[Point, ...]:
-    """Return every point: those of the run that is gone on with, or recorded now."""
+    """
+    Return every point: those of the run that is gone on with, or recorded now.
+
+    Raises:
+        ChaosFailed: a clean run did not end as it must, or the run to go on with was of another state of the code.
+    """
+    tree = _digest(asked.template.parent)
     if kept.exists():
-        return tuple(Point.from_json(data) for data in json.loads(kept.read_text("utf-8")))
-    with stage(4, asked.template) as lanes:
+        found = json.loads(kept.read_text("utf-8"))
+        if (found["tree"], found["edge"]) != (tree, asked.edge):
+            raise ChaosFailed(f"{kept} is of another state of the code or of another edge; begin with a new checkpoint")
+        return tuple(Point.from_json(data) for data in found["points"])
+    with stage(2, asked.template, asked.edge, asked.seed) as lanes:
         known = record(lanes)
-    kept.write_text(json.dumps([point.to_json() for point in known]), "utf-8")
+    points = [point.to_json() for point in known]
+    kept.write_text(json.dumps({"tree": tree, "edge": asked.edge, "points": points}), "utf-8")
     return known
+
+
+def _digest(root: Path) -> str:
+    whole = hashlib.sha256((root / "template.yaml").read_bytes())
+    for folder in _TREE:
+        for file in sorted((root / folder).rglob("*")):
+            if file.suffix in {".py", ".yaml"}:
+                whole.update(file.read_bytes())
+    return whole.hexdigest()
+
+
+def _tell(results: Path, of: int, began: float) -> None:
+    lines = _read(results)
+    bad = sum(bool(line.fired and line.unsafe) for line in lines)
+    _say(f"{len(lines)} of {of} tried after {(time.monotonic() - began) / 60:.1f} min, {bad} unsafe")
 
 
 def _read(results: Path) -> list[Line]:
@@ -87,12 +140,17 @@ def _read(results: Path) -> list[Line]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.chaos", description=__doc__)
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="try N points only, of every kind some")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="which N (default 0)")
-    parser.add_argument("--lanes", type=int, default=5, help="migrations side by side in one process (default 5)")
+    parser.add_argument("--full", action="store_true", help="try every point")
+    parser.add_argument(
+        "--pairs", type=int, metavar="N", help=f"try N pairs of points (default {_PAIRS}, 0 of a sample)"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="which of them (default 0)")
+    parser.add_argument("--edge", default="alb", choices=("alb", "nlb", "route53", "cloudfront"), help="default alb")
+    parser.add_argument("--lanes", type=int, default=1, help="migrations side by side in one process (default 1)")
     parser.add_argument("--shards", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--checkpoint", metavar="FILE", help="keep results in FILE.0, FILE.1 … and go on from them")
     parser.add_argument("--template", type=Path, default=TEMPLATE, help=argparse.SUPPRESS)
-    parser.add_argument("--points", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--attempts", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--shard", help=argparse.SUPPRESS)
     return parser.parse_args()
 

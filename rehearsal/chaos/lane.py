@@ -8,8 +8,7 @@ another name. After each migration the lane is laid anew, as if green had never 
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,46 +18,31 @@ from moto.ecs.models import ecs_backends
 from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import MigrationRecord
-from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan, digest
-from crossfade.plan.draw import DrawOptions, draw
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
-from rehearsal.aws.elbv2 import healthy_count
 from rehearsal.aws.functions import invocations
-from rehearsal.aws.registry import ACCOUNT, Call
+from rehearsal.aws.registry import ACCOUNT
+from rehearsal.chaos.application import Laid
+from rehearsal.chaos.operator import Operator
 from rehearsal.chaos.points import Kind, Place, Point, Script
 from rehearsal.chaos.verdict import End, Outcome
 from rehearsal.chaos.watcher import LATE_SECONDS, Track, Trap, watcher
 from rehearsal.deploy import Deployer
-from rehearsal.pace import Pace, quickened
-from rehearsal.permits import wide_parameters
+from rehearsal.permits import stack_parameters
 
-PACE = Pace(
-    time_scale=60,
-    climb_shares_bp=(5_000,),
-    control_share_bp=9_000,
-    climb_soak_seconds=60,
-    bake_soak_seconds=60,
-    watch_soak_seconds=60,
-    settle_seconds=60,
-    metric_lag_seconds=0,
-    confirm_seconds=60,
-    minimum_requests=20,
-)
-"""One minute of the plan is one second here; nothing counted comes late."""
+AWS_TIME_SCALE = 10.0
+"""What AWS's own periods are divided by: less than the plan's, since `watch` looks in each of its minutes."""
 
-AWS_TIME_SCALE = 15.0
-"""What AWS's own periods are divided by: less, since `watch` looks at every lane in each of its minutes."""
-
-_SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 _RUNNING = "RUNNING"
-_LOOK_SECONDS = 0.1
-_OVERDUE_SECONDS = 60  # a machine that is busy with other things is no fault of the product's
-_GUARDS_TRY_FOR = 15.0  # a guard that failed is run again after one second, and after two more
+_LOOK_SECONDS = 0.25
+_A_SHARE = 10  # percent: green is on its way
+_SEEN = 3  # looks at a green that is held
+_WATCHED_FOR = 120.0  # a guard that failed is run again soon; `watch` finds what nobody was told of
 _LONGEST = 240.0
 _STALL_AT_MOST = 25.0  # a function may run for thirty seconds
-_AFTERMATH = 0.4
+_AFTERMATH = 0.5
+_ALARMS_LOOK_BACK = 10.0
 
 
 @dataclass(frozen=True)
@@ -69,9 +53,9 @@ class Stack:
     physical: Mapping[str, str]
 
 
-def deploy_product(deployer: Deployer, template: Path, name: str) -> Stack:
-    """Deploy the product and let the watcher know its functions. All lanes share its functions, so none is reserved."""
-    outputs = deployer.deploy_sam(template, name, {"ReservedConcurrency": 0, **wide_parameters()})
+def deploy_product(deployer: Deployer, template: Path, name: str, plans: Sequence[MigrationPlan]) -> Stack:
+    """Deploy the product for these plans, and let the watcher know its functions; all lanes share them."""
+    outputs = deployer.deploy_sam(template, name, {"ReservedConcurrency": 0, **stack_parameters(*plans)})
     physical = deployer.describe(name)
     watcher.functions.update({value: logical for logical, value in physical.items()})
     return Stack(outputs, physical)
@@ -79,106 +63,146 @@ def deploy_product(deployer: Deployer, template: Path, name: str) -> Stack:
 
 @dataclass(frozen=True)
 class Tried:
-    """What became of a point: whether its fault fired at all, how the migration ended, what was unsafe."""
+    """What became of points: how many of their faults fired, how the migration ended, what was unsafe."""
 
     outcome: Outcome
-    fired: bool
+    fired: int
     places: tuple[Place, ...]
 
 
 class Lane:
     """One application beside others, and its migrations, one at a time."""
 
-    def __init__(self, aws: EmbeddedAws, deployer: Deployer, stack: Stack, name: str) -> None:
-        self.name = name
+    def __init__(self, aws: EmbeddedAws, stack: Stack, laid: Laid) -> None:
+        self.name = laid.name
+        self.edge = laid.edge
         self.green_fails = False
         self.rings = False
         self.last_reason = ""
         self.track: Track | None = None
         self._aws = aws
         self._stack = stack
-        self.plan = _deploy(deployer, name)
+        self._laid = laid
+        self.plan = laid.plan
         self.journal = DynamoDbJournal(aws.client("dynamodb"), stack.outputs["JournalTable"])
-        rule = self.plan.edges[0].rules[0]
-        balancing = aws.client("elbv2")
-        balancer = balancing.describe_load_balancers(Names=[rule.load_balancer])["LoadBalancers"][0]
-        self.balancer_arn: str = balancer["LoadBalancerArn"]
-        listener = balancing.describe_listeners(LoadBalancerArn=self.balancer_arn)["Listeners"][0]
-        self._listener_arn: str = listener["ListenerArn"]
-        self._found: Any = listener["DefaultActions"]
-        self.blue_arn: str = self._found[0]["ForwardConfig"]["TargetGroups"][0]["TargetGroupArn"]
+        self._operator = Operator(aws, stack.outputs, self.journal)
         self._blue = self._blue_services()
         self._tries = 0
-        self.migration = name
+        self.migration = self.name
 
     # -- one migration ------------------------------------------------------
 
-    def try_point(self, script: Script, point: Point | None) -> Tried:
-        """Migrate, with this fault if one is given, until nothing moves any more; then lay the lane anew."""
-        trap = Trap(point) if point else None
-        track = Track(script, trap=trap, stall=self._stall, held=self._held, restore=self._restore)
-        track.arns["blue"] = self.blue_arn
+    def try_points(self, script: Script, points: Sequence[Point] = ()) -> Tried:
+        """Migrate, with these faults if any are given, until nothing moves any more; then lay the lane anew."""
+        traps = tuple(Trap(point) for point in points)
+        track = Track(
+            script,
+            traps=traps,
+            stall=self._stall,
+            held=self.edge.divider.held,
+            restore=self.edge.divider.put_back,
+            given=self.edge.divider.given,
+            healthy=self.edge.healthy,
+        )
         self.track = watcher.tracks[self.name] = track
         self.green_fails = self.rings = False
         try:
             outcome = self._play(track)
-            return Tried(outcome, fired=trap is None or trap.fired, places=tuple(track.places))
+            return Tried(outcome, fired=sum(trap.fired for trap in traps), places=tuple(track.places))
         finally:
             self.track = None
-            self.rings = False
             watcher.tracks.pop(self.name, None)
+            if self.rings:
+                self.rings = False
+                clock.sleep(_ALARMS_LOOK_BACK)
             self._lay_anew()
 
     def _play(self, track: Track) -> Outcome:
         deadline = clock.monotonic() + _LONGEST
-        migrate = self._start()
+        migrate = self._start(track.script)
         self._drive(track, migrate, deadline)
         self._wait_until_quiet(track, deadline)
         end = self._end(track, migrate)
         if end is End.COMPLETED and track.script is Script.ALARMED:  # it rings on; what is slow may hear it later
-            self._until(lambda: self._end(track, migrate) is End.ROLLED_BACK, _GUARDS_TRY_FOR)
-            self._wait_until_quiet(track, deadline)
-            end = self._end(track, migrate)
+            end = self._end_within(_WATCHED_FOR, track, migrate, lambda now: now is End.ROLLED_BACK)
         if end is End.STUCK:
-            self._until(
-                lambda: not self._is_quiet(track) or self._end(track, migrate) is not End.STUCK, _GUARDS_TRY_FOR
-            )
-            self._wait_until_quiet(track, deadline)
-            end = self._end(track, migrate)
+            end = self._end_within(_WATCHED_FOR, track, migrate, lambda now: now is not End.STUCK)
         if end is End.STUCK:
-            self._roll_back_by_hand()
+            self._by_hand()
             clock.sleep(_LOOK_SECONDS)
             self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
-            end = End.BY_HAND if self._end(track, migrate) is End.ROLLED_BACK else End.STUCK
+            end = self._end(track, migrate)
+            end = End.BY_HAND if end in {End.ROLLED_BACK, End.RETIRED} else end
         changes = len(track.changes)
-        late = track.trap is not None and track.trap.point.kind in {Kind.EVENT_LATE, Kind.STALLED}
+        late = any(trap.point.kind in {Kind.EVENT_LATE, Kind.STALLED} for trap in track.traps)
         clock.sleep(LATE_SECONDS if late else _AFTERMATH)
         self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
         if late:
             end = _after_late(end, self._end(track, migrate))
         return self._outcome(track, end, late_changes=0 if late else len(track.changes) - changes)
 
+    def _end_within(self, seconds: float, track: Track, migrate: str, holds: Callable[[End], bool]) -> End:
+        until = clock.monotonic() + seconds
+        while clock.monotonic() < until and not holds(self._end(track, migrate)):
+            clock.sleep(_LOOK_SECONDS)
+        self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
+        return self._end(track, migrate)
+
     def _drive(self, track: Track, migrate: str, deadline: float) -> None:
-        """Do to the migration what its script says, once green holds half."""
-        if track.script is Script.CLIMB:
-            return
-        left = max(0.0, deadline - clock.monotonic())
-        self._until(lambda: self._green_percent() >= 50 or self._is_over(track, migrate), left)  # noqa: PLR2004
-        if track.script is Script.JUDGED:
-            self.green_fails = True
-        elif track.script is Script.STOPPED:
-            self._aws.client("stepfunctions").stop_execution(executionArn=migrate)
-        elif track.script is Script.ALARMED:
-            self.rings = True
+        """Do to the migration what its script says."""
 
-    def _is_over(self, track: Track, migrate: str) -> bool:
-        found = track.executions.get(migrate)
-        return found is not None and found.status != _RUNNING
+        def is_over() -> bool:
+            found = track.executions.get(migrate)
+            return found is not None and found.status != _RUNNING
 
-    def _start(self) -> str:
+        def until(holds: Callable[[], bool]) -> bool:
+            self._until(lambda: holds() or is_over(), max(0.0, deadline - clock.monotonic()))
+            return not is_over()
+
+        match track.script:
+            case Script.HELD:
+                self._hold_for_a_while(until)
+            case Script.ALLOWED | Script.REJECTED:
+                self._answer(is_over, deadline, second=track.script is Script.ALLOWED)
+            case Script.RETIRED:
+                until(lambda: False)
+                self._wait_until_quiet(track, deadline)
+                if self._end(track, migrate) is End.COMPLETED:
+                    clock.sleep(self.plan.retirement.parked_seconds + self.plan.retirement.quiet_seconds + 5)
+                    self._operator.retire(self.migration)
+            case Script.JUDGED | Script.ALARMED | Script.STOPPED | Script.ABORTED:
+                until(lambda: self._green_percent() >= _A_SHARE)
+                self._spoil(track.script, migrate)
+
+    def _spoil(self, script: Script, migrate: str) -> None:
+        match script:
+            case Script.JUDGED:
+                self.green_fails = True
+            case Script.ALARMED:
+                self.rings = True
+            case Script.STOPPED:
+                self._operator.stop(migrate)
+            case _:
+                self._operator.abort(self.migration)
+
+    def _hold_for_a_while(self, until: Callable[[Callable[[], bool]], bool]) -> None:
+        name = self.migration
+        if until(lambda: self._operator.hold(name)):
+            until(lambda: self._green_percent() >= _A_SHARE and self._operator.looks(name) >= _SEEN)
+            clock.sleep(1)
+            self._operator.resume(name)
+
+    def _answer(self, is_over: Callable[[], bool], deadline: float, *, second: bool) -> None:
+        answers = [True, second]
+        while not is_over() and clock.monotonic() < deadline:
+            if self._operator.answer(self.migration, approved=answers[0]) and len(answers) > 1:
+                answers.pop(0)
+            clock.sleep(_LOOK_SECONDS)
+
+    def _start(self, script: Script) -> str:
         self._tries += 1
         self.migration = f"{self.name}-{self._tries}"
-        plan = self.plan.model_copy(update={"migration": self.migration})
+        plan = self._laid.plan_for(script).model_copy(update={"migration": self.migration})
         document, bucket = plan.to_json(), self._stack.outputs["PlanBucket"]
         stored = self._aws.client("s3").put_object(Bucket=bucket, Key=f"{self.name}.json", Body=document.encode())
         stored_plan = {
@@ -194,10 +218,13 @@ class Lane:
         )
         return str(started["executionArn"])
 
-    def _roll_back_by_hand(self) -> None:
-        self._aws.client("stepfunctions").start_execution(
-            stateMachineArn=self._stack.outputs["RollBackArn"], input=json.dumps({"migration": self.migration})
-        )
+    def _by_hand(self) -> None:
+        """Do what the runbook says of a migration that nothing moves any more."""
+        record = self._record()
+        if record is not None and str(record.phase) == "retiring":
+            self._operator.retire(self.migration)
+        else:
+            self._operator.roll_back(self.migration)
 
     # -- looking ------------------------------------------------------------
 
@@ -213,6 +240,8 @@ class Lane:
         status = execution.status if execution else _RUNNING
         if phase == "rolled_back":
             return End.ROLLED_BACK
+        if phase == "done":
+            return End.RETIRED
         if phase == "none" and status != "SUCCEEDED":
             return End.REFUSED
         if phase == "watching" and status == "SUCCEEDED":
@@ -252,20 +281,22 @@ class Lane:
         with track.lock:
             running = [arn for arn, execution in track.executions.items() if execution.status == _RUNNING]
             changes = tuple(track.changes)
+        blue = self._blue_services()
+        is_gone = record is not None and str(record.phase) == "done"
         return Outcome(
             end=end,
             phase=str(record.phase) if record else "none",
             changes=changes,
             late_changes=late_changes,
-            healthy=(healthy_count(self.blue_arn), healthy_count(track.arns.get("green", ""))),
+            healthy=self.edge.healthy(),
             blue=[
                 f"{name}: {self._blue[name]} became {now}"
-                for name, now in self._blue_services().items()
-                if now != self._blue[name]
+                for name, now in blue.items()
+                if now != self._blue[name] and not is_gone
             ],
             running=running,
             intents=intents,
-            may_need_hand=_may_need_hand(track.trap.point if track.trap else None),
+            may_need_hand=any(_may_need_hand(trap.point) for trap in track.traps),
             troubles=self._aws.troubles,
         )
 
@@ -280,8 +311,6 @@ class Lane:
             for service in found
         }
 
-    # -- faults that need a lane ---------------------------------------------
-
     def _stall(self) -> None:
         """Roll the migration back by hand while a call is stalled."""
 
@@ -290,33 +319,26 @@ class Lane:
             return record is not None and str(record.phase) == "rolled_back"
 
         with clock.on_behalf():
-            self._roll_back_by_hand()
+            self._operator.roll_back(self.migration)
             self._until(is_back, _STALL_AT_MOST)
-
-    def _held(self, _: Call) -> Any:
-        found = self._aws.client("elbv2").describe_listeners(ListenerArns=[self._listener_arn])
-        return found["Listeners"][0]["DefaultActions"]
-
-    def _restore(self, _: Call, actions: Any) -> None:
-        self._aws.client("elbv2").modify_listener(ListenerArn=self._listener_arn, DefaultActions=actions)
 
     # -- laying anew ----------------------------------------------------------
 
     def _lay_anew(self) -> None:
         """Make the account what it was before the migration: green, its journal and its names are gone."""
         client = self._aws.client
-        client("elbv2").modify_listener(ListenerArn=self._listener_arn, DefaultActions=self._found)
+        self.edge.lay_anew()
         names = [service.green.service_name for service in self.plan.services]
         found = client("ecs").describe_services(cluster=self.plan.cluster, services=names)["services"]
         for service in found:
             if service["status"] == "ACTIVE":
                 client("ecs").delete_service(cluster=self.plan.cluster, service=service["serviceName"], force=True)
-        self._until(lambda: not self._green_is_left(names), 10)
+        self._until(lambda: not self._green_is_left(names), 30)
+        self._bring_blue_back()
         for alarm in self.plan.alarms:
             client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="the migration is over")
-        for group in client("elbv2").describe_target_groups()["TargetGroups"]:
-            if group["TargetGroupName"] in {edge.green.name for edge in self.plan.edges}:
-                client("elbv2").delete_target_group(TargetGroupArn=group["TargetGroupArn"])
+        if self.plan.edges[0].rules and self.edge.green.arn:  # elsewhere it is its owner's
+            client("elbv2").delete_target_group(TargetGroupArn=self.edge.green.arn)
         for planned in self.plan.services:  # by hand: moto finds a deregistered one by its family, AWS does not
             ecs_backends[ACCOUNT][self._aws.region].task_definitions.pop(planned.green.task_definition.family, None)
         self._remove_namespace()
@@ -324,6 +346,22 @@ class Lane:
         for group in groups:
             client("logs").delete_log_group(logGroupName=group["logGroupName"])
         self._wipe_journal()
+
+    def _bring_blue_back(self) -> None:
+        """Let blue run as many tasks as it did, where it was retired."""
+        ecs, wanted = self._aws.client("ecs"), self._laid.desired
+        for name, count in wanted.items():
+            [found] = ecs.describe_services(cluster=self.plan.cluster, services=[name])["services"]
+            if found["desiredCount"] != count:
+                ecs.update_service(cluster=self.plan.cluster, service=name, desiredCount=count)
+
+        def is_back() -> bool:
+            found = ecs.describe_services(cluster=self.plan.cluster, services=list(wanted))["services"]
+            return all(each["runningCount"] == wanted[each["serviceName"]] for each in found) and bool(
+                self.edge.blue.healthy
+            )
+
+        self._until(is_back, 60)
 
     def _green_is_left(self, names: list[str]) -> bool:
         found = self._aws.client("ecs").describe_services(cluster=self.plan.cluster, services=names)["services"]
@@ -358,25 +396,8 @@ def _text(invocation: Any) -> str:
     return json.dumps(invocation.event)
 
 
-def _may_need_hand(point: Point | None) -> bool:
-    """Say whether the runbook's answer to a fault is that an operator starts `roll_back`."""
-    if point is None:
-        return False
+def _may_need_hand(point: Point) -> bool:
+    """Say whether the runbook's answer to a fault is that an operator starts `roll_back`, or `retire` again."""
     if point.kind is Kind.STOPPED:
-        return point.place.phase == "roll_back"  # whoever stops the way back must start it again
-    return point.kind in {Kind.EVENT_LOST, Kind.STALLED}
-
-
-def _deploy(deployer: Deployer, name: str) -> MigrationPlan:
-    """Deploy the shop under another name as blue, and return its plan at our pace."""
-    texts = []
-    with tempfile.TemporaryDirectory() as folder:
-        for part in ("mesh", "services"):
-            path = Path(folder) / f"{part}.yaml"
-            path.write_text((_SHOP / path.name).read_text("utf-8").replace("shop", name), "utf-8")
-            texts.append(SourceText(path=path.name, text=path.read_text("utf-8")))
-            deployer.deploy(path, f"{name}-{part}")
-    now = clock.now().replace(microsecond=0)
-    plan = draw(read_sources(texts, {}), DrawOptions(), now, sources=[text.file() for text in texts], drawn_by="chaos")
-    quick = quickened(plan, PACE)
-    return quick.model_copy(update={"timings": quick.timings.model_copy(update={"overdue_seconds": _OVERDUE_SECONDS})})
+        return point.place.phase in {"roll_back", "retire"}  # whoever stops it must start it again
+    return point.kind is Kind.STALLED or point.place.script is Script.RETIRED

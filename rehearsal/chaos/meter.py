@@ -44,22 +44,26 @@ class Meter:
 
 
 def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:
-    weights, arns = {"blue": 1, "green": 0}, {"blue": lane.blue_arn}
+    weights = {"blue": 1, "green": 0}
     track = lane.track
     if track is not None:
         with track.lock:
-            arns = dict(track.arns)
             if track.changes:
                 weights = {"blue": track.changes[-1].blue, "green": track.changes[-1].green}
     total = sum(weights.values()) or 1
-    balancer = [{"Name": "LoadBalancer", "Value": lane.balancer_arn.partition("loadbalancer/")[2]}]
+    balancers = {
+        side: [_dimension("LoadBalancer", end.balancer_arn, "loadbalancer/")] for side, end in lane.edge.ends.items()
+    }
+    arns = {side: end.arn for side, end in lane.edge.ends.items()}
     data: list[dict[str, Any]] = []
     if lane.rings:
-        errors = _datum("HTTPCode_Target_5XX_Count", balancer, second)
+        errors = _datum("HTTPCode_Target_5XX_Count", balancers["blue"], second)
         data.append({**errors, "Value": _ENOUGH_FOR_THE_ALARM, "Unit": "Count"})
     for side, arn in arns.items():
+        if not arn:
+            continue
         requests = round(REQUESTS_PER_SECOND * weights[side] / total)
-        dimensions = [{"Name": "TargetGroup", "Value": arn.rpartition(":")[2]}, *balancer]
+        dimensions = [_dimension("TargetGroup", arn, ":", last=True), *balancers[side]]
         failed = round(requests * _FAILING) if side == "green" and lane.green_fails else 0
         data.append({**_datum("RequestCount", dimensions, second), "Value": requests, "Unit": "Count"})
         if requests:
@@ -69,6 +73,10 @@ def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:
             errors = _datum("HTTPCode_Target_5XX_Count", dimensions, second)
             data.append({**errors, "Value": failed, "Unit": "Count"})
     return data
+
+
+def _dimension(name: str, arn: str, behind: str, *, last: bool = False) -> dict[str, str]:
+    return {"Name": name, "Value": (arn.rpartition(behind) if last else arn.partition(behind))[2]}
 
 
 def _datum(name: str, dimensions: list[dict[str, str]], at: datetime) -> dict[str, Any]:

@@ -17,24 +17,37 @@ class Script(StrEnum):
     """
     How a migration is driven until the fault.
 
-    CLIMB is left alone and completes. The others end in a rollback when green holds half: JUDGED
-    because green fails, ALARMED by an alarm of the operator's, STOPPED by StopExecution of `migrate`.
+    CLIMB is left alone and completes. Others end in a rollback once green has a share: JUDGED because green fails,
+    ALARMED by an alarm of the operator's, STOPPED by StopExecution of `migrate`, ABORTED by the operator's word.
+    HELD is held at its first share, looked at, and resumed. People are asked before the climb and before the last
+    share: ALLOWED by both answers, REJECTED by the second, EXPIRED since nobody answers. RETIRED ends without blue.
     """
 
     CLIMB = "climb"
     JUDGED = "judged"
     ALARMED = "alarmed"
     STOPPED = "stopped"
+    ABORTED = "aborted"
+    HELD = "held"
+    ALLOWED = "allowed"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    RETIRED = "retired"
+
+
+COMPLETING = frozenset({Script.CLIMB, Script.HELD, Script.ALLOWED})
+"""Scripts that end with everything on green, and a blue that could still take it back."""
 
 
 class Kind(StrEnum):
-    """What goes wrong. The first nine happen at a call, STOP at a state, the last three to an event."""
+    """What goes wrong. The first ten happen at a call, STOPPED at a state, the last three to an event."""
 
     REFUSED = "error before it"
     REFUSED_AFTER = "error after it took effect"
     THROTTLED = "throttled"
     LOST = "answer lost"
     UNANSWERED = "never answered"
+    HUNG = "no answer until time is up"
     KILLED = "process killed before it"
     KILLED_AFTER = "process killed after it"
     STALLED = "stalled while rolled back"
@@ -45,18 +58,29 @@ class Kind(StrEnum):
     EVENT_LATE = "event late"
 
 
-EDGE_WRITES = frozenset({"elbv2:ModifyListener", "elbv2:ModifyRule"})
+EDGE_WRITES = frozenset(
+    {
+        "elbv2:ModifyListener",
+        "elbv2:ModifyRule",
+        "route53:ChangeResourceRecordSets",
+        "cloudfront:UpdateContinuousDeploymentPolicy",
+        "cloudfront:UpdateDistribution",
+        "cloudfront:UpdateDistributionWithStagingConfig",
+    }
+)
 _OF_FUNCTIONS = (
     Kind.REFUSED,
     Kind.REFUSED_AFTER,
     Kind.THROTTLED,
     Kind.LOST,
     Kind.UNANSWERED,
+    Kind.HUNG,
     Kind.KILLED,
     Kind.KILLED_AFTER,
     Kind.STALLED,
 )
-_OF_STATES = (Kind.REFUSED, Kind.REFUSED_AFTER, Kind.THROTTLED, Kind.UNANSWERED)
+_OF_STATES = (Kind.REFUSED, Kind.REFUSED_AFTER, Kind.THROTTLED, Kind.UNANSWERED, Kind.HUNG)
+_BACK = 0.5  # of the second faults of pairs
 _OF_EVENTS = (Kind.EVENT_LOST, Kind.EVENT_DOUBLED, Kind.EVENT_LATE)
 
 
@@ -80,6 +104,11 @@ class Place:
     phase: str
     number: int
     by: str
+
+    @property
+    def spot(self) -> tuple[str, str, str, int, str]:
+        """The place, whatever the drive."""
+        return self.what, self.operation, self.phase, self.number, self.by
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -150,3 +179,25 @@ def sample(known: Iterable[Point], size: int, seed: int) -> tuple[Point, ...]:
     while len(chosen) < size and any(piles.values()):
         chosen += [pile.pop() for pile in piles.values() if pile]
     return tuple([*chosen, *again][:size])
+
+
+def pairs(known: Iterable[Point], size: int, seed: int) -> tuple[tuple[Point, Point], ...]:
+    """
+    Return so many pairs of points, chosen by the seed, the first of each with the drive.
+
+    The second is one of the same drive, or one that only a migration that goes back passes: of two on the way
+    forward the second would often never be reached.
+    """
+    chance = random.Random(seed)
+    pool = sorted(known)
+    back = [point for point in pool if point.place.script not in COMPLETING]
+    of: dict[Script, list[Point]] = {}
+    for point in pool:
+        of.setdefault(point.place.script, []).append(point)
+    chosen: dict[tuple[Point, Point], None] = {}
+    while len(chosen) < size and len(pool) > 1:
+        first = chance.choice(pool)
+        second = chance.choice(back if back and chance.random() < _BACK else of[first.place.script])
+        if first.place.spot != second.place.spot:
+            chosen.setdefault((first, second))
+    return tuple(chosen)

@@ -13,22 +13,28 @@ from rehearsal.chaos.verdict import End
 def report(lines: Sequence[Line]) -> Iterator[str]:
     """Yield the lines of the report; the last is `unsafe ends: 0 of N`."""
     fired = [line for line in lines if line.fired]
-    missed = [line for line in lines if not line.fired]
+    alone = [line for line in fired if len(line.points) == 1]
+    pairs = [line for line in fired if len(line.points) > 1]
+    missed = len(lines) - len(fired)
     bad = [line for line in fired if line.unsafe]
-    ends = Counter((line.point.kind, line.end) for line in fired)
-    yield f"{'kind':26}{'points':>7}" + "".join(f"{end!s:>21}" for end in End)
+    ends = Counter((line.points[0].kind, line.end) for line in alone)
+    yield f"{'kind':26}{'points':>7}" + "".join(f"{end!s:>15}" for end in End)
     for kind in Kind:
         total = sum(count for (of, _), count in ends.items() if of is kind)
         if total:
-            yield f"{kind!s:26}{total:7}" + "".join(f"{ends[kind, str(end)] or '-':>21}" for end in End)
+            yield f"{kind!s:26}{total:7}" + "".join(f"{ends[kind, str(end)] or '-':>15}" for end in End)
+    if pairs:
+        both = Counter(line.end for line in pairs)
+        yield f"{'two of them':26}{len(pairs):7}" + "".join(f"{both[str(end)] or '-':>15}" for end in End)
+        yield f"both faults fired in {sum(line.fired > 1 for line in pairs)} of these"
     yield f"distinct (operation, phase, kind): {distinct(lines)}"
     if missed:
-        yield f"{len(missed)} points were not reached, so their faults did not fire and they do not count"
+        yield f"{missed} were not reached, so their faults did not fire and they do not count"
     for line in bad:
-        yield f"UNSAFE {line.point.name}: {line.end}: {'; '.join(line.unsafe)}"
+        yield f"UNSAFE {line.name}: {line.end}: {'; '.join(line.unsafe)}"
     yield f"unsafe ends: {len(bad)} of {len(fired)}"
 
 
 def distinct(lines: Sequence[Line]) -> int:
-    """Count the distinct (operation, phase, kind) whose fault fired."""
-    return len({line.point.counted_as for line in lines if line.fired})
+    """Count the distinct (operation, phase, kind) whose fault fired alone."""
+    return len({line.points[0].counted_as for line in lines if line.fired and len(line.points) == 1})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import queue
+import random
 import subprocess
 import sys
 import time
@@ -19,22 +20,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crossfade.plan.document import EdgeKind
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
-from rehearsal.aws.runtime import StillRuntime
-from rehearsal.chaos.lane import AWS_TIME_SCALE, PACE, Lane, Tried, deploy_product
+from rehearsal.chaos.application import PACE, lay
+from rehearsal.chaos.lane import AWS_TIME_SCALE, Lane, Tried, deploy_product
 from rehearsal.chaos.meter import Meter
-from rehearsal.chaos.points import Place, Point, Script, points
+from rehearsal.chaos.points import COMPLETING, Place, Point, Script, points
 from rehearsal.chaos.verdict import End, unsafe
 from rehearsal.deploy import Deployer
+from rehearsal.timeless import timeless_aws
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 WAIT_SCALE = 0.5
-_RECORDED_AGAIN = 3
-"""A clean run may be judged wrongly where the machine is busy; so often it is tried."""
-
-_RECORDED_TWICE = 2
-"""A clean run is recorded so often; what comes but once in a while is found the second time."""
+_TELL_SECONDS = 30.0
 
 
 class ChaosFailed(Exception):
@@ -43,45 +42,48 @@ class ChaosFailed(Exception):
 
 @dataclass(frozen=True)
 class Line:
-    """One point tried, as the checkpoint keeps it."""
+    """One attempt, as the checkpoint keeps it: its points, how many of their faults fired, what it came to."""
 
-    point: Point
-    fired: bool
+    points: tuple[Point, ...]
+    fired: int
     end: str
     unsafe: tuple[str, ...]
     seconds: float
     detail: Any = None
 
+    @property
+    def name(self) -> str:
+        """Its points in words; unique."""
+        return name_of(self.points)
+
     def to_json(self) -> str:
         """Render it on one line."""
-        kept = {"point": self.point.to_json(), "fired": self.fired, "end": self.end, "unsafe": list(self.unsafe)}
-        return json.dumps({**kept, "seconds": round(self.seconds, 1), "detail": self.detail})
+        kept = {"points": [point.to_json() for point in self.points], "fired": self.fired, "end": self.end}
+        rest = {"unsafe": list(self.unsafe), "seconds": round(self.seconds, 1), "detail": self.detail}
+        return json.dumps({**kept, **rest})
 
     @classmethod
     def from_json(cls, text: str) -> Line:
         """Read what `to_json` rendered."""
         data = json.loads(text)
-        point = Point.from_json(data["point"])
-        return cls(point, data["fired"], data["end"], tuple(data["unsafe"]), data["seconds"], data["detail"])
+        points = tuple(Point.from_json(point) for point in data["points"])
+        return cls(points, data["fired"], data["end"], tuple(data["unsafe"]), data["seconds"], data["detail"])
 
 
-def timeless_aws() -> EmbeddedAws:
-    """Return an embedded AWS in which no time passes while anything works, so that a busy machine changes nothing."""
-    return EmbeddedAws(
-        runtime=StillRuntime(),
-        time_scale=AWS_TIME_SCALE,
-        wait_scale=WAIT_SCALE,
-        handlers_clock="crossfade.runtime.parts:now",
-    )
+def name_of(attempt: Sequence[Point]) -> str:
+    """Return the points of an attempt in words; unique."""
+    return " + ".join(point.name for point in attempt)
 
 
 @contextmanager
-def stage(lanes: int, template: Path = TEMPLATE) -> Iterator[list[Lane]]:
+def stage(lanes: int, template: Path = TEMPLATE, kind: EdgeKind = "alb", seed: int = 0) -> Iterator[list[Lane]]:
     """Open an embedded AWS with the product of this template and so many lanes, and a meter that counts for them."""
-    with timeless_aws() as aws, clock.working():
+    random.seed(seed)  # what jitters, jitters alike
+    with timeless_aws(time_scale=AWS_TIME_SCALE, wait_scale=WAIT_SCALE) as aws:
         deployer = Deployer(aws, period_scale=PACE.time_scale)
-        product = deploy_product(deployer, template, "crossfade")
-        opened = [Lane(aws, deployer, product, f"shop{number}") for number in range(1, lanes + 1)]
+        laid = [lay(aws, deployer, f"shop{number}", kind) for number in range(1, lanes + 1)]
+        product = deploy_product(deployer, template, "crossfade", [each.plan for each in laid])
+        opened = [Lane(aws, product, each) for each in laid]
         with counted(aws, opened):
             yield opened
 
@@ -97,6 +99,9 @@ def counted(aws: EmbeddedAws, lanes: Sequence[Lane]) -> Iterator[None]:
         meter.stop()
 
 
+_ENDS = {Script.RETIRED: End.RETIRED, **dict.fromkeys(COMPLETING, End.COMPLETED)}
+
+
 def record(lanes: Sequence[Lane], scripts: Iterable[Script] = tuple(Script)) -> tuple[Point, ...]:
     """
     Run every script without a fault and return every point that was passed.
@@ -107,64 +112,67 @@ def record(lanes: Sequence[Lane], scripts: Iterable[Script] = tuple(Script)) -> 
         ChaosFailed: a clean run did not end as it must.
     """
     found: dict[Script, list[Place]] = {script: [] for script in scripts}
-    jobs: queue.Queue[tuple[Script, int]] = queue.Queue()
-    for script in [script for _ in range(_RECORDED_TWICE) for script in found]:
-        jobs.put((script, 1))
+    jobs: queue.Queue[Script] = queue.Queue()
+    for script in found:
+        jobs.put(script)
     failures: list[str] = []
 
     def work(lane: Lane) -> None:
-        for script, attempt in _drained(jobs):
-            tried = lane.try_point(script, None)
+        for script in _drained(jobs):
+            tried = lane.try_points(script)
             wrong = unsafe(tried.outcome)
-            expected = End.COMPLETED if script is Script.CLIMB else End.ROLLED_BACK
-            if not wrong and tried.outcome.end is expected:
-                found[script] += tried.places
-            elif attempt < _RECORDED_AGAIN:
-                jobs.put((script, attempt + 1))
-            else:
+            found[script] += tried.places
+            if wrong or tried.outcome.end is not _ENDS.get(script, End.ROLLED_BACK):
                 failures.append(f"{script}: {tried.outcome.end}: {'; '.join(wrong)}: {lane.last_reason}")
 
     _side_by_side(lanes, work)
     if failures:
         raise ChaosFailed("; ".join(failures))
-    known: dict[tuple[str, ...], Place] = {}
+    known: dict[tuple[object, ...], Place] = {}
     for places in found.values():
         for place in places:
-            known.setdefault((place.what, place.operation, place.phase, str(place.number), place.by), place)
+            known.setdefault(place.spot, place)
     return points(known.values())
 
 
-def try_points(lanes: Sequence[Lane], chosen: Iterable[Point], keep: Callable[[Line], None]) -> None:
-    """Try every point on whichever lane is free, and hand over each as it ends."""
-    jobs: queue.Queue[Point] = queue.Queue()
-    for point in chosen:
-        jobs.put(point)
+def try_attempts(lanes: Sequence[Lane], attempts: Iterable[tuple[Point, ...]], keep: Callable[[Line], None]) -> None:
+    """Try every attempt, one point or several at once, on whichever lane is free, and hand over each as it ends."""
+    jobs: queue.Queue[tuple[Point, ...]] = queue.Queue()
+    for attempt in attempts:
+        jobs.put(attempt)
 
     def work(lane: Lane) -> None:
-        for point in _drained(jobs):
+        for attempt in _drained(jobs):
             began = time.monotonic()
-            tried = lane.try_point(point.place.script, point)
-            keep(line_of(point, tried, seconds=time.monotonic() - began))
+            tried = lane.try_points(attempt[0].place.script, attempt)
+            keep(line_of(attempt, tried, seconds=time.monotonic() - began))
 
     _side_by_side(lanes, work)
 
 
-def line_of(point: Point, tried: Tried, *, seconds: float = 0.0) -> Line:
-    """Return what became of a point, with the whole outcome where it is unsafe."""
+def line_of(attempt: tuple[Point, ...], tried: Tried, *, seconds: float = 0.0) -> Line:
+    """Return what became of an attempt, with the whole outcome where it is unsafe."""
     wrong = unsafe(tried.outcome)
     detail = asdict(tried.outcome) if wrong else None
-    return Line(point, tried.fired, str(tried.outcome.end), wrong, seconds, detail)
+    return Line(attempt, tried.fired, str(tried.outcome.end), wrong, seconds, detail)
 
 
-def run_shards(arguments: Sequence[str], shards: int) -> int:
-    """Run this module again in so many processes, each on its share of the points; return how many failed."""
+def run_shards(arguments: Sequence[str], shards: int, tell: Callable[[], None]) -> int:
+    """Run this module again in so many processes, each on its share, telling now and then; return how many failed."""
     command = [sys.executable, "-m", "rehearsal.chaos", *arguments]
     children = [
         subprocess.Popen([*command, "--shard", f"{number}/{shards}"])  # noqa: S603  ourselves
         for number in range(shards)
     ]
     try:
-        return sum(child.wait() != 0 for child in children)
+        for child in children:
+            while True:
+                try:
+                    child.wait(_TELL_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    tell()
+        return sum(child.returncode != 0 for child in children)
     finally:
         for child in children:
             child.terminate()

@@ -435,23 +435,26 @@ def simulate(seeds: Sequence[int]) -> list[Played]:
     return [Simulation(plan, seed).play() for seed in seeds]
 
 
+def run(seeds: Sequence[int], say: Callable[[str], object]) -> int:
+    """Play these seeds, say what they came to, and return how many ends were unsafe."""
+    played = simulate(seeds)
+    both = sum(len(each.fired) >= 2 for each in played)  # noqa: PLR2004
+    ends = ", ".join(f"{count} {end}" for end, count in Counter(each.end for each in played).most_common())
+    bad = [each for each in played if each.unsafe]
+    say(f"{len(played)} migrations on ports in memory with two faults each, both fired in {both}: {ends}")
+    for each in bad[:20]:
+        say(f"UNSAFE seed {each.seed}: {'; '.join(each.fired)}: {'; '.join(each.unsafe)}")
+    say(f"unsafe ends in memory: {len(bad)} of {len(played)}")
+    return len(bad)
+
+
 def main() -> int:
     """Return 0 when every end was safe."""
     parser = argparse.ArgumentParser(prog="python -m rehearsal.chaos.simulation", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10_000, help="how many pairs of faults (default 10000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default 0)")
     asked = parser.parse_args()
-    played = simulate(range(asked.first, asked.first + asked.seeds))
-    both = sum(len(each.fired) >= 2 for each in played)  # noqa: PLR2004
-    say = sys.stdout.write
-    say(f"{len(played)} migrations; both faults fired in {both}\n")
-    for end, count in Counter(each.end for each in played).most_common():
-        say(f"{end:16}{count:7}\n")
-    bad = [each for each in played if each.unsafe]
-    for each in bad[:20]:
-        say(f"UNSAFE seed {each.seed}: {'; '.join(each.fired)}: {'; '.join(each.unsafe)}\n")
-    say(f"unsafe ends: {len(bad)} of {len(played)}\n")
-    return int(bool(bad))
+    return int(bool(run(range(asked.first, asked.first + asked.seeds), lambda text: sys.stdout.write(f"{text}\n"))))
 
 
 if __name__ == "__main__":

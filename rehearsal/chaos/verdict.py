@@ -14,12 +14,18 @@ from enum import StrEnum
 
 
 class End(StrEnum):
-    """How a migration ended. BY_HAND: an operator had to start `roll_back`, as the runbook says."""
+    """
+    How a migration ended.
+
+    BY_HAND: an operator had to start `roll_back`, or `retire` again, as the runbook says. RETIRED: blue is gone,
+    because somebody said so.
+    """
 
     COMPLETED = "completed"
     ROLLED_BACK = "rolled back"
     REFUSED = "refused"
-    BY_HAND = "rolled back by hand"
+    RETIRED = "retired"
+    BY_HAND = "ended by hand"
     STUCK = "stuck"
 
 
@@ -68,7 +74,8 @@ class Outcome:
 _PHASES: Mapping[End, frozenset[str]] = {
     End.COMPLETED: frozenset({"watching"}),
     End.ROLLED_BACK: frozenset({"rolled_back"}),
-    End.BY_HAND: frozenset({"rolled_back"}),
+    End.RETIRED: frozenset({"done"}),
+    End.BY_HAND: frozenset({"rolled_back", "done"}),
     End.REFUSED: frozenset({"none"}),
     End.STUCK: frozenset(),
 }
@@ -82,17 +89,18 @@ def unsafe(outcome: Outcome) -> tuple[str, ...]:
 def _wrong(outcome: Outcome) -> Iterator[str]:
     yield from _wrong_on_the_way(outcome)
     blue, green = (outcome.changes[-1].blue, outcome.changes[-1].green) if outcome.changes else (1, 0)
-    if outcome.end is End.COMPLETED and (blue, green) != (0, green):
-        yield f"it is completed, and blue holds {blue} beside green's {green}"
-    if outcome.end is not End.COMPLETED and green:
+    is_green = outcome.end in {End.COMPLETED, End.RETIRED} or outcome.phase == "done"
+    if is_green and (blue or not green):
+        yield f"it is {outcome.end}, and blue holds {blue} beside green's {green}"
+    if not is_green and green:
         yield f"it is {outcome.end}, and green holds {green} beside blue's {blue}"
-    side = 1 if outcome.end is End.COMPLETED else 0
+    side = int(is_green)
     if not outcome.healthy[side]:
         yield f"{('blue', 'green')[side]} holds everything and has no healthy target"
     if outcome.phase not in _PHASES[outcome.end]:
         yield f"it is {outcome.end}, and the journal says {outcome.phase}"
     if outcome.end is End.BY_HAND and not outcome.may_need_hand:
-        yield "nobody noticed: it took an operator to roll it back"
+        yield "nobody noticed: it took an operator to end it"
     if outcome.late_changes:
         yield f"{outcome.late_changes} changes of weights came after the end"
     yield from (f"blue was touched: {what}" for what in outcome.blue)

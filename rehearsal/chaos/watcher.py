@@ -12,22 +12,23 @@ import json
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from rehearsal.aws.clock import clock
-from rehearsal.aws.elbv2 import healthy_count
 from rehearsal.aws.events import orders
 from rehearsal.aws.execution import ABORTED, Execution, watch_states
 from rehearsal.aws.functions import Invocation, invocation_of
 from rehearsal.aws.registry import AwsError, Call, intercept
 from rehearsal.aws.wire import CALLER_HEADER
-from rehearsal.chaos.points import Kind, Place, Point, Script
+from rehearsal.chaos.points import EDGE_WRITES, Kind, Place, Point, Script
 from rehearsal.chaos.verdict import Change
 
 LATE_SECONDS = 3.0
+_A_FUNCTION_MAY_RUN = 30.0  # template.yaml: Timeout
+_A_STATE_MAY_TAKE = 61.0  # a second more than the state machines' TimeoutSeconds
 _HEARD = {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED", "ALARM", "FAILED", "TIMED_OUT", "ABORTED"}
 _NAME = re.compile(r"\bshop\d+\b")
 _MACHINES = {"migrate": "migrate", "climb": "climb", "back": "roll_back"}
@@ -40,11 +41,12 @@ _THROTTLES = {
 
 @dataclass
 class Trap:
-    """A point in wait of its moment, and whether it came."""
+    """A point in wait of its moment, whether it came, and what must be remembered of it."""
 
     point: Point
     fired: bool = False
     victim: str | None = None  # the call, as the SDK numbers it over its own repetitions
+    saved: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -55,25 +57,27 @@ class Track:
     Attributes:
         script: how it is driven.
         places: every place passed, while recording; in order.
-        trap: the fault to strike.
+        traps: the faults to strike.
         stall: called in a stalled call; returns when it shall go on.
-        held: reads the actions of the listener that a call is about to write.
-        restore: writes them back, as another writer would.
+        held: reads the edge that a call is about to write.
+        restore: writes it back, as another writer would.
+        given: reads what an accepted write gave blue and green; None if it gave nothing.
+        healthy: counts the healthy targets of blue and of green.
         executions: all that have entered a state.
     """
 
     script: Script
     places: dict[Place, None] = field(default_factory=dict)
-    trap: Trap | None = None
+    traps: Sequence[Trap] = ()
     stall: Callable[[], None] = lambda: None
-    held: Callable[[Call], Any] = lambda _: None
-    restore: Callable[[Call, Any], None] = lambda _call, _held: None
+    held: Callable[[], Any] = lambda: None
+    restore: Callable[[Any], None] = lambda _: None
+    given: Callable[[Call], tuple[int, int] | None] = lambda _: None
+    healthy: Callable[[], tuple[int, int]] = lambda: (0, 0)
     changes: list[Change] = field(default_factory=list)
     executions: dict[str, Execution] = field(default_factory=dict)
     calls: dict[str, Any] = field(default_factory=lambda: defaultdict(int))
-    arns: dict[str, str] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
-    saved: dict[str, Any] = field(default_factory=dict)
 
 
 class Watcher:
@@ -93,8 +97,8 @@ class Watcher:
         with track.lock:
             track.executions[execution.origin.arn] = execution
             track.places.setdefault(place)
-            strikes = self._strikes(track, place)
-        if strikes:
+            struck = self._struck(track, place)
+        if struck:
             execution.end(ABORTED, error="Chaos", cause="stopped by an operator's hand")
 
     def before(self, call: Call) -> None:
@@ -111,21 +115,22 @@ class Watcher:
                 track.calls[within] += 1
                 track.calls[number] = Place(track.script, "call", operation, phase, track.calls[within], by)
                 track.places.setdefault(track.calls[number])
-                if self._strikes(track, track.calls[number]):
-                    assert track.trap is not None
-                    track.trap.victim = number
-        if track.trap is not None and track.trap.victim == number:
-            self._before(track, call, track.trap.point.kind, invocation)
+                trap = self._struck(track, track.calls[number])
+                if trap is not None:
+                    trap.victim = number
+        for trap in track.traps:
+            if trap.victim == number:
+                self._before(track, call, trap, invocation)
 
     def after(self, call: Call) -> None:
         """See a call that took effect."""
-        if call.service == "elbv2" and call.action in {"ModifyListener", "ModifyRule"}:
+        if f"{call.service}:{call.action}" in EDGE_WRITES:
             self._note_change(call)
         number = call.headers.get("amz-sdk-invocation-id", "")
         for track in list(self.tracks.values()):
-            trap = track.trap
-            if trap is not None and trap.victim == number:
-                self._after(track, call, trap.point.kind)
+            for trap in track.traps:
+                if trap.victim == number:
+                    self._after(track, call, trap)
 
     def event(self, event: dict[str, Any]) -> tuple[str, float] | None:
         """See an event on its way; say what becomes of it if it is the one."""
@@ -138,63 +143,64 @@ class Watcher:
             track.calls[operation + phase] += 1
             place = Place(track.script, "event", operation, phase, track.calls[operation + phase], "aws")
             track.places.setdefault(place)
-            if not self._strikes(track, place):
-                return None
-            assert track.trap is not None
-            return _EVENT_ORDERS[track.trap.point.kind]
+            trap = self._struck(track, place)
+            return None if trap is None else _EVENT_ORDERS[trap.point.kind]
 
     def _note_change(self, call: Call) -> None:
-        track = self._track(json.dumps(call.params))
-        if track is None:
+        track = self._track(json.dumps(call.params, default=str)) or self._caller_track(call)
+        given = None if track is None else track.given(call)
+        if track is None or given is None:
             return
-        weights: dict[str, tuple[int, int]] = {"blue": (0, 0), "green": (0, 0)}
-        for action in call.params.get("DefaultActions") or call.params.get("Actions") or []:
-            for group in action.get("ForwardConfig", {}).get("TargetGroups", []) or [action]:
-                arn = group.get("TargetGroupArn", "")
-                side = "green" if arn.split("/")[1].endswith("-sc") else "blue"
-                weights[side] = (group.get("Weight", 1), healthy_count(arn))
-                track.arns[side] = arn
         known = track.calls.get(call.headers.get("amz-sdk-invocation-id", ""))
         by = known.phase if isinstance(known, Place) else "another writer"
-        (blue, blue_healthy), (green, green_healthy) = weights["blue"], weights["green"]
+        (blue, green), (blue_healthy, green_healthy) = given, track.healthy()
         with track.lock:
             track.changes.append(Change(clock.time(), blue, green, blue_healthy, green_healthy, by))
 
-    def _before(self, track: Track, call: Call, kind: Kind, invocation: Invocation | None) -> None:
-        if kind is Kind.REFUSED:
-            raise _refused(call)
-        if kind is Kind.THROTTLED:
-            raise AwsError(_THROTTLES.get(call.service, "ThrottlingException"), "Rate exceeded")
-        if kind in {Kind.KILLED, Kind.KILLED_AFTER}:
-            assert invocation is not None
-            track.saved["invocation"] = invocation
-            if kind is Kind.KILLED:
-                invocation.kill()
-                raise _refused(call)
-        if kind is Kind.STALLED:
-            track.stall()
-        if kind is Kind.UNDONE and "held" not in track.saved:
-            track.saved["held"] = track.held(call)
+    def _caller_track(self, call: Call) -> Track | None:
+        found = self._caller(call)
+        return None if found is None else found[0]
 
-    def _after(self, track: Track, call: Call, kind: Kind) -> None:
+    def _before(self, track: Track, call: Call, trap: Trap, invocation: Invocation | None) -> None:
+        match trap.point.kind:
+            case Kind.REFUSED:
+                raise _refused(call)
+            case Kind.THROTTLED:
+                raise AwsError(_THROTTLES.get(call.service, "ThrottlingException"), "Rate exceeded")
+            case Kind.HUNG:
+                _hang(invocation)
+                raise _refused(call)
+            case Kind.KILLED | Kind.KILLED_AFTER as kind:
+                assert invocation is not None
+                trap.saved["invocation"] = invocation
+                if kind is Kind.KILLED:
+                    invocation.kill()
+                    raise _refused(call)
+            case Kind.STALLED:
+                track.stall()
+            case Kind.UNDONE if "held" not in trap.saved:
+                trap.saved["held"] = track.held()
+
+    def _after(self, track: Track, call: Call, trap: Trap) -> None:
+        kind = trap.point.kind
         if kind is Kind.REFUSED_AFTER:
             raise _refused(call)
         if kind is Kind.KILLED_AFTER:
-            track.saved["invocation"].kill()
+            trap.saved["invocation"].kill()
             raise _refused(call)
-        if kind is Kind.UNANSWERED or (kind is Kind.LOST and "lost" not in track.saved):
-            track.saved["lost"] = True
+        if kind is Kind.UNANSWERED or (kind is Kind.LOST and "lost" not in trap.saved):
+            trap.saved["lost"] = True
             raise AwsError("ServiceUnavailable", "the answer was lost on its way")
-        if kind is Kind.UNDONE and "undone" not in track.saved:
-            track.saved["undone"] = True
-            track.restore(call, track.saved["held"])
+        if kind is Kind.UNDONE and "undone" not in trap.saved:
+            trap.saved["undone"] = True
+            track.restore(trap.saved["held"])
 
-    def _strikes(self, track: Track, place: Place) -> bool:
-        trap = track.trap
-        if trap is None or trap.fired or trap.point.place != place:
-            return False
-        trap.fired = True
-        return True
+    def _struck(self, track: Track, place: Place) -> Trap | None:
+        for trap in track.traps:
+            if not trap.fired and trap.point.place.spot == place.spot:
+                trap.fired = True
+                return trap
+        return None
 
     def _caller(self, call: Call) -> tuple[Track, str, str, Invocation | None] | None:
         said = call.headers.get(CALLER_HEADER, "")
@@ -236,6 +242,14 @@ def _guard_event(event: Mapping[str, Any]) -> tuple[str, str] | None:
         heard, of = str(detail["status"]), _machine_of(str(detail["executionArn"]))
         return (heard, of) if heard in _HEARD and of != "roll_back" else None
     return None
+
+
+def _hang(invocation: Invocation | None) -> None:
+    """Leave a call without an answer until Lambda ends the function, or the state that made it is given up."""
+    with clock.on_behalf():
+        clock.sleep(_A_STATE_MAY_TAKE if invocation is None else _A_FUNCTION_MAY_RUN)
+    if invocation is not None:
+        invocation.time_out()
 
 
 def _refused(call: Call) -> AwsError:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from rehearsal.aws.clock import clock
-from rehearsal.chaos.lane import PACE, Lane, deploy_product
+from rehearsal.chaos.application import PACE, lay
+from rehearsal.chaos.lane import AWS_TIME_SCALE, Lane, deploy_product
 from rehearsal.chaos.points import Kind, Place, Point, Script
-from rehearsal.chaos.run import TEMPLATE, Line, counted, line_of, timeless_aws
+from rehearsal.chaos.run import TEMPLATE, WAIT_SCALE, Line, counted, line_of
 from rehearsal.deploy import Deployer
+from rehearsal.timeless import timeless_aws
 
 CODE = Path("layers/core/python/crossfade")
 PLANTED = [
@@ -52,21 +54,22 @@ TRIED = [
 def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Line]:
     """Return what a point came to on the product as it is, and on one with bugs; all are tried side by side."""
     lines: dict[tuple[str, str], Line] = {}
-    with timeless_aws() as aws, clock.working():
+    with timeless_aws(time_scale=AWS_TIME_SCALE, wait_scale=WAIT_SCALE) as aws:
         deployer = Deployer(aws, period_scale=PACE.time_scale)
+        laid = {key: lay(aws, deployer, f"shop{number}") for number, key in enumerate(TRIED, start=1)}
+        templates = {"right": TEMPLATE, "planted": _planted(tmp_path_factory.mktemp("planted"))}
         products = {
-            "right": deploy_product(deployer, TEMPLATE, "crossfade"),
-            "planted": deploy_product(deployer, _planted(tmp_path_factory.mktemp("planted")), "crossfade-planted"),
+            name: deploy_product(deployer, template, f"crossfade-{name}", [each.plan for each in laid.values()])
+            for name, template in templates.items()
         }
-        lanes = {
-            (product, point): Lane(aws, deployer, products[product], f"shop{number}")
-            for number, (product, point) in enumerate(TRIED, start=1)
-        }
+        lanes = {key: Lane(aws, products[key[0]], each) for key, each in laid.items()}
         with counted(aws, list(lanes.values())):
 
             def work(product: str, point: str) -> None:
                 chosen = POINTS[point]
-                lines[product, point] = line_of(chosen, lanes[product, point].try_point(chosen.place.script, chosen))
+                lines[product, point] = line_of(
+                    (chosen,), lanes[product, point].try_points(chosen.place.script, (chosen,))
+                )
 
             threads = [clock.thread(partial(work, *key), name="/".join(key)) for key in lanes]
             with clock.idle():

@@ -73,7 +73,7 @@ def test_a_sample_is_the_same_for_a_seed_and_has_every_kind() -> None:
 
 
 def test_a_point_survives_the_checkpoint() -> None:
-    line = Line(Point(CALL, Kind.LOST), fired=True, end="completed", unsafe=("x",), seconds=1.5)
+    line = Line((Point(CALL, Kind.LOST),), fired=1, end="completed", unsafe=("x",), seconds=1.5)
 
     read = Line.from_json(line.to_json())
 
@@ -81,8 +81,8 @@ def test_a_point_survives_the_checkpoint() -> None:
 
 
 def test_a_fault_that_did_not_fire_does_not_count() -> None:
-    fired = Line(Point(CALL, Kind.LOST), fired=True, end="completed", unsafe=(), seconds=1.0)
-    missed = Line(Point(CALL, Kind.KILLED), fired=False, end="stuck", unsafe=("it is stuck",), seconds=1.0)
+    fired = Line((Point(CALL, Kind.LOST),), fired=1, end="completed", unsafe=(), seconds=1.0)
+    missed = Line((Point(CALL, Kind.KILLED),), fired=0, end="stuck", unsafe=("it is stuck",), seconds=1.0)
 
     said = list(report([fired, missed]))
 

@@ -6,14 +6,13 @@ import pytest
 
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.rollout.phases import Phase
-from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.cloudwatch import forget_metrics
-from rehearsal.aws.runtime import StillRuntime
 from rehearsal.deploy import Deployer
 from rehearsal.examples import application
 from rehearsal.pace import quickened
 from rehearsal.permits import stack_parameters
 from rehearsal.rehearsal import STACK, TEMPLATE
+from rehearsal.timeless import timeless_aws
 
 from .world import PACE, Meter, World
 
@@ -33,7 +32,7 @@ def deployed() -> Iterator[World]:
     """The shop as blue and the product beside it, deployed once; every test opens the same migration anew."""
     shop = application("shop")
     plan = quickened(shop.plan, PACE)
-    with EmbeddedAws(runtime=StillRuntime()) as aws:
+    with timeless_aws() as aws:
         deployer = Deployer(aws, period_scale=PACE.time_scale)
         for name, template in shop.stacks:
             deployer.deploy(template, name)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from crossfade.judge.action import EVIDENCE
+from rehearsal.aws.clock import clock
 from rehearsal.aws.elbv2 import weight_changes
 from rehearsal.aws.registry import Call
 
@@ -29,6 +30,25 @@ def test_a_rollback_by_hand_works_when_migrate_has_long_ended(world: World) -> N
     assert output["outcome"] == "rolled_back"
     assert world.meter.green_percent() == 0
     assert world.phase() == "rolled_back"
+
+
+def test_a_rollback_whose_name_was_used_by_one_that_is_over_is_begun_again_under_a_new_one(world: World) -> None:
+    execution = world.migrate()
+    world.until_green_has(50)
+    fence = world.journal.read("shop").fence + 1
+    used = world.states.start_execution(
+        stateMachineArn=world.outputs["RollBackArn"],
+        name=f"shop-{fence}",
+        input=json.dumps({"schema": 1, "migration": "shop", "fence": fence}),
+    )
+    assert world.ended(used["executionArn"])["outcome"] == "superseded"
+
+    world.meter.green_fails = 0.5
+    world.until_phase("rolled_back")
+
+    assert world.ended(execution)["error"] == "RolledBack"
+    assert world.journal.read("shop").fence == fence + 1
+    assert world.meter.green_percent() == 0
 
 
 def test_a_green_that_fails_more_than_blue_gives_everything_back(world: World) -> None:
@@ -312,7 +332,7 @@ def _quicken_the_ejection_alarm(world: World) -> None:
 
 def _counted(world: World, metric: str) -> float:
     """Return the sum of one of the product's metrics over the last minutes."""
-    now = datetime.now(UTC)
+    now = clock.now()
     found = world.aws.client("cloudwatch").get_metric_statistics(
         Namespace="Crossfade",
         MetricName=metric,
@@ -334,7 +354,7 @@ def _lose_the_feed(world: World) -> None:
 def _write_ejection(world: World) -> None:
     logs = world.aws.client("logs")
     group = world.plan.proxy_logs.group
-    stream = f"{world.plan.proxy_logs.stream_prefix}/ecs-service-connect/{datetime.now(UTC):%H%M%S%f}"
+    stream = f"{world.plan.proxy_logs.stream_prefix}/ecs-service-connect/{clock.now():%H%M%S%f}"
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
     line = {
         "type": "CONSECUTIVE_5XX",
@@ -344,7 +364,7 @@ def _write_ejection(world: World) -> None:
         "num_ejections": 1,
         "enforced": True,
         "eject_consecutive_event": {},
-        "timestamp": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
+        "timestamp": f"{clock.now():%Y-%m-%dT%H:%M:%S.%f}Z",
     }
-    event = {"timestamp": int(datetime.now(UTC).timestamp() * 1000), "message": json.dumps(line)}
+    event = {"timestamp": int(clock.now().timestamp() * 1000), "message": json.dumps(line)}
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])

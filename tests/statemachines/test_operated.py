@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from crossfade.plan.document import Approvals
 from crossfade.runtime import clients
 from crossfade_cli.app import app
+from rehearsal.aws.clock import clock
 
 from .world import World
 
@@ -36,6 +37,7 @@ class Operator:
 def operator(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operator:
     for name, value in world.aws.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("time.sleep", clock.sleep)  # the command waits on the clock of the world it looks at
     clients._client.cache_clear()  # those of another endpoint
     return Operator(world, tmp_path / "outputs.json")
 
@@ -84,7 +86,7 @@ def test_watch_leaves_a_migration_alone_that_is_well(world: World) -> None:
 
 def test_a_held_climb_stays_where_it_is_until_it_is_resumed(world: World, operator: Operator) -> None:
     execution = world.migrate()
-    world.until(lambda: world.phase() == "creating", "it is open")
+    world.until(lambda: world.phase() not in {"planned", "rolled_back", "watching"}, "it is open")
     operator.says("hold", "--who", "ann", "--why", "a release is under way")
     world.until_green_has(50)
     world.until(lambda: _looks(world) >= 4, "green was looked at and found well")
@@ -97,6 +99,25 @@ def test_a_held_climb_stays_where_it_is_until_it_is_resumed(world: World, operat
     assert held.endswith("way back: ready")
     assert world.ended(execution)["outcome"] == "completed"
     assert "released" in operator.says("history")
+
+
+def test_a_long_hold_takes_several_climbs_and_its_rung_is_judged_as_one(world: World, operator: Operator) -> None:
+    timings = world.plan.timings.model_copy(update={"looks_at_once": 3})
+    execution = world.migrate(world.plan.model_copy(update={"timings": timings}))
+    world.until(lambda: world.phase() not in {"planned", "rolled_back", "watching"}, "it is open")
+    operator.says("hold", "--who", "ann", "--why", "a release is under way")
+    world.until(lambda: len(_evidence(world)) >= 8, "green was looked at for long")
+
+    operator.says("resume", "--who", "ann")
+    outcome = world.ended(execution)["outcome"]
+
+    held = [look for look in _evidence(world) if look["rung"]["share_bp"] == 5_000]
+    climbs = [name for name in _climbs(world) if "-web-0-" in name]
+    assert outcome == "completed"
+    assert [look["look"] for look in held] == list(range(len(held)))
+    assert len({look["readings"]["window"]["start"] for look in held}) == 1
+    assert len(climbs) == 1 + (len(held) - 1) // 3
+    assert world.journal.read("shop").climb is not None
 
 
 def test_a_person_is_asked_before_the_climb_and_in_mid_climb_and_a_no_gives_everything_back(
@@ -163,3 +184,16 @@ def _looks(world: World) -> int:
     opened = world.journal.read("shop").opened_at
     entries = [entry for entry in world.journal.entries("shop") if entry.at >= opened and entry.what == "judge"]
     return sum(entry.detail["judgement"]["answer"] == "advance" for entry in entries)
+
+
+def _evidence(world: World) -> list[dict[str, Any]]:
+    """Return what was seen at each look of this migration, oldest first."""
+    opened = world.journal.read("shop").opened_at
+    return [entry.detail for entry in world.journal.entries("shop") if entry.at >= opened and entry.what == "judge"]
+
+
+def _climbs(world: World) -> list[str]:
+    """Return the names of this migration's climbs."""
+    fence = world.journal.read("shop").fence
+    listed = world.states.list_executions(stateMachineArn=world.outputs["ClimbArn"])["executions"]
+    return [each["name"] for each in listed if each["name"].startswith(f"shop-{fence}-")]

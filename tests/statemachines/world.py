@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,26 +12,15 @@ from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.plan.document import MigrationPlan, digest
 from rehearsal.aws import EmbeddedAws
-from rehearsal.pace import Pace
+from rehearsal.aws.clock import clock, later
+from rehearsal.chaos.application import PACE
 
-PACE = Pace(
-    time_scale=60,
-    climb_shares_bp=(5_000,),
-    control_share_bp=9_000,
-    climb_soak_seconds=60,
-    bake_soak_seconds=60,
-    watch_soak_seconds=60,
-    settle_seconds=60,
-    metric_lag_seconds=60,
-    confirm_seconds=60,
-    minimum_requests=20,
-)
-"""One minute of the plan is one second here."""
+__all__ = ["PACE", "Meter", "World"]
 
 REQUESTS_PER_SECOND = 400
 
 
-class Meter(threading.Thread):
+class Meter:
     """
     Counts, once a second, what an edge with these weights would have counted, and publishes it as AWS would.
 
@@ -41,23 +28,28 @@ class Meter(threading.Thread):
     """
 
     def __init__(self, aws: EmbeddedAws, plan: MigrationPlan) -> None:
-        super().__init__(daemon=True)
         self._balancing = aws.client("elbv2")
         self._metrics = aws.client("cloudwatch")
         self._plan = plan
-        self._over = threading.Event()
+        self._is_over = False
         self.green_fails = 0.0
         self.blue_fails = 0.0
         self.counts = True
 
-    def run(self) -> None:
+    def start(self) -> None:
+        """Count from the next full second on."""
+        later(1 - clock.time() % 1, self._count)
+
+    def _count(self) -> None:
+        if self._is_over:
+            return
         edge = self._plan.edges[0]
-        while not self._over.wait(1 - time.time() % 1):
-            second = datetime.fromtimestamp(int(time.time()) - 1, UTC)
-            for arn, weight in self.weights().items():
-                fails = self.green_fails if arn.split("/")[1] == edge.green.name else self.blue_fails
-                if self.counts:
-                    self._publish(arn, second, round(REQUESTS_PER_SECOND * weight), fails)
+        second = datetime.fromtimestamp(int(clock.time()) - 1, UTC)
+        for arn, weight in self.weights().items():
+            fails = self.green_fails if arn.split("/")[1] == edge.green.name else self.blue_fails
+            if self.counts:
+                self._publish(arn, second, round(REQUESTS_PER_SECOND * weight), fails)
+        later(1 - clock.time() % 1, self._count)
 
     def weights(self) -> dict[str, float]:
         """Return the part of the requests that each target group of the edge gets now."""
@@ -75,8 +67,7 @@ class Meter(threading.Thread):
 
     def stop(self) -> None:
         """Count no more."""
-        self._over.set()
-        self.join()
+        self._is_over = True
 
     def _publish(self, arn: str, at: datetime, requests: int, fails: float) -> None:
         balancer = self._balancing.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]["LoadBalancerArns"]
@@ -172,7 +163,7 @@ class World:
         for _ in range(looks):
             if holds():
                 return
-            time.sleep(0.1)
+            clock.sleep(0.1)
         raise AssertionError(f"waited in vain until {what}; the journal says {self.journal.entries('shop')[-3:]}")
 
     def until_green_has(self, percent: float) -> None:

@@ -378,6 +378,11 @@ class EdgePlan(Frozen):
     settle_seconds: Seconds = 30
     dns: DnsRef | None = Field(default=None, exclude_if=lambda dns: dns is None)
     cdn: CdnRef | None = Field(default=None, exclude_if=lambda cdn: cdn is None)
+    reached_by: tuple[str, ...] = Field(
+        default=(),
+        description="Names and distributions that lead users to it, and go on doing so",
+        exclude_if=lambda reached_by: not reached_by,
+    )
 
     @model_validator(mode="after")
     def _names_where_users_are_divided(self) -> EdgePlan:
@@ -467,6 +472,7 @@ class Timings(Frozen):
     period_seconds: int = Field(default=60, ge=1, description="Metric bucket; below 60 only in a rehearsal")
     metric_lag_seconds: Seconds = Field(default=60, description="A bucket is complete this long after its end")
     look_seconds: int = Field(default=10, ge=1, description="Between looks at first; slows to six and thirty times")
+    looks_at_once: int = Field(default=60, ge=1, description="Looks of one execution of climb; then another goes on")
     create_heartbeat_seconds: int = Field(default=120, ge=1, description="No event for this long: read ECS instead")
     create_deadline_seconds: int = Field(default=1_800, ge=1)
     confirm_seconds: Seconds = Field(default=60, description="Between the two confirmations of a rollback")
