@@ -23,6 +23,7 @@ from rehearsal.aws.clock import clock
 from rehearsal.aws.registry import ACCOUNT, Call, add_paths, on_reset, operation
 
 MOST_WEIGHT: Final = 0.15
+MOST_STAGING: Final = 20  # staging distributions of an account, and policies too
 SHORTEST_SESSION, LONGEST_SESSION = 300, 3_600  # seconds
 SPREADING_SECONDS: Final = 180.0  # until a change is deployed; AWS promises none. Divided by the time scale
 
@@ -143,6 +144,9 @@ def copy_distribution(call: Call) -> dict[str, Any]:
     with _state.lock:
         primary = _distribution(call, params["PrimaryDistributionId"])
         _match(call, primary.etag, params.get("IfMatch"))
+        staged = sum(bool(each.config["Staging"]) for each in _state.distributions.values())
+        if params.get("Staging") and staged >= MOST_STAGING:
+            raise call.error("TooManyDistributions", "Processing your request will exceed the number of distributions.")
         made = _make(
             call,
             {
@@ -333,6 +337,8 @@ def create_policy(call: Call) -> dict[str, Any]:
                 raise call.error("InvalidArgument", f"{name} is not a staging distribution")
             if any(_staging_of(policy) == name for policy in _state.policies.values()):
                 raise call.error("StagingDistributionInUse", "A policy names this staging distribution already.")
+        if len(_state.policies) >= MOST_STAGING:
+            raise call.error("TooManyContinuousDeploymentPolicies", "You have reached the maximum number of policies.")
         made = Policy(str(uuid.uuid4()), config, _etag(), clock.now())
         _state.policies[made.id] = made
         return {"ContinuousDeploymentPolicy": _told(made), "ETag": made.etag, "Location": made.id}
@@ -395,8 +401,8 @@ def _check(call: Call, config: Config) -> None:
     traffic = config.get("TrafficConfig") or {}
     if traffic.get("Type") == "SingleWeight":
         weight = traffic.get("SingleWeightConfig", {}).get("Weight", -1)
-        if not 0 <= weight <= MOST_WEIGHT:
-            raise call.error("InvalidArgument", f"The weight must lie between 0 and {MOST_WEIGHT}.")
+        if not 0 <= weight <= MOST_WEIGHT or round(weight * 100, 9) % 1:
+            raise call.error("InvalidArgument", f"The weight must lie between 0 and {MOST_WEIGHT}, in steps of 0.01.")
         session = traffic["SingleWeightConfig"].get("SessionStickinessConfig")
         if session and not SHORTEST_SESSION <= session["IdleTTL"] <= session["MaximumTTL"] <= LONGEST_SESSION:
             raise call.error(

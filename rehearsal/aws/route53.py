@@ -24,7 +24,9 @@ from rehearsal.aws.registry import Call, add_paths, on_reset, operation
 
 MOST_WEIGHT: Final = 255
 MOST_VALUES: Final = 1_000  # ResourceRecord elements of a batch; those of an UPSERT count twice
+MOST_VALUES_OF_RECORD: Final = 400
 MOST_IN_GROUP: Final = 100  # records of one name and type
+MOST_IDENTIFIER: Final = 128  # characters
 SPREADING_SECONDS: Final = 20.0  # until a change is INSYNC; AWS says usually below 60. Divided by the time scale
 
 _PROTECTIONS: Final = r"/(?P<api_version>[\d_-]+)/hostedzone/(?P<Id>[^/]+)/rrsetprotection"
@@ -228,6 +230,14 @@ def _check_record(call: Call, zone: str, record: Record) -> None:
             f"1 validation error detected: Value '{weight}' at 'weight' failed to satisfy constraint: "
             f"Member must have value less than or equal to {MOST_WEIGHT}",
         )
+    if not 1 <= len(record.get("SetIdentifier", "-")) <= MOST_IDENTIFIER:
+        raise call.error(
+            "InvalidInput",
+            "1 validation error detected: Value at 'setIdentifier' failed to satisfy constraint: "
+            f"Member must have length between 1 and {MOST_IDENTIFIER}",
+        )
+    if len(record.get("ResourceRecords", [])) > MOST_VALUES_OF_RECORD:
+        raise _invalid(call, f"RRSet with DNS name {name} has more than {MOST_VALUES_OF_RECORD} values")
     if ("AliasTarget" in record) == ("TTL" in record and bool(record.get("ResourceRecords"))):
         raise call.error(
             "InvalidInput",

@@ -347,6 +347,25 @@ def test_a_session_that_cloudfront_does_not_take_is_no_session(idle: int, longes
         Session(idle_seconds=idle, longest_seconds=longest)
 
 
+def test_an_account_with_no_room_for_a_staging_distribution_is_refused_before_the_start(cdn: Cdn) -> None:
+    etag = cdn.client.get_distribution_config(Id=cdn.id)["ETag"]
+    for number in range(20):
+        cdn.client.copy_distribution(
+            PrimaryDistributionId=cdn.id, Staging=True, IfMatch=etag, Enabled=True, CallerReference=f"copy-{number}"
+        )
+
+    [finding] = cdn.edges.check(cdn.edges.find(cdn.plan), scaled=False)
+
+    assert "20 staging distributions" in finding.refused
+    assert "delete one" in finding.mend
+
+
+def test_an_edge_that_has_its_staging_distribution_needs_no_room(cdn: Cdn) -> None:
+    [finding] = cdn.edges.check(an_edge(cdn), scaled=False)
+
+    assert finding.refused == ""
+
+
 # -- other hands -------------------------------------------------------------------------
 
 

@@ -95,6 +95,29 @@ def test_an_edge_settles_when_the_plans_longest_connection_has_ended(flows: Netw
     assert flows.edges.shifter(an_edge(flows)).settle.total_seconds() == 350
 
 
+@pytest.mark.parametrize(
+    ("settle_seconds", "scaled", "refused"), [(350, False, False), (349, False, True), (1, True, False)]
+)
+def test_an_edge_that_settles_before_a_connection_may_end_is_refused_but_in_a_rehearsal(
+    flows: NetworkLoadBalancer, settle_seconds: int, *, scaled: bool, refused: bool
+) -> None:
+    edge = flows.edges.find(PLAN.model_copy(update={"settle_seconds": settle_seconds}))
+
+    [finding] = flows.edges.check(edge, scaled=scaled)
+
+    assert ("keeps an idle connection for 350 s" in finding.refused) is refused
+
+
+def test_the_longest_of_an_edges_listeners_counts(flows: NetworkLoadBalancer) -> None:
+    flows.client.modify_listener_attributes(
+        ListenerArn=flows.listeners[1], Attributes=[{"Key": "tcp.idle_timeout.seconds", "Value": "6000"}]
+    )
+
+    [finding] = flows.edges.check(flows.edges.find(PLAN), scaled=False)
+
+    assert "set settle_seconds of the edge to the longest a connection lasts, 6000 at least" in finding.mend
+
+
 def test_a_load_balancer_of_the_other_kind_is_refused() -> None:
     plan = an_edge_plan(rules=(RuleRef(load_balancer="front", listener_port=80, priority="default"),))
     with in_process():

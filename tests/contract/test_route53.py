@@ -332,6 +332,71 @@ def test_the_way_back_does_not_wait_for_what_spreads(zone: Zone) -> None:
     assert "PENDING" in shifter.spreading()
 
 
+# -- what is around the records ------------------------------------------------------------
+
+
+def refusals(zone: Zone, *, settle_seconds: int = 60, scaled: bool = False) -> list[str]:
+    found = zone.edges.find(zone.plan.model_copy(update={"settle_seconds": settle_seconds}))
+    return [f"{each.refused}; {each.mend}" for each in zone.edges.check(found, scaled=scaled) if each.refused]
+
+
+def test_records_that_may_be_changed_and_settle_in_time_are_passed(zone: Zone) -> None:
+    assert refusals(zone) == []
+
+
+def test_a_protection_put_there_since_the_migration_opened_is_found(zone: Zone) -> None:
+    found = zone.edges.find(zone.plan.model_copy(update={"settle_seconds": 60}))
+    zone.client.create_resource_record_set_protections(
+        HostedZoneId=zone.id, Protections=[{"RecordName": NAME, "RecordType": "AAAA"}]
+    )
+
+    said = {each.subject: each.refused for each in zone.edges.check(found, scaled=False)}
+
+    assert said[f"record {NAME} A"] == ""
+    assert "record set protection" in said[f"record {NAME} AAAA"]
+
+
+def test_an_edge_that_settles_before_an_answer_is_forgotten_is_refused_but_in_a_rehearsal(zone: Zone) -> None:
+    [said] = refusals(zone, settle_seconds=59)
+
+    assert "resolvers keep an answer for 60 s" in said
+    assert "set settle_seconds of the edge to 60" in said
+    assert refusals(zone, settle_seconds=1, scaled=True) == []
+
+
+def test_more_weighted_records_than_route_53_takes_are_refused_here_and_there(zone: Zone) -> None:
+    zone.put(NAME, "A", zone.alias("A", SetIdentifier="here", Weight=1))
+    others = [
+        {"Name": NAME, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}], "Weight": 1}
+        for _ in range(99)
+    ]
+    zone.create(*({**record, "SetIdentifier": f"other-{number}"} for number, record in enumerate(others)))
+
+    with pytest.raises(PreflightRefused, match="100 weighted records already"):
+        zone.edges.find(zone.plan)
+    with pytest.raises(zone.client.exceptions.InvalidChangeBatch):
+        zone.create({**others[0], "SetIdentifier": "one too many"})
+
+
+def test_a_name_too_long_for_a_record_is_refused_here_and_there(zone: Zone) -> None:
+    with pytest.raises(PreflightRefused, match="more than 128 characters"):
+        zone.edges.find(zone.plan.model_copy(update={"name": "w" * 120}))
+    with pytest.raises(zone.client.exceptions.InvalidInput):
+        zone.put(NAME, "A", zone.alias("A", SetIdentifier="w" * 129, Weight=1))
+
+
+def test_more_addresses_than_a_record_holds_are_refused_here_and_there(zone: Zone) -> None:
+    old = {"Name": "old.shop.example", "Type": "A", "TTL": 45, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    zone.create(old)
+    many = tuple(f"10.0.{number // 250}.{number % 250}" for number in range(401))
+    ref = RecordRef(name="old.shop.example", type="A", green_values=many)
+
+    with pytest.raises(PreflightRefused, match="more than 400 addresses"):
+        zone.edges.find(zone.planned(*zone.dns.records, ref))
+    with pytest.raises(zone.client.exceptions.InvalidChangeBatch):
+        zone.put("old.shop.example.", "A", {**old, "ResourceRecords": [{"Value": value} for value in many]})
+
+
 # -- the rule of the weights -------------------------------------------------------------
 
 KEPT = Route53Record(

@@ -257,6 +257,12 @@ def test_an_edge_is_found_with_every_rule_that_leads_to_blue(world: World) -> No
     assert world.edges.healthy_targets(found.resolved.blue_arn) == 2
 
 
+def test_an_untouched_edge_has_nothing_around_it_that_would_stop_it(world: World) -> None:
+    found = world.edges.find(world.plan).model_copy(update={"settle_seconds": 350})
+
+    assert [finding.refused for finding in world.edges.check(found, scaled=False) if finding.refused] == []
+
+
 def test_an_edge_otherwise_than_planned_is_refused(world: World) -> None:
     for plan in world.misplanned:
         with pytest.raises(EdgeChanged):

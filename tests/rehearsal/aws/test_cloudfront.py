@@ -45,6 +45,8 @@ def weight(value: float, **session: int) -> dict[str, Any]:
     "traffic",
     [
         weight(0.16),
+        weight(0.125),
+        weight(-0.01),
         weight(0.05, IdleTTL=299, MaximumTTL=600),
         weight(0.05, IdleTTL=600, MaximumTTL=300),
         weight(0.05, IdleTTL=300, MaximumTTL=3_601),
@@ -68,6 +70,16 @@ def test_a_write_under_an_old_version_is_refused_and_changes_nothing(cdn: Cdn) -
         cdn.client.update_distribution(Id=cdn.id, IfMatch=old["ETag"], DistributionConfig=old["DistributionConfig"])
 
     assert cdn.primary()["Comment"] == "newer"
+
+
+def test_an_account_has_so_many_staging_distributions_and_no_more(cdn: Cdn) -> None:
+    etag = cdn.client.get_distribution_config(Id=cdn.id)["ETag"]
+    copied = {"PrimaryDistributionId": cdn.id, "Staging": True, "IfMatch": etag, "Enabled": True}
+    for number in range(20):
+        cdn.client.copy_distribution(CallerReference=f"copy-{number}", **copied)
+
+    with pytest.raises(cdn.client.exceptions.TooManyDistributions):
+        cdn.client.copy_distribution(CallerReference="one too many", **copied)
 
 
 def test_a_primary_is_no_staging_distribution(cdn: Cdn) -> None:

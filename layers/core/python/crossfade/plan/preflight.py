@@ -15,6 +15,7 @@ from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.reading import AlarmState
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.finding import Finding
+from crossfade.plan.preflight_edges import divided
 from crossfade.plan.preflight_owners import owners
 from crossfade.plan.preflight_permits import May, permits
 from crossfade.plan.preflight_room import Beside, room
@@ -76,6 +77,7 @@ def check_preflight(
         *_blue_services(plan, blues),
         *_task_definitions(plan, blues, beside),
         *_edges(held, edges),
+        *divided(plan, held, edges),
         *_permitted(plan, request.may, held, beside),
         *owners(plan, held, surroundings),
         *room(plan, beside, surroundings, now=now),

@@ -32,6 +32,7 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
 from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.plan.finding import Finding
 from crossfade.shift.elbv2 import busy, healthy_targets, tags_of, target_group
 from crossfade.shift.rule import (
     MOST_TARGET_GROUPS,
@@ -192,6 +193,9 @@ class AlbEdges:
         if now.green is None:
             wanted = Split(now.blue, 0, now.others)
             _write(self._client, rule, with_weights(rule.actions, wanted, blue=blue, green=green))
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:  # noqa: ARG002
+        return ()  # its rules and weights, which `find` has looked at, are all there is
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         return edge

@@ -30,9 +30,11 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.document import CdnRef, EdgePlan
+from crossfade.plan.finding import Finding
 from crossfade.shift.elbv2 import TwoBalancerEdges, TwoBalancerShifter, busy, take, two_balancers
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.staging import (
+    MOST_STAGING,
     Config,
     domain_of,
     leading_to,
@@ -184,6 +186,21 @@ class CloudFrontEdges(TwoBalancerEdges):
 
     def _reference(self, distribution_id: str) -> str:
         return str(_distribution(self._client, distribution_id).config["CallerReference"])
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:  # noqa: ARG002
+        finding = Finding(check="a staging distribution can be made", subject=f"edge {edge.name}")
+        if _resolved(edge).staging_id is not None:
+            return (finding,)
+        with _busy(edge.name):
+            others = sum(1 for _ in self._staging())
+        if others < MOST_STAGING:
+            return (finding,)
+        return (
+            finding.refuse(
+                f"the account has {others} staging distributions, and CloudFront takes no more than {MOST_STAGING}",
+                "delete one that is no longer used, or have the quota raised",
+            ),
+        )
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         resolved = _resolved(edge)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from crossfade.errors import UnknownEdge
 from crossfade.journal.model import EdgeRecord, FoundEdge
 from crossfade.plan.document import EdgeKind, EdgePlan
+from crossfade.plan.finding import Finding
 from crossfade.shift.shifter import Edges, TrafficShifter
 
 
@@ -29,6 +30,9 @@ class EdgesOfKinds:
 
     def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
         return self._of(edge.kind).make_green_end(edge, name, tags)
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:
+        return self._of(edge.kind).check(edge, scaled=scaled)
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         return self._of(edge.kind).clear_away(edge)

@@ -16,6 +16,7 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.document import EdgePlan
+from crossfade.plan.finding import Finding
 from crossfade.shift.share import ALL, NONE, Share
 
 
@@ -99,6 +100,9 @@ class MemoryEdges:
                 laid.rules[rule.arn] = NONE
         made = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": arn})})
         return made.model_copy(update={"way_back": self.shifter(made).way_back()})
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:  # noqa: ARG002
+        return ()
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         return edge

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
 from crossfade.plan.document import EdgePlan
+from crossfade.plan.finding import Finding
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.elbv2 import busy
 from crossfade.shift.share import Share
@@ -43,6 +44,21 @@ class NlbEdges(AlbEdges):
     def make_green_end(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> EdgeRecord:
         made = super().make_green_end(edge, name, tags)
         return made.model_copy(update={"way_back": _with_end(made, made.way_back)})
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:
+        with busy(edge.name):
+            idle = [_idle_seconds(self._client, rule.arn) for rule in edge.resolved.rules]
+        longest = max(idle, default=0)
+        finding = Finding(check="settles no sooner than a connection may end", subject=f"edge {edge.name}")
+        if scaled or edge.settle_seconds >= longest:
+            return (finding,)
+        return (
+            finding.refuse(
+                f"settles in {edge.settle_seconds} s, and its listener keeps an idle connection for {longest} s: the "
+                "judge would look at a split that users do not have yet",
+                f"set settle_seconds of the edge to the longest a connection lasts, {longest} at least",
+            ),
+        )
 
     def shifter(self, edge: FoundEdge) -> NlbShifter:
         return NlbShifter(self._client, edge)
@@ -75,6 +91,12 @@ def _with_end(edge: FoundEdge, weights: tuple[StoredRequest, ...]) -> tuple[Stor
         return weights
     arguments = {"TargetGroupArn": green, "Attributes": _END_CONNECTIONS}
     return (*weights, StoredRequest(action="deregisterTargets", arguments=arguments))
+
+
+def _idle_seconds(client: ElasticLoadBalancingv2Client, listener: str) -> int:
+    """Return after how long a listener forgets an idle connection; 0 where it knows none, as one of UDP."""
+    attributes = client.describe_listener_attributes(ListenerArn=listener)["Attributes"]
+    return next((int(each["Value"]) for each in attributes if each["Key"] == "tcp.idle_timeout.seconds"), 0)
 
 
 def _end_connections(client: ElasticLoadBalancingv2Client, target_group: str) -> None:

@@ -25,8 +25,14 @@ PAIR = 250
 """Units that blue and green divide where they are alone: a share held lies within 20 basis points."""
 
 MOST_TTL_SECONDS = 60
-MOST_VALUES = 1_000
-"""ResourceRecord elements that one batch may hold."""
+ALIAS_TTL_SECONDS = 60
+"""That of a load balancer's own addresses, which is an alias's to it; a record set of an alias has none."""
+
+MOST_IDENTIFIER = 128
+MOST_IN_GROUP = 100
+"""Weighted records of one name and type."""
+
+MOST_VALUES_OF_RECORD = 400
 
 Record = dict[str, Any]
 Change = dict[str, Any]
@@ -116,6 +122,24 @@ def refusals(record: Mapping[str, Any]) -> list[str]:
     policies = [policy for policy in _OTHER_POLICIES if policy in record]
     if policies:
         found.append(f"it is routed by {', '.join(policies)}, not by weight; divide the users behind it instead")
+    return found
+
+
+def kept_seconds(record: Mapping[str, Any]) -> int:
+    """Return for how long a resolver keeps an answer: the record's TTL, or that of what an alias leads to."""
+    return ALIAS_TTL_SECONDS if "AliasTarget" in record else int(record.get("TTL", 0))
+
+
+def limits(group: Group, kept: Route53Record) -> list[str]:
+    """Return which limits of Route 53 green's record would exceed, each with what to do about it."""
+    found = []
+    identifiers = (kept.blue_identifier, str(kept.green["SetIdentifier"]))
+    if any(not 1 <= len(each) <= MOST_IDENTIFIER for each in identifiers):
+        found.append(f"its records would be named by more than {MOST_IDENTIFIER} characters; shorten the edge's name")
+    if 1 + len(group.others) >= MOST_IN_GROUP:
+        found.append(f"it has {MOST_IN_GROUP} weighted records already, and Route 53 takes no more; delete one of them")
+    if len(kept.green.get("ResourceRecords", [])) > MOST_VALUES_OF_RECORD:
+        found.append(f"green would have more than {MOST_VALUES_OF_RECORD} addresses; name fewer")
     return found
 
 

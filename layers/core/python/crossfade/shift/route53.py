@@ -29,6 +29,7 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
 from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
+from crossfade.plan.finding import Finding
 from crossfade.shift.elbv2 import TwoBalancerEdges, TwoBalancerShifter, busy, take, two_balancers
 from crossfade.shift.records import (
     Change,
@@ -39,7 +40,9 @@ from crossfade.shift.records import (
     given_back,
     held,
     is_named,
+    kept_seconds,
     leads_to,
+    limits,
     refusals,
     same_content,
     shifted,
@@ -110,8 +113,8 @@ class Route53Edges(TwoBalancerEdges):
                 green={**green, "SetIdentifier": f"crossfade-{plan.name}-green"},
             )
 
+    @staticmethod
     def _refuse(
-        self,
         plan: EdgePlan,
         rules: Sequence[Route53Record],
         listed: Sequence[Record],
@@ -120,6 +123,7 @@ class Route53Edges(TwoBalancerEdges):
         if any(share > NONE for share in held(Group.of(listed, rule) for rule in rules)):
             raise EdgeChanged(f"edge {plan.name}: green holds a share already")
         found = [f"{rule.name} {rule.type}: {why}" for rule in rules for why in refusals(rule.found)]
+        found += [f"{rule.name} {rule.type}: {why}" for rule in rules for why in limits(Group.of(listed, rule), rule)]
         found += [
             f"{rule.name} {rule.type}: a record set protection would refuse the way back; delete the protection"
             for rule in rules
@@ -136,6 +140,22 @@ class Route53Edges(TwoBalancerEdges):
                 if group.blue is None or not same_content(group.blue, rule.found):
                     raise EdgeChanged(f"edge {edge.name}: {rule.name} {rule.type} is not as it was found")
         return edge.model_copy(update={"resolved": resolved})
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:
+        resolved = _resolved(edge)
+        with _busy(edge.name):
+            protected = _protected(self._client, resolved.zone_id)
+        return (
+            *(self._unprotected(rule, protected) for rule in resolved.rules),
+            _settles(edge, resolved, scaled=scaled),
+        )
+
+    @staticmethod
+    def _unprotected(rule: Route53Record, protected: frozenset[tuple[str, str]]) -> Finding:
+        finding = Finding(check="is not protected from changes", subject=f"record {rule.name} {rule.type}")
+        if (rule.name, rule.type) not in protected:
+            return finding
+        return finding.refuse("has a record set protection, which would refuse the way back", "delete the protection")
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         return edge
@@ -261,6 +281,18 @@ def _busy(name: str) -> Iterator[None]:
             if code == "NoSuchHostedZone":
                 raise UnknownEdge(f"{name}: {message}") from refused
             raise
+
+
+def _settles(edge: FoundEdge, resolved: Route53Edge, *, scaled: bool) -> Finding:
+    longest = max(kept_seconds(rule.found) for rule in resolved.rules)
+    finding = Finding(check="settles no sooner than an answer is forgotten", subject=f"edge {edge.name}")
+    if scaled or edge.settle_seconds >= longest:
+        return finding
+    return finding.refuse(
+        f"settles in {edge.settle_seconds} s, and resolvers keep an answer for {longest} s: the judge would look at a "
+        "split that users do not have yet",
+        f"set settle_seconds of the edge to {longest} or more",
+    )
 
 
 def _dns(plan: EdgePlan) -> DnsRef:

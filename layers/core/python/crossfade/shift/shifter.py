@@ -8,6 +8,7 @@ from typing import Protocol
 
 from crossfade.journal.model import EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.document import EdgePlan
+from crossfade.plan.finding import Finding
 from crossfade.shift.share import Share
 
 
@@ -134,6 +135,18 @@ class Edges(Protocol):
         Raises:
             EdgeOwned: a target group of this name exists and does not carry these tags.
             EdgeChanged: a rule is not as it was found.
+        """
+        ...
+
+    def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:
+        """
+        Return what was looked at around an edge, refused where it would make a shift or its way back fail later.
+
+        Only what `find` and the weights do not show. With `scaled` the plan's durations
+        are not AWS's and are not held against them.
+
+        Raises:
+            EdgeChanged, UnknownEdge: what the edge was found to be is gone.
         """
         ...
 

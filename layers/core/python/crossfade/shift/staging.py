@@ -20,6 +20,9 @@ from crossfade.shift.share import ALL, NONE, Share
 
 MOST_WEIGHT = 0.15
 STEP_BP = 100
+MOST_STAGING = 20
+"""Staging distributions of an account, and policies too: a quota that can be raised."""
+
 TEST_HEADER = "aws-cf-cd-crossfade"
 """A request that carries it, with the edge's name for its value, reaches green while green holds nothing."""
 
