@@ -15,5 +15,6 @@ def handler(request: JudgeRequest) -> Judged:
         journal=parts.journal(),
         plans=parts.plans(),
         sight=parts.sight(),
+        meter=parts.look_meter(),
         now=parts.now(),
     )

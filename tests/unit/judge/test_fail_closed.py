@@ -25,6 +25,7 @@ from crossfade.journal.memory import MemoryJournal
 from crossfade.judge.action import Judged, JudgeRequest, judge_green
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from crossfade.judge.logs import CloudWatchProxyLogs
+from crossfade.judge.memory import MemoryLookMeter
 from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Call, ClientAlias, Endpoint, MigrationPlan, RungKind, Tls
@@ -245,6 +246,7 @@ def answers(aws: Aws, prepare: Callable[[MemoryJournal], MemoryPlanStore | None]
                     alarms=CloudWatchAlarms(cloudwatch),
                     services=EcsServices(ecs),
                 ),
+                meter=MemoryLookMeter(),
                 now=aws.look_at(SETTLED + timedelta(minutes=MINUTES + 1 + minute)),
             )
         )

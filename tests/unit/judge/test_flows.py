@@ -10,7 +10,7 @@ from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import EdgeRecord, NlbEdge
 from crossfade.judge.action import Judged, JudgeRequest, judge_again, judge_green
 from crossfade.judge.inside import Series, Source, entry_sources
-from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.reading import AlarmState, added_up
 from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer
@@ -95,7 +95,9 @@ class World:
             services=self.services,
         )
         now = SETTLED + timedelta(seconds=60 * PERIODS + 60)
-        return judge_green(request, journal=self.journal, plans=self.plans, sight=sight, now=now)
+        return judge_green(
+            request, journal=self.journal, plans=self.plans, sight=sight, meter=MemoryLookMeter(), now=now
+        )
 
 
 def test_green_is_counted_by_the_answers_to_the_calls_of_the_service_behind_the_edge() -> None:

@@ -13,7 +13,7 @@ from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry
 from crossfade.judge.action import Judged, JudgeRequest, Look, judge_again, judge_green, next_look_seconds
 from crossfade.judge.feeds import LogRead
-from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.reading import AlarmState
 from crossfade.judge.replay import evidence_digest, replay
 from crossfade.judge.sight import Sight
@@ -50,6 +50,7 @@ class World:
         self.logs: Any = MemoryProxyLogs(GROUP)
         self.alarms: Any = MemoryAlarms({"shop-errors": AlarmState.OK})
         self.services: Any = green_services()
+        self.meter = MemoryLookMeter()
         ref = self.plans.put("plans", "shop.json", a_plan(bounds=Bounds(lost_data_seconds=120), **plan))
         edge = an_edge()
         edge = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": green_end})})
@@ -74,6 +75,7 @@ class World:
             journal=self.journal,
             plans=self.plans,
             sight=Sight(metrics=self.metrics, proxy_logs=self.logs, alarms=self.alarms, services=self.services),
+            meter=self.meter,
             now=at,
         )
 
@@ -320,3 +322,19 @@ def test_the_evidence_of_a_long_hold_stays_small() -> None:
     [entry] = world.evidence
     assert len(json.dumps(entry.detail)) < 110_000
     assert "too_large_bytes" not in entry.detail
+
+
+def test_every_look_is_measured_by_migration_and_edge() -> None:
+    world = World()
+    world.metrics.record("green", SETTLED + timedelta(seconds=61), errors=60)
+
+    world.look()
+
+    [(migration, edge, at, measured)] = world.meter.published
+    assert (migration, edge, at) == ("shop", "web", NOW)
+    assert {name: (each.value, each.unit) for name, each in measured.items() if name != "LogE"} == {
+        "Share": (25, "Percent"),
+        "Verdict": (0, "None"),
+        "ExposedFailures": (60, "Count"),
+    }
+    assert measured["LogE"].value >= 100  # it rolled back

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from crossfade.judge.meter import age_of_the_last_look
 from crossfade.judge.proxylog_report import BUCKET_MS, Counts
 from crossfade.judge.signal import SIGNALS
-from crossfade.runtime.embedded import EmbeddedProxyMeter
+from crossfade.runtime.embedded import EmbeddedLookMeter, EmbeddedProxyMeter
 
 NOW_MS = int(datetime.now(UTC).timestamp()) // 10 * BUCKET_MS
 """CloudWatch takes no metric of another fortnight."""
@@ -40,3 +41,12 @@ def test_the_judge_asks_for_them_by_all_the_dimensions_they_have(capsys: pytest.
     assert [list(metric.dimensions) for metric in ours] == directive["Dimensions"] * len(ours)
     assert {metric.name for metric in ours} < {each["Name"] for each in directive["Metrics"]}
     assert len(ours) == 4
+
+
+def test_a_look_is_a_line_by_migration_and_edge(capsys: pytest.CaptureFixture[str]) -> None:
+    EmbeddedLookMeter().publish("shop", "web", datetime.fromtimestamp(NOW_MS / 1000, UTC), age_of_the_last_look(7.9))
+
+    line = json.loads(capsys.readouterr().out)
+    [directive] = line["_aws"]["CloudWatchMetrics"]
+    assert (line["_aws"]["Timestamp"], directive["Dimensions"]) == (NOW_MS, [["Migration", "Edge"]])
+    assert (line["Migration"], line["Edge"], line["LookAge"]) == ("shop", "web", 7)

@@ -211,3 +211,22 @@ def test_all_beginnings_together_have_one_part_of_alpha() -> None:
 
     assert sum(1 / tests for tests in of_each) < 1 / alpha_is_split_by(tower.plan)
     assert len(of_each) > 100
+
+
+def test_the_age_of_the_last_look_and_what_was_seen_are_measured() -> None:
+    tower = Parked()
+
+    tower.tick(5)
+
+    age, seen = (measured for *_, measured in tower.meter.published)
+    assert (age["LookAge"].value, age["LookAge"].unit) == (301, "Seconds")
+    assert (seen["Share"].value, seen["Verdict"].value) == (100, 2)
+
+
+def test_an_edge_without_a_share_has_no_age() -> None:
+    tower = Parked()
+    tower.hold(Share(0))
+
+    tower.tick(5)
+
+    assert tower.meter.published == []

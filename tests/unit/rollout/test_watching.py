@@ -20,7 +20,7 @@ from crossfade.events.outbound import Notice
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import EdgeRecord
-from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.sight import Sight
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.executions import ExecutionStatus
@@ -51,6 +51,7 @@ class Tower:
         self.executions = MemoryExecutions(others={MIGRATE: ExecutionStatus.RUNNING, CLIMB: ExecutionStatus.RUNNING})
         self.alarms = MemoryAlarms({"shop-errors": "OK"})
         self.metrics, self.proxy_logs = MemoryMetrics(), MemoryProxyLogs("/crossfade/shop")
+        self.meter = MemoryLookMeter()
         self.notices, self.schedule, self.undelivered = MemoryNotices(), MemorySchedule(), MemoryUndelivered()
         self.blues, self.scaling = MemoryBlues("web"), MemoryScaling()
         found = self.edges.find(self.plan.edges[0]).owned_by("shop")
@@ -71,6 +72,7 @@ class Tower:
             edges=self.edges,
             alarms=self.alarms,
             sight=Sight(metrics=self.metrics, proxy_logs=self.proxy_logs, alarms=self.alarms, services=self.services),
+            meter=self.meter,
             scaling=self.scaling,
             blues=self.blues,
             executions=self.executions,

@@ -12,6 +12,7 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
 from crossfade.judge.judge import Judgement, judge
 from crossfade.judge.look import EVIDENCE, Look
+from crossfade.judge.meter import LookMeter, measures
 from crossfade.judge.reading import AlarmState, Readings
 from crossfade.judge.replay import evidence_digest, judge_again
 from crossfade.judge.sight import SLOWED, Sight, see, was_faulty
@@ -57,6 +58,7 @@ def judge_green(
     journal: Journal,
     plans: PlanStore,
     sight: Sight,
+    meter: LookMeter,
     now: datetime,
 ) -> Judged:
     """
@@ -96,6 +98,7 @@ def judge_green(
         previous=evidence_digest(before[0]) if before else "",
     )
     keep(look, edge=request.edge, migration=request.migration, fence=request.fence, journal=journal, now=now)
+    meter.publish(request.migration, request.edge, now, measures(look))
     pause = next_look_seconds(plan.timings, request.look)
     journal.expect_look(request.migration, now + timedelta(seconds=pause), fence=request.fence)
     return Judged(

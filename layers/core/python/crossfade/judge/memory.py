@@ -10,6 +10,7 @@ from crossfade.errors import LogsBusy, MetricsBusy
 from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead, InsideRead, LogRead
 from crossfade.judge.inside import Series, Source
+from crossfade.judge.meter import Measures
 from crossfade.judge.proxylog import LogLine
 from crossfade.judge.reading import (
     AlarmState,
@@ -180,3 +181,14 @@ class MemoryProxyLogs:
         return LogRead(
             tuple(line for line in self._lines[group] if since <= line.at < until and "upstream_url" in line.text)
         )
+
+
+class MemoryLookMeter:
+    """`LookMeter` that keeps what is published."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, str, datetime, Measures]] = []
+
+    def publish(self, migration: str, edge: str, at: datetime, measures: Measures) -> None:
+        """See `LookMeter`."""
+        self.published.append((migration, edge, at, measures))

@@ -23,6 +23,7 @@ from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, alarm_re
 from crossfade.judge.action import alpha_is_split_by, keep, looks_before
 from crossfade.judge.judge import judge
 from crossfade.judge.look import Look, kept_look
+from crossfade.judge.meter import LookMeter, age_of_the_last_look, measures
 from crossfade.judge.reading import Readings, Wanting
 from crossfade.judge.replay import evidence_digest
 from crossfade.judge.sight import Sight, see
@@ -61,6 +62,7 @@ def guard_parked(
     *,
     journal: Journal,
     sight: Sight,
+    meter: LookMeter,
     now: datetime,
 ) -> Parked | None:
     """
@@ -74,6 +76,8 @@ def guard_parked(
     """
     newest = next(iter(looks_before(journal, record.migration, edge.name, since=now)), None)
     left = kept_look(newest) if newest is not None else None
+    if newest is not None and edge.held_bp:
+        meter.publish(record.migration, edge.name, now, age_of_the_last_look((now - newest.at).total_seconds()))
     if newest is None or left is None or not _is_left(left, edge):
         return None
     period = plan.timings.period_seconds
@@ -102,6 +106,7 @@ def guard_parked(
         parked_since=since,
         previous=evidence_digest(newest),
     )
+    meter.publish(record.migration, edge.name, now, measures(look))
     if _says_something_new(look, left, newest, now=now):
         keep(look, edge=edge.name, migration=record.migration, fence=record.fence, journal=journal, now=now)
     if plan.judging == "shadow" or judgement.answer is not Answer.ROLL_BACK:

@@ -22,6 +22,7 @@ from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.judge.alarms import Alarms
+from crossfade.judge.meter import LookMeter
 from crossfade.judge.sight import Sight
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
@@ -94,6 +95,7 @@ class Watch:
     edges: Edges
     alarms: Alarms
     sight: Sight
+    meter: LookMeter
     scaling: Scaling
     blues: Blues
     executions: Executions
@@ -192,7 +194,7 @@ def _parked(
     held: list[str] = []
     for edge in parts.journal.edges(record.migration):
         by = f"{_JUDGE}{edge.name}"
-        seen = guard_parked(record, plan, edge, journal=parts.journal, sight=parts.sight, now=now)
+        seen = guard_parked(record, plan, edge, journal=parts.journal, sight=parts.sight, meter=parts.meter, now=now)
         if seen is not None and seen.worse:
             return f"edge {edge.name}, which waits: {seen.worse}", ()
         if seen is not None and seen.blind:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
+from crossfade.judge.meter import Measures
 from crossfade.judge.proxylog_report import Counts
 
 _NAMESPACE = "Crossfade"
@@ -47,3 +49,11 @@ class EmbeddedProxyMeter:
                     "GrpcErrors": (count.grpc, "Count"),
                 },
             )
+
+
+class EmbeddedLookMeter:
+    """`LookMeter` on standard output."""
+
+    def publish(self, migration: str, edge: str, at: datetime, measures: Measures) -> None:
+        """See `LookMeter`."""
+        publish(int(at.timestamp() * 1000), {"Migration": migration, "Edge": edge}, measures)

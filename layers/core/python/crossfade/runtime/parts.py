@@ -25,6 +25,7 @@ from crossfade.judge.alarms import Alarms
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
 from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs, CloudWatchProxyStreams
+from crossfade.judge.meter import LookMeter
 from crossfade.judge.proxylog_feed import ProxyFeed, ProxyMeter, ProxyStreams
 from crossfade.judge.sight import Sight
 from crossfade.plan.acmpca import PrivateAuthorities
@@ -44,7 +45,7 @@ from crossfade.rollout.executions import Executions
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
-from crossfade.runtime.embedded import EmbeddedProxyMeter
+from crossfade.runtime.embedded import EmbeddedLookMeter, EmbeddedProxyMeter
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.cloudfront import CloudFrontEdges
@@ -158,6 +159,11 @@ def proxy_streams() -> ProxyStreams:
     return CloudWatchProxyStreams(clients.logs())
 
 
+def look_meter() -> LookMeter:
+    """Return where the measures of looks are published."""
+    return EmbeddedLookMeter()
+
+
 def proxy_meter() -> ProxyMeter:
     """Return where counts of the proxies' log are published."""
     return EmbeddedProxyMeter()
@@ -184,6 +190,7 @@ def watch() -> Watch:
         edges=edges(),
         alarms=alarms(),
         sight=sight(),
+        meter=look_meter(),
         scaling=scaling(),
         blues=blues(),
         executions=executions(),
