@@ -77,7 +77,7 @@ _FAMILIES = {
     "Numeric": ("Numeric",),
     "Date": ("Date",),
 }
-_NEWER_THAN_THE_DATA = frozenset({"ecs:ContinueServiceDeployment"})
+_NEWER_THAN_THE_DATA = frozenset({"cloudwatch:ListAlarmMuteRules", "ecs:ContinueServiceDeployment"})
 _CHANGING = frozenset({"Write", "Permissions management", "Tagging"})
 _OF_OPERATORS = frozenset({"ecs", "elasticloadbalancing", "iam", "route53"})
 """Services whose resources the operator has: what may be changed there is named when the stack is deployed."""

@@ -15,6 +15,7 @@ def handler(event: AlarmStateChanged) -> GuardAnswer:
         event,
         journal=parts.journal(),
         alarms=parts.alarms(),
+        gathered=parts.gathered(),
         executions=parts.executions(),
         notices=parts.notices(),
         now=parts.now(),

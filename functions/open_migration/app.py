@@ -15,6 +15,7 @@ def handler(request: OpenRequest) -> Opened:
         journal=parts.journal(),
         plans=parts.plans(),
         edges=parts.edges(),
+        gathered=parts.gathered(),
         schedule=parts.schedule(),
         now=parts.now(),
     )

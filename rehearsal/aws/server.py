@@ -43,6 +43,7 @@ _OVERLAYS = (
     "elbv2",
     "iam",
     "logs",
+    "muting",
     "route53",
     "s3",
     "servicediscovery",

@@ -43,6 +43,8 @@ def patterns(function: str) -> list[Mapping[str, Any]]:
 def _with_arns(part: Any) -> Any:
     """Give each state machine of the stack the ARN it would have."""
     if isinstance(part, Mapping):
+        if part == {"Ref": "AWS::Region"}:
+            return "eu-west-1"
         if set(part) == {"Ref"}:
             return f"arn:aws:states:eu-west-1:111122223333:stateMachine:crossfade-{part['Ref'].lower()}"
         return {name: _with_arns(inner) for name, inner in part.items()}
@@ -71,6 +73,7 @@ def test_a_rule_of_the_stack_picks_the_sample_up(name: str) -> None:
         ("task_state_changed", ("detail", "lastStatus"), "RUNNING"),
         ("task_state_changed", ("detail", "group"), "family:batch"),
         ("alarm_state_changed", ("detail", "state", "value"), "OK"),
+        ("alarm_state_changed", ("detail", "alarmName"), "shop-errors"),
         ("deployment_state_changed", ("detail", "eventName"), "SERVICE_DEPLOYMENT_IN_PROGRESS"),
         ("execution_status_changed", ("detail", "status"), "SUCCEEDED"),
         (

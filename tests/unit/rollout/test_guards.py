@@ -19,7 +19,7 @@ from crossfade.journal.model import Token
 from crossfade.judge.memory import MemoryAlarms
 from crossfade.rollout.executions import ExecutionStatus, RollbackInput
 from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_execution, resume_service
-from crossfade.rollout.memory import MemoryExecutions
+from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.rollout.telling import tell_moves
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
@@ -40,6 +40,7 @@ class House:
     def __init__(self, phase: Phase = Phase.CLIMBING) -> None:
         self.journal, self.executions = MemoryJournal(), MemoryExecutions()
         self.alarms = MemoryAlarms({"shop-errors": "ALARM"})
+        self.gathered = MemoryGatheredAlarms(self.alarms.found)
         self.services = MemoryServices("shop")
         self.notices = MemoryNotices()
         self.journal.open(a_record(phase=phase, climb=CLIMB), [an_edge()])
@@ -69,7 +70,13 @@ class House:
         raw = sample("alarm_state_change", **{"alarmName": name, "state": {"value": value}, **detail})
         event = AlarmStateChanged.model_validate(raw)
         return guard_alarm(
-            event, journal=self.journal, alarms=self.alarms, executions=self.executions, notices=self.notices, now=NOON
+            event,
+            journal=self.journal,
+            alarms=self.alarms,
+            gathered=self.gathered,
+            executions=self.executions,
+            notices=self.notices,
+            now=NOON,
         )
 
     def on_execution(self, arn: str = MIGRATE, **detail: object) -> GuardAnswer:
@@ -105,6 +112,39 @@ def test_an_alarm_rolls_back_whatever_is_open(phase: Phase) -> None:
     assert (answer.did, answer.migration) == ("rolled_back", "shop")
     assert house.journal.read("shop").reason == "alarm shop-errors is in ALARM"
     assert [name for name, _ in house.executions.started] == ["shop-2"]
+
+
+def a_gathered_house(*silenced: str) -> House:
+    house = House()
+    house.alarms.found |= {"crossfade-shop": "ALARM", "shop-slow": "OK"}
+    house.gathered.gathered["crossfade-shop"] = ("shop-slow", "shop-errors")
+    house.gathered.muted |= dict.fromkeys(silenced, "arn:nightly")
+    house.journal.index("alarm:crossfade-shop", "shop")
+    return house
+
+
+def test_the_alarm_over_the_plans_alarms_rolls_back_and_says_which_of_them_rings() -> None:
+    house = a_gathered_house()
+
+    answer = house.on_alarm(name="crossfade-shop")
+
+    assert (answer.did, answer.why) == ("rolled_back", "alarm shop-errors is in ALARM")
+
+
+def test_the_alarm_over_alarms_that_somebody_muted_only_holds() -> None:
+    house = a_gathered_house("shop-errors")
+
+    answer = house.on_alarm(name="crossfade-shop")
+
+    assert answer.did == "held"
+    assert [held.by for held in house.journal.holds("shop")] == ["alarm:shop-errors"]
+
+
+def test_one_muted_alarm_does_not_silence_another() -> None:
+    house = a_gathered_house("shop-errors")
+    house.alarms.found["shop-slow"] = "ALARM"
+
+    assert house.on_alarm(name="crossfade-shop").why == "alarm shop-slow is in ALARM"
 
 
 def test_an_alarm_told_twice_rolls_back_once() -> None:

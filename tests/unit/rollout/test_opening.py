@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from crossfade.errors import BadInput, BlockedByGap, EdgeChanged, EdgeOwned, Fenced, PlanChanged, UnknownMigration
+from crossfade.errors import (
+    BadInput,
+    BlockedByGap,
+    EdgeChanged,
+    EdgeOwned,
+    Fenced,
+    PlanChanged,
+    PreflightRefused,
+    UnknownMigration,
+)
 from crossfade.events.memory import MemorySchedule
 from crossfade.journal.memory import MemoryJournal
 from crossfade.plan.document import Acceptance, Gap, MigrationPlan, RungKind, Severity
 from crossfade.plan.memory import MemoryPlanStore
+from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.opening import Opened, OpenRequest, open_migration
 from crossfade.rollout.phases import Phase
 from crossfade.shift.memory import MemoryEdges
@@ -26,12 +36,19 @@ class Desk:
         self.journal, self.plans = MemoryJournal(), MemoryPlanStore()
         self.edges = MemoryEdges.of(*self.plan.edges)
         self.schedule = MemorySchedule()
+        self.gathered = MemoryGatheredAlarms({"shop-errors": "OK"})
         self.ref = self.plans.put("plans", "shop.json", self.plan)
 
     def open(self, migration: str = "shop", execution: str = MIGRATE) -> Opened:
         request = OpenRequest(migration=migration, plan=self.ref, execution=execution)
         return open_migration(
-            request, journal=self.journal, plans=self.plans, edges=self.edges, schedule=self.schedule, now=NOON
+            request,
+            journal=self.journal,
+            plans=self.plans,
+            edges=self.edges,
+            gathered=self.gathered,
+            schedule=self.schedule,
+            now=NOON,
         )
 
 
@@ -48,6 +65,23 @@ def test_the_machines_are_told_all_they_need_of_the_plan() -> None:
         (2, 10_000, RungKind.WATCH),
     ]
     assert opened.timings == a_plan().timings
+
+
+def test_the_plans_alarms_are_gathered_in_one_and_its_news_find_the_migration() -> None:
+    desk = Desk()
+
+    desk.open()
+
+    assert desk.gathered.gathered == {"crossfade-shop": ("shop-errors",)}
+    assert desk.journal.migrations_of("alarm:crossfade-shop") == ("shop",)
+
+
+def test_alarms_that_cannot_be_gathered_are_refused_by_name() -> None:
+    desk = Desk()
+    desk.gathered.refusal = "the rule holds more than 100 alarms"
+
+    with pytest.raises(PreflightRefused, match="alarm crossfade-shop over the plan's alarms cannot be made: the rule"):
+        desk.open()
 
 
 def test_the_way_back_is_written_down_before_anything_is_changed() -> None:

@@ -128,8 +128,10 @@ def test_a_machine_that_raises_the_fence_keeps_to_the_point_of_no_return() -> No
         if "fence = fence + :one" in str(state.get("Arguments"))
     ]
 
-    assert len(raising) == 2
+    assert len(raising) == 3
     for state in raising:
+        if "phase = :rolling_back" in state["Arguments"]["ConditionExpression"]:
+            continue  # begun before the point of no return, which that phase does not lead to
         shut = re.search(r"NOT phase IN \(([^)]*)\)", state["Arguments"]["ConditionExpression"])
         assert shut is not None
         assert {name.strip(" :") for name in shut[1].split(",")} == {str(phase) for phase in BEYOND_RETURN}

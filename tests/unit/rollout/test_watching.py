@@ -25,7 +25,7 @@ from crossfade.judge.sight import Sight
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.guards import GuardAnswer
-from crossfade.rollout.memory import MemoryExecutions
+from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.tasks import guard_task
 from crossfade.rollout.telling import tell_moves
@@ -50,6 +50,7 @@ class Tower:
         )
         self.executions = MemoryExecutions(others={MIGRATE: ExecutionStatus.RUNNING, CLIMB: ExecutionStatus.RUNNING})
         self.alarms = MemoryAlarms({"shop-errors": "OK"})
+        self.gathered = MemoryGatheredAlarms(self.alarms.found)
         self.metrics, self.proxy_logs = MemoryMetrics(), MemoryProxyLogs("/crossfade/shop")
         self.meter = MemoryLookMeter()
         self.notices, self.schedule, self.undelivered = MemoryNotices(), MemorySchedule(), MemoryUndelivered()
@@ -71,6 +72,7 @@ class Tower:
             services=self.services,
             edges=self.edges,
             alarms=self.alarms,
+            gathered=self.gathered,
             sight=Sight(metrics=self.metrics, proxy_logs=self.proxy_logs, alarms=self.alarms, services=self.services),
             meter=self.meter,
             scaling=self.scaling,
@@ -350,6 +352,49 @@ def test_what_nobody_was_told_of_is_told_before_a_migration_is_closed() -> None:
     assert (busy.seen[-1], still_open) == ("shop: NoticesBusy: throttled", ("shop",))
     assert [(notice.what, notice.reason) for notice in tower.notices.told] == [("rolled_back", "an alarm")]
     assert tower.journal.migrations_of(OPEN) == ()
+
+
+def test_an_alarm_that_somebody_silenced_holds_though_nobody_was_told() -> None:
+    tower = Tower()
+    tower.alarms.found["shop-errors"] = "ALARM"
+    tower.gathered.muted["shop-errors"] = "arn:mute-rule"
+
+    tower.watch()
+
+    assert (tower.rolled_back, tower.held_by) == (None, ["alarm:shop-errors"])
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLED_BACK, Phase.DONE])
+def test_what_is_over_leaves_no_alarm_behind(phase: Phase) -> None:
+    tower = Tower(phase)
+    tower.gathered.gather("shop", ["shop-errors"])
+    tower.alarms.found["crossfade-shop-ejections"] = "ALARM"
+
+    tower.watch()
+    open_still = tower.journal.migrations_of(OPEN)
+    tower.alarms.found["crossfade-shop-ejections"] = "OK"
+    tower.watch()
+
+    assert open_still == ("shop",)  # deleted while it rings, it would ring anew in the next try
+    assert (tower.gathered.gathered, tower.alarms.found) == ({}, {"shop-errors": "OK"})
+    assert tower.journal.migrations_of(OPEN) == ()
+
+
+def test_a_migration_that_is_opened_anew_while_it_is_closed_is_watched() -> None:
+    tower = Tower(Phase.ROLLED_BACK)
+    unindex = tower.journal.unindex
+
+    def overtaken(resource: str, migration: str) -> None:
+        again = a_record(execution="again", plan=tower.journal.read("shop").plan)
+        tower.journal.open(again, tower.journal.edges("shop"))
+        tower.journal.index(OPEN, "shop")
+        unindex(resource, migration)
+
+    tower.journal.unindex = overtaken  # type: ignore[method-assign]
+
+    tower.watch()
+
+    assert tower.journal.migrations_of(OPEN) == ("shop",)
 
 
 def test_what_is_opened_while_watch_goes_to_rest_is_watched() -> None:

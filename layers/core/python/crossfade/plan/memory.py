@@ -45,7 +45,7 @@ class MemorySurroundings:
     filters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     executions: int = 1_000
     free: dict[str, int] = field(default_factory=dict)
-    quota: Vcpus = Vcpus(quota=4_000, used=None)
+    quota: Vcpus = field(default_factory=lambda: Vcpus(quota=4_000, used=None))
     known_authorities: dict[str, Authority] = field(default_factory=dict)
     known_keys: dict[str, Key] = field(default_factory=dict)
     trusts: dict[str, frozenset[str]] = field(default_factory=dict)

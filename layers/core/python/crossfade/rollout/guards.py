@@ -23,7 +23,7 @@ from crossfade.events.inbound import (
 )
 from crossfade.events.outbound import Notices
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import MigrationRecord, Token
+from crossfade.journal.model import MigrationRecord, Token, alarm_resource
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.look import blue_fails_too
 from crossfade.judge.proxylog_failures import failures
@@ -32,6 +32,7 @@ from crossfade.judge.proxylog_replay import Confidence, Ejected
 from crossfade.judge.proxylog_report import ACTED_ON, Counts, Report, report
 from crossfade.plan.document import Frozen
 from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.rollback import begin_rollback
@@ -68,6 +69,7 @@ def guard_alarm(
     *,
     journal: Journal,
     alarms: Alarms,
+    gathered: GatheredAlarms,
     executions: Executions,
     notices: Notices,
     now: datetime,
@@ -75,10 +77,11 @@ def guard_alarm(
     """
     Roll back every open migration whose plan names an alarm that is in ALARM.
 
-    What CloudWatch says now decides, so events may come in any order, and an event of one
-    contributor, which may not say the alarm's own state, is asked like any other. An alarm
-    that a person has muted or suppressed only holds. Idempotent: `begin_rollback` is, and
-    a state that is no longer true does nothing.
+    Most often it is the one in which the plan's alarms are gathered; then those that ring
+    are asked for. What CloudWatch says now decides, so events may come in any order, and an
+    event of one contributor, which may not say the alarm's own state, is asked like any
+    other. An alarm that a person has muted or suppressed only holds. Idempotent:
+    `begin_rollback` is, and a state that is no longer true does nothing.
     """
     name = event.detail.alarm_name
     if event.detail.state.value not in {"ALARM", ""}:
@@ -88,14 +91,41 @@ def guard_alarm(
         return _nothing(f"no migration watches alarm {name}")
     if name not in alarms.in_alarm([name]):
         return _nothing(f"alarm {name} is no longer in ALARM")
-    silenced = event.detail.silenced_by
-    if silenced is not None:
-        why = f"alarm {name} is in ALARM and silenced by {silenced}"
-        return _hold(migrations, event.resource, why, journal=journal, notices=notices, now=now)
+    ringing = _ringing(event, migrations, alarms, gathered)
+    loud = [each for each, by in ringing.items() if by is None]
+    if not ringing:
+        return _nothing(f"no alarm that {name} gathers is in ALARM any more")
+    if not loud:
+        answers = [
+            _hold(
+                migrations,
+                alarm_resource(each),
+                f"alarm {each} is in ALARM and silenced by {by}",
+                journal=journal,
+                notices=notices,
+                now=now,
+            )
+            for each, by in ringing.items()
+        ]
+        return answers[0]
+    name = loud[0]
     if all(name == ejection_alarm(migration) for migration in migrations):
         why = f"alarm {name} is in ALARM"
         return _roll_back_alone(migrations, why, journal=journal, executions=executions, now=now)
     return _roll_back(migrations, f"alarm {name} is in ALARM", journal=journal, executions=executions, now=now)
+
+
+def _ringing(
+    event: AlarmStateChanged, migrations: Sequence[str], alarms: Alarms, gathered: GatheredAlarms
+) -> Mapping[str, str | None]:
+    """Return the alarms that ring, each with who has silenced it: the one of the event, or those that it gathers."""
+    name, silenced = event.detail.alarm_name, event.detail.silenced_by
+    members = gathered.members(name) if name in map(composite_alarm, migrations) else ()
+    if not members:
+        return {name: silenced}
+    ringing = alarms.in_alarm(members)
+    by = gathered.silenced(ringing)
+    return {each: by.get(each, silenced) for each in members if each in ringing}
 
 
 def guard_execution(

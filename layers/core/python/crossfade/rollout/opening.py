@@ -7,12 +7,13 @@ from datetime import datetime
 
 from pydantic import Field
 
-from crossfade.errors import BadInput, BlockedByGap, UnknownMigration
+from crossfade.errors import BadInput, BlockedByGap, PreflightRefused, UnknownMigration
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_resource, service_resource
 from crossfade.journal.opening import opening
 from crossfade.plan.document import Approvals, EdgeKind, EdgePlan, Frozen, MigrationPlan, Timings
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
 from crossfade.rollout.watching import OPEN, Schedule
@@ -51,12 +52,20 @@ class Opened(Frozen):
 
 
 def open_migration(
-    request: OpenRequest, *, journal: Journal, plans: PlanStore, edges: Edges, schedule: Schedule, now: datetime
+    request: OpenRequest,
+    *,
+    journal: Journal,
+    plans: PlanStore,
+    edges: Edges,
+    gathered: GatheredAlarms,
+    schedule: Schedule,
+    now: datetime,
 ) -> Opened:
     """
     Take a plan's edges for its migration and return what the state machines need of it.
 
-    The way back of every edge is kept before anything is changed. Idempotent for one
+    The way back of every edge is kept before anything is changed. The plan's alarms are
+    gathered in one; one that does not exist is for the preflight to refuse. Idempotent for one
     execution: the edges are looked at once, and the way back first kept stays.
 
     Raises:
@@ -65,7 +74,7 @@ def open_migration(
         UnknownEdge, EdgeChanged, PreflightRefused: an edge is not as the plan describes it.
         EdgeOwned: another migration, or another execution of this one, holds an edge.
         Fenced: a rollback has ended this very opening.
-        EdgeBusy, JournalBusy, NoticesBusy: as the ports.
+        EdgeBusy, JournalBusy, MetricsBusy, NoticesBusy: as the ports.
     """
     plan = read_plan(plans, request.plan)
     if plan.migration != request.migration:
@@ -88,6 +97,10 @@ def open_migration(
     for resource in _resources(plan, request.execution):
         journal.index(resource, plan.migration)
     schedule.enable()  # after the index: `watch` switches it off only while that is empty
+    loose = gathered.gather(plan.migration, plan.alarms)
+    if loose:
+        over = composite_alarm(plan.migration)
+        raise PreflightRefused(f"alarm {over} over the plan's alarms cannot be made: {loose}")
     return Opened(
         migration=plan.migration,
         fence=opened.fence,
@@ -116,7 +129,7 @@ def _find(plan: MigrationPlan, wanted: MigrationRecord, *, journal: Journal, edg
 def _resources(plan: MigrationPlan, execution: str) -> Iterator[str]:
     yield OPEN
     yield execution
-    for alarm in plan.alarms:
+    for alarm in (*plan.alarms, composite_alarm(plan.migration)):
         yield alarm_resource(alarm)
     for service in plan.services:
         yield service_resource(plan.cluster, service.blue.service_name)

@@ -22,11 +22,13 @@ from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.judge.alarms import Alarms
+from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.meter import LookMeter
 from crossfade.judge.sight import Sight
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions, ExecutionStatus
+from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold, recount, release
 from crossfade.rollout.parked import guard_parked
 from crossfade.rollout.phases import CLOSED, Phase
@@ -94,6 +96,7 @@ class Watch:
     services: Services
     edges: Edges
     alarms: Alarms
+    gathered: GatheredAlarms
     sight: Sight
     meter: LookMeter
     scaling: Scaling
@@ -152,7 +155,15 @@ def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
         request = FreezeRequest(migration=migration, fence=record.fence)
         thaw(request, journal=parts.journal, scaling=parts.scaling, blues=parts.blues, now=now)
         yield "blue is thawed"
+    ejections = ejection_alarm(migration)
+    parts.gathered.remove([composite_alarm(migration)])
+    if parts.alarms.in_alarm([ejections]):
+        yield f"{ejections} still rings, and is kept until it is quiet"
+        return
+    parts.gathered.remove([ejections])
     parts.journal.unindex(OPEN, migration)
+    if parts.journal.read(migration).phase not in CLOSED:  # opened anew between the two: it is watched all the same
+        parts.journal.index(OPEN, migration)
 
 
 def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
@@ -161,7 +172,7 @@ def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterato
         yield _go_back(record, dead, parts, now)
         return
     plan = read_plan(parts.plans, record.plan)
-    reason = overdue(record, plan, parts, now) or _alarmed(plan, parts) or _dying(record, plan, parts, now)
+    reason = overdue(record, plan, parts, now) or _alarmed(record, plan, parts, now) or _dying(record, plan, parts, now)
     if reason:
         yield _go_back(record, reason, parts, now)
         return
@@ -228,10 +239,16 @@ def overdue(record: MigrationRecord, plan: MigrationPlan, parts: Watch, now: dat
     return f"a look at green is {late} s overdue" if late > plan.timings.overdue_seconds else None
 
 
-def _alarmed(plan: MigrationPlan, parts: Watch) -> str | None:
-    held = {each.by.removeprefix(_ALARM) for each in parts.journal.holds(plan.migration)}  # muted ones only hold
-    ringing = sorted(parts.alarms.in_alarm(plan.alarms) - held) if plan.alarms else []
-    return f"alarm {ringing[0]} is in ALARM" if ringing else None
+def _alarmed(record: MigrationRecord, plan: MigrationPlan, parts: Watch, now: datetime) -> str | None:
+    """Return which alarm rings that nobody has silenced; one that is silenced only holds."""
+    held = {each.by.removeprefix(_ALARM) for each in parts.journal.holds(plan.migration)}
+    ringing = sorted(parts.alarms.in_alarm(plan.alarms)) if plan.alarms else []
+    silenced = parts.gathered.silenced(ringing) if ringing else {}
+    for name, by in silenced.items():
+        why = f"alarm {name} is in ALARM and silenced by {by}"
+        hold(record, f"{_ALARM}{name}", why, journal=parts.journal, notices=parts.notices, now=now)
+    loud = [name for name in ringing if name not in silenced and name not in held]
+    return f"alarm {loud[0]} is in ALARM" if loud else None
 
 
 def _dying(record: MigrationRecord, plan: MigrationPlan, parts: Watch, now: datetime) -> str | None:

@@ -41,7 +41,9 @@ from crossfade.plan.s3 import S3PlanStore
 from crossfade.plan.servicequotas import QuotaOfFargate
 from crossfade.plan.store import PlanStore
 from crossfade.plan.surroundings import Surroundings
+from crossfade.rollout.cloudwatch import CloudWatchGatheredAlarms
 from crossfade.rollout.executions import Executions
+from crossfade.rollout.gathered import GatheredAlarms
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
@@ -138,6 +140,11 @@ def alarms() -> Alarms:
     return CloudWatchAlarms(clients.cloudwatch(), further=clients.cloudwatch_of_cloudfront)
 
 
+def gathered() -> GatheredAlarms:
+    """Return the alarms over the plans' alarms."""
+    return CloudWatchGatheredAlarms(clients.cloudwatch())
+
+
 def proxy_logs() -> ProxyLogs:
     """Return what green's proxies wrote."""
     return CloudWatchProxyLogs(clients.logs())
@@ -189,6 +196,7 @@ def watch() -> Watch:
         services=services(),
         edges=edges(),
         alarms=alarms(),
+        gathered=gathered(),
         sight=sight(),
         meter=look_meter(),
         scaling=scaling(),
