@@ -22,8 +22,8 @@ from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.judge.alarms import Alarms
-from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.meter import LookMeter
+from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.sight import Sight
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
