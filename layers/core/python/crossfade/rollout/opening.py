@@ -106,7 +106,9 @@ def open_migration(
         fence=opened.fence,
         waves=plan.waves,
         redeploy=plan.redeploy,
-        edges=tuple(OpenedEdge(edge=edge.name, kind=edge.kind, rungs=_rungs(edge, plan.approvals)) for edge in plan.edges),
+        edges=tuple(
+            OpenedEdge(edge=edge.name, kind=edge.kind, rungs=_rungs(edge, plan.approvals)) for edge in plan.edges
+        ),
         edges_at_once=1 if plan.edges_climb == "one_by_one" else 0,
         timings=plan.timings,
         approvals=plan.approvals,
