@@ -23,6 +23,7 @@ from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault, faults_at
 from rehearsal.edge_table import edge_table
 from rehearsal.examples import application, read_plan
+from rehearsal.fault_table import fault_table
 from rehearsal.pace import BRIEF, FULL, Pace
 from rehearsal.rehearsal import Progress, RehearsalFailed, rehearse
 from rehearsal.staging import machine_holds
@@ -115,7 +116,7 @@ def rehearse_command(
     seed: Annotated[int, typer.Option(help="Of the load's order and of which task breaks.")] = 0,
     brief: Annotated[bool, typer.Option("--brief", help="A shorter ladder and bake, as the tests use.")] = False,
     table: Annotated[
-        bool, typer.Option("--table", help="Print nothing but a Markdown table of the edges that were played.")
+        bool, typer.Option("--table", help="Print nothing but a Markdown table of the edges, or the faults, played.")
     ] = False,
 ) -> None:
     """
@@ -145,7 +146,7 @@ def rehearse_command(
             sickly = service or _first_called(played_by.plan)
             breaking = Breaking(played_by.plan.service(sickly).green.service_name, which=_which(sick))
             if faults:
-                names = faults_at(door) if faults == ["every"] else _known(faults, door)
+                names = faults_at(door) if faults in (["every"], ["all"]) else _known(faults, door)
                 broken = [fault(each, played_by.plan, sickly) for each in names]
                 played += [(played_by, Scenario.SICK, each) for each in broken]
             else:
@@ -168,7 +169,7 @@ def rehearse_command(
         raise typer.Exit(1) from None
     console.print(_table(summaries))
     if table:
-        typer.echo(edge_table(summaries), nl=False)
+        typer.echo(fault_table(summaries) if faults else edge_table(summaries), nl=False)
     if json_file is not None:
         json_file.write_text(_json(summaries), encoding="utf-8")
     raise typer.Exit(0 if all(summary.passed for summary in summaries) else 1)
