@@ -77,6 +77,14 @@ def plan_command(
             metavar="SERVICE=ANSWER",
         ),
     ] = None,
+    edge: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where a service's users are divided, if not at its load balancer: SERVICE=route53:LOAD_BALANCER or "
+            "SERVICE=cloudfront:LOAD_BALANCER[,DOMAIN], with the load balancer that stands before green.",
+            metavar="SERVICE=EDGE",
+        ),
+    ] = None,
     accept_file: Annotated[
         Path | None, typer.Option("--accept", help="Gaps that a person accepts: a file of answers, or an earlier plan.")
     ] = None,
@@ -109,6 +117,7 @@ def plan_command(
             tls_authority=tls_authority,
             tls_role=tls_role,
             tls_key=tls_key,
+            edges=dict(each.partition("=")[::2] for each in edge or []),
         )
         drawn = draw_from(source, given, options)
         plan = drawn.plan

@@ -476,6 +476,13 @@ _ROWS: Final = (
         "{load_balancer} is a {kind} load balancer; {consequence}",
         "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-listeners.html",
     ),
+    Row(
+        "EDGE_BYPASSED",
+        _DEGRADING,
+        "{what} leads to blue's load balancer past {lever} that is shifted; users who come by it stay on blue, and are "
+        "cut off when blue is retired. Lead it by way of {lever}, or divide users at the load balancer.",
+        _ELB + "load-balancer-listeners.html",
+    ),
     # ------------------------------------------------------------- the reading
     Row(
         "FIELD_NOT_READ",

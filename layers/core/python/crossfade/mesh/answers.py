@@ -31,6 +31,7 @@ _ONE: Final[Mapping[str, Kind]] = {
     "taskDefinition": Kind.TASK_DEFINITION,
     "service": Kind.ECS_SERVICE,
     "namespace": Kind.NAMESPACE,
+    "distribution": Kind.DISTRIBUTION,
 }
 """Answers that hold one resource, by their key in lowerCamel."""
 
@@ -44,6 +45,8 @@ _MANY: Final[Mapping[str, Kind]] = {
     "metricAlarms": Kind.ALARM,
     "namespaces": Kind.NAMESPACE,
     "resourceRecordSets": Kind.RECORD,
+    "hostedZones": Kind.ZONE,
+    "distributionSummaries": Kind.DISTRIBUTION,
 }
 _LISTED: Final[Mapping[str, Kind]] = {
     "meshes": Kind.MESH,
@@ -59,7 +62,7 @@ _LISTED: Final[Mapping[str, Kind]] = {
 _WITHOUT_EFFECT: Final = frozenset(
     {"serviceArns", "taskDefinitionArns", "clusterArns", "clusters", "taskArns", "tasks", "taskDefinitionFamilies"}
     | {"attributes", "targetHealthDescriptions", "tags", "tagDescriptions", "resourceTagMappingList", "failures"}
-    | {"hostedZones", "compositeAlarms", "nextToken", "nextMarker", "responseMetadata", "isTruncated", "maxItems"}
+    | {"compositeAlarms", "nextToken", "nextMarker", "responseMetadata", "isTruncated", "maxItems"}
     | {
         "instances",
         "certificates",
@@ -68,7 +71,6 @@ _WITHOUT_EFFECT: Final = frozenset(
         "paginationToken",
         "serviceRevisions",
         "serviceDeployments",
-        "distributionSummaries",
     }
 )
 """Keys of answers that say nothing a plan needs."""
@@ -159,6 +161,9 @@ def _documents(body: object) -> Iterator[Mapping[str, object]]:
     if isinstance(body.get("answers"), list) and EXPORT in body:
         yield from _documents(body["answers"])
         return
+    if isinstance(body.get("DistributionList"), Mapping):
+        yield from _documents({"DistributionSummaries": body["DistributionList"].get("Items") or []})
+        return
     low = lower_camel({key: value for key, value in body.items() if key != "Tags"})
     assert isinstance(low, Mapping)
     known = set(_ONE) | set(_MANY) | set(_LISTED) | _WITHOUT_EFFECT
@@ -225,7 +230,12 @@ def _refuse_stand_ins(where: Tree) -> None:
 
 def _says_what(key: str, value: Mapping[str, object]) -> bool:
     """Return whether a word as common as `service` stands for AWS's."""
-    needed = {"service": {"serviceName"}, "namespace": {"id", "name"}, "taskDefinition": {"family"}}.get(key, set())
+    needed = {
+        "service": {"serviceName"},
+        "namespace": {"id", "name"},
+        "taskDefinition": {"family"},
+        "distribution": {"id", "domainName"},
+    }.get(key, set())
     return needed <= set(value)
 
 

@@ -474,7 +474,8 @@ class _Reader:
             if read is None or not self._exists(name, resource):
                 continue
             field, function = read
-            groups.setdefault(field, []).append(function(self, name))
+            made = function(self, name)
+            groups.setdefault(field, []).extend(made if isinstance(made, tuple) else (made,))
         return Found(**{field: tuple(items) for field, items in groups.items()})  # type: ignore[arg-type]
 
     def _exists(self, name: str, resource: Mapping[str, object]) -> bool:
@@ -571,6 +572,19 @@ class _Reader:
     def record(self, name: str) -> object:
         return shape.dns_record(self._name(name), self._tree(name))
 
+    def records(self, name: str) -> object:
+        found = self._tree(name)
+        zone = found.mapping().get("hostedZoneId")
+        records = [Tree({"hostedZoneId": zone, **each.mapping()}, each.place) for each in found / "recordSets"]
+        return tuple(shape.dns_record((each / "name").text(), each) for each in records)
+
+    def zone(self, name: str) -> object:
+        return shape.hosted_zone(str(self._stack.ref(name)), self._tree(name))
+
+    def distribution(self, name: str) -> object:
+        domain = str(self._stack.get_att(name, "DomainName"))
+        return shape.distribution(str(self._stack.ref(name)), self._tree(name) / "distributionConfig", domain)
+
 
 _READERS: Final[Mapping[str, tuple[str, Callable[[_Reader, str], object]]]] = {
     "AWS::AppMesh::Mesh": ("meshes", _Reader.mesh),
@@ -592,6 +606,9 @@ _READERS: Final[Mapping[str, tuple[str, Callable[[_Reader, str], object]]]] = {
     "AWS::ServiceDiscovery::PublicDnsNamespace": ("namespaces", _Reader.namespace),
     "AWS::ServiceDiscovery::HttpNamespace": ("namespaces", _Reader.namespace),
     "AWS::Route53::RecordSet": ("records", _Reader.record),
+    "AWS::Route53::RecordSetGroup": ("records", _Reader.records),
+    "AWS::Route53::HostedZone": ("zones", _Reader.zone),
+    "AWS::CloudFront::Distribution": ("distributions", _Reader.distribution),
 }
 
 

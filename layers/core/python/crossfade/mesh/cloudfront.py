@@ -1,4 +1,4 @@
-"""What CloudFront answers: distributions and the origins they lead to."""
+"""What CloudFront answers: distributions, the names users dial and the origins they lead to."""
 
 from __future__ import annotations
 
@@ -12,5 +12,6 @@ def read_distributions(client: Any) -> Iterator[Mapping[str, Any]]:
         kept = []
         for each in page["DistributionList"].get("Items", ()):
             origins = [{"Id": origin["Id"], "DomainName": origin["DomainName"]} for origin in each["Origins"]["Items"]]
-            kept.append({"Id": each["Id"], "DomainName": each["DomainName"], "Origins": origins})
+            names = list(each.get("Aliases", {}).get("Items", ()))
+            kept.append({"Id": each["Id"], "DomainName": each["DomainName"], "Aliases": names, "Origins": origins})
         yield {"DistributionSummaries": kept}

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     NAMESPACE = "namespace"
     CLOUD_MAP_SERVICE = "Cloud Map service"
     RECORD = "record"
+    ZONE = "hosted zone"
+    DISTRIBUTION = "distribution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,15 @@ def _record(body: Tree) -> object:
     return shape.dns_record((body / "name").text(), body)
 
 
+def _zone(body: Tree) -> object:
+    return shape.hosted_zone((body / "id").text(), body)
+
+
+def _distribution(body: Tree) -> object:
+    config = body / "distributionConfig"
+    return shape.distribution((body / "id").text(), config or body, (body / "domainName").text_or_none())
+
+
 _READERS: Final[Mapping[Kind, tuple[str, Callable[[Tree], object]]]] = {
     Kind.MESH: ("meshes", _mesh),
     Kind.NODE: ("nodes", _node),
@@ -264,4 +275,6 @@ _READERS: Final[Mapping[Kind, tuple[str, Callable[[Tree], object]]]] = {
     Kind.NAMESPACE: ("namespaces", _namespace),
     Kind.CLOUD_MAP_SERVICE: ("cloud_map_services", _cloud_map_service),
     Kind.RECORD: ("records", _record),
+    Kind.ZONE: ("zones", _zone),
+    Kind.DISTRIBUTION: ("distributions", _distribution),
 }

@@ -389,10 +389,38 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """A DNS name that stands for another: an alias or CNAME record; names in lower case, without a dot at the end."""
+    """
+    A DNS name that stands for another: an alias or CNAME record; names in lower case, without a dot at the end.
+
+    `kind` is A, AAAA or CNAME, `zone` the id of its hosted zone and `identifier` what tells it from others of its name,
+    where the source says so.
+    """
 
     name: str
     target: str
+    place: Place
+    kind: str = ""
+    zone: str | None = None
+    identifier: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostedZone:
+    """A hosted zone of Route 53: its id, and the domain it answers for."""
+
+    id: str
+    name: str
+    is_private: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A CloudFront distribution: its id, the names users dial, and where each of its origins leads."""
+
+    id: str
+    names: tuple[str, ...]
+    origins: tuple[tuple[str, str], ...]
     place: Place
 
 
@@ -431,6 +459,8 @@ class Found:
     cloud_map_services: tuple[CloudMapService, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
     records: tuple[DnsRecord, ...] = ()
+    zones: tuple[HostedZone, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     unknown: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -454,7 +484,9 @@ class Found:
             alarms=_sorted(self.alarms, lambda each: (each.name,)),
             cloud_map_services=_sorted(self.cloud_map_services, lambda each: (each.namespace or "", each.name)),
             namespaces=_sorted(self.namespaces, lambda each: (each.name, each.reference)),
-            records=_sorted(self.records, lambda each: (each.name, each.target)),
+            records=_sorted(self.records, lambda each: (each.name, each.target, each.kind, each.zone or "")),
+            zones=_sorted(self.zones, lambda each: (each.name, each.id)),
+            distributions=_sorted(self.distributions, lambda each: (each.id,)),
         )
 
     def in_mesh(self, mesh: str) -> Found:

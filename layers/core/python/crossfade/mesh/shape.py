@@ -16,10 +16,12 @@ from crossfade.errors import BadInput
 from crossfade.mesh.model import (
     Alarm,
     Container,
+    Distribution,
     DnsRecord,
     EcsService,
     GatewayRoute,
     HealthCheck,
+    HostedZone,
     Listener,
     ListenerRule,
     LoadBalancer,
@@ -373,11 +375,42 @@ def _values(condition: Tree, field: str) -> Iterator[Tree]:
 
 def dns_record(name: str, found: Tree) -> DnsRecord:
     """Return a record; one that stands for no single name has the empty target."""
-    target = (found / "aliasTarget" / "dnsName").text_or_none()
+    target, kind = (found / "aliasTarget" / "dnsName").text_or_none(), (found / "type").text_or_none()
     said = [each / "value" if isinstance(each.value, Mapping) else each for each in found / "resourceRecords"]
-    if target is None and (found / "type").text_or_none() == "CNAME" and len(said) == 1:
+    if target is None and kind == "CNAME" and len(said) == 1:
         target = said[0].text()
-    return DnsRecord(name=plain_host(name), target=plain_host(target or ""), place=found.place)
+    zone = (found / "hostedZoneId").text_or_none()
+    return DnsRecord(
+        name=plain_host(name),
+        target=plain_host(target or ""),
+        place=found.place,
+        kind=kind or "",
+        zone=zone_id(zone) if zone is not None else None,
+        identifier=(found / "setIdentifier").text_or_none(),
+    )
+
+
+def zone_id(reference: str) -> str:
+    """Return a hosted zone's id from how the API writes it: `/hostedzone/Z123`."""
+    return reference.removeprefix("/hostedzone/")
+
+
+def hosted_zone(identifier: str, found: Tree) -> HostedZone:
+    """Return a hosted zone; one that answers in VPCs only is private."""
+    private = (found / "config" / "privateZone").truth(default=False) or bool(found / "vpCs")  # CloudFormation: VPCs
+    return HostedZone(zone_id(identifier), plain_host((found / "name").text()), private, found.place)
+
+
+def distribution(identifier: str, found: Tree, domain: str | None) -> Distribution:
+    """Return a distribution of its configuration and CloudFront's own name for it; lists are bare or have `items`."""
+    names = [each.text() for each in _bare(found / "aliases")]
+    origins = [((each / "id").text(), plain_host((each / "domainName").text())) for each in _bare(found / "origins")]
+    own = [domain] if domain else []
+    return Distribution(identifier, tuple(map(plain_host, [*own, *names])), tuple(origins), found.place)
+
+
+def _bare(found: Tree) -> Tree:
+    return found / "items" if isinstance(found.value, Mapping) else found
 
 
 def plain_host(name: str) -> str:

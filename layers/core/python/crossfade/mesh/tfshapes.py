@@ -316,6 +316,26 @@ def _record(found: Attributes, _place: Place) -> Attributes:
         "type": found.get("type"),
         "aliasTarget": {"dnsName": alias.get("name")} if alias else None,
         "resourceRecords": [{"value": each} for each in _list(found.get("records"))],
+        "hostedZoneId": found.get("zone_id"),
+        "setIdentifier": found.get("set_identifier") or None,
+    }
+
+
+def _zone(found: Attributes, _place: Place) -> Attributes:
+    return {
+        "id": found.get("zone_id") or found.get("id"),
+        "name": found.get("name"),
+        "config": {"privateZone": bool(found.get("vpc"))},
+    }
+
+
+def _distribution(found: Attributes, _place: Place) -> Attributes:
+    origins = [_first([each]) for each in _list(found.get("origin"))]
+    return {
+        "id": found.get("id"),
+        "domainName": found.get("domain_name"),
+        "aliases": _list(found.get("aliases")),
+        "origins": [{"id": each.get("origin_id"), "domainName": each.get("domain_name")} for each in origins],
     }
 
 
@@ -349,4 +369,6 @@ _KINDS: Final[Mapping[str, tuple[Kind, _Shape]]] = {
     "aws_service_discovery_http_namespace": (Kind.NAMESPACE, _namespace),
     "aws_service_discovery_service": (Kind.CLOUD_MAP_SERVICE, _cloud_map_service),
     "aws_route53_record": (Kind.RECORD, _record),
+    "aws_route53_zone": (Kind.ZONE, _zone),
+    "aws_cloudfront_distribution": (Kind.DISTRIBUTION, _distribution),
 }

@@ -45,6 +45,7 @@ from crossfade.plan.document import (
     TaskDefinitionChange,
 )
 from crossfade.plan.gateways import Door, doors
+from crossfade.plan.levers import Choice, lever_edges, reach, standing_ready
 from crossfade.plan.waves import Order, order
 
 _LONGEST_MIGRATION: Final = 40
@@ -74,6 +75,7 @@ class DrawOptions:
     `namespace` is the name of green's, or the ARN of one that is there, such as one another account shares. The
     authority is an AWS Private CA, the role the one ECS has certificates issued with. `background` says, by service,
     what green does with work that no request brings (see BackgroundAnswer; `leave_out` leaves the service as it is).
+    `edges` says, by service, where its users are divided before its load balancer (see `levers.Choice`).
     The ladder climbs by `climb_bp`, each share held `climb_soak_seconds` at least; it bakes at `control_share_bp`,
     where blue is still a live control, and is watched at 100 %. The first share is small because what a bad green
     costs is this share times the feed's lag; where so little traffic comes that it would prove nothing for long,
@@ -91,6 +93,7 @@ class DrawOptions:
     tls_role: str | None = None
     tls_key: str | None = None
     background: Mapping[str, str] = field(default_factory=dict)
+    edges: Mapping[str, str] = field(default_factory=dict)
     climb_bp: tuple[int, ...] = (100, 500, 1_500, 5_000)
     exposure_requests: int = 20
     control_share_bp: int = 9_500
@@ -160,6 +163,8 @@ def draw(
     if not translation.members:
         raise MeshNotFound("nothing to migrate: every service is left out")
     through, door_gaps = doors(found.in_mesh(mesh), translation.members)
+    if strangers := sorted(set(options.edges) - {each.service.name for each in translation.members}):
+        raise BadInput(f"an edge is given for {', '.join(strangers)}, which is no service of the plan")
     edges, edge_gaps = _edges(found, translation.members, through, options)
     has_mesh = Origin.NONE not in origins
     services = tuple(_service(member, edges, through, options, has_mesh=has_mesh) for member in translation.members)
@@ -450,6 +455,7 @@ def _edges(
     """Return an edge for each target group that users reach, and what stands in the way."""
     edges: list[EdgePlan] = []
     gaps: list[Gap] = []
+    balancers = {each.name: each for each in found.load_balancers}
     kinds = {each.name: each.kind for each in found.load_balancers}
     groups = {each.name: each for each in found.target_groups}
     rules_of: dict[str, list[ListenerRule]] = {}
@@ -486,6 +492,23 @@ def _edges(
             gaps.append(
                 gap("EDGE_KIND", place, severity=weight, load_balancer=owner, kind=kind, consequence=consequence)
             )
+        balancer = balancers.get(owner)
+        here = reach(found, balancer) if balancer is not None else None
+        said = options.edges.get(member.service.name)
+        choice = Choice.of(member.service.name, said) if said else (standing_ready(found, here) if here else None)
+        if choice is not None and here is not None:
+            more, past = lever_edges(
+                found,
+                member.service.name,
+                here,
+                choice,
+                blue=target_group,
+                ladder=options.ladder(),
+                control_share_bp=options.control_share_bp,
+            )
+            edges.extend(more)
+            gaps.extend(past)
+            continue
         group = groups.get(target_group)
         mended = member.health_path if asks_gateway or (group and checks_envoy(group, member.task)) else None
         edges.append(
@@ -497,6 +520,7 @@ def _edges(
                 others=edges,
                 options=options,
                 health_path=mended,
+                reached_by=here.in_words() if here is not None else (),
             )
         )
     if not edges and not gaps:
@@ -514,6 +538,7 @@ def _edge(
     others: Sequence[EdgePlan],
     options: DrawOptions,
     health_path: str | None,
+    reached_by: tuple[str, ...],
 ) -> EdgePlan:
     name = service if all(each.name != service for each in others) else f"{service}-{group}"
     return EdgePlan(
@@ -532,6 +557,7 @@ def _edge(
         ladder=options.ladder(),
         control_share_bp=options.control_share_bp,
         settle_seconds=_SETTLE_SECONDS[kind],
+        reached_by=reached_by,
     )
 
 

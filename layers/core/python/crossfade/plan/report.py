@@ -161,6 +161,8 @@ def _edge(edge: EdgePlan) -> Iterator[str]:
             yield f"- {record.name} {record.type} in zone {dns.zone_id}, to {dns.green_load_balancer} for green"
     if cdn is not None:
         yield f"- origin {cdn.origin_id} of distribution {cdn.distribution_id}, {cdn.green_domain} for green"
+    if edge.reached_by:
+        yield f"- users also come by {', '.join(edge.reached_by)}, which go on leading here"
     yield f"- {edge.blue.name} ⟶ {edge.green.name}: {ladder_in_words(edge)}"
     yield ""
 
