@@ -71,8 +71,9 @@ def test_the_ladder_climbs_bakes_beside_a_live_control_and_is_watched() -> None:
     ladder = drawn(two_services()).edges[0].ladder
 
     assert [(rung.share_bp, rung.kind) for rung in ladder] == [
+        (100, RungKind.CLIMB),
         (500, RungKind.CLIMB),
-        (2_500, RungKind.CLIMB),
+        (1_500, RungKind.CLIMB),
         (5_000, RungKind.CLIMB),
         (9_500, RungKind.BAKE),
         (10_000, RungKind.WATCH),
