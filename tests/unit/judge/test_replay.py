@@ -12,7 +12,7 @@ import pytest
 from crossfade.journal.model import Entry
 from crossfade.judge.judge import judge
 from crossfade.judge.look import EVIDENCE, Look
-from crossfade.judge.reading import Readings, Window
+from crossfade.judge.reading import Inside, Readings, Wanting, Window
 from crossfade.judge.replay import evidence_digest, replay
 from crossfade.plan.document import Bounds, Rung
 
@@ -20,6 +20,8 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOUNDS = Bounds(slow_ratio=None)
 RUNG = Rung(share_bp=2_500, soak_seconds=300)
 LOOKS = 6
+FEWER = 3
+"""The look at which a task is missing."""
 
 
 def a_story() -> list[Entry]:
@@ -27,7 +29,9 @@ def a_story() -> list[Entry]:
     story: list[Entry] = []
     for number in range(LOOKS):
         window = Window(start=NOON, period_seconds=60, rows=((900, 1, 300, 0),) * number)
-        readings = Readings(window=window)
+        counted = Inside(signal="final_5xx", subject="web to orders", among=1, allowed=0.02, rows=((300, 1),) * number)
+        lacking = Wanting(service="web", desired=2, running=1, below_since=NOON, below_seconds=60 * number)
+        readings = Readings(window=window, inside=(counted,), wanting=(lacking,) if number == FEWER else ())
         judgement = judge(readings, RUNG, BOUNDS, tests=4)
         look = Look(
             look=number,
@@ -100,6 +104,14 @@ def gentler_bounds(detail: dict[str, Any]) -> None:
     detail["bounds"]["tolerance"] = 0.5
 
 
+def more_errors_inside(detail: dict[str, Any]) -> None:
+    detail["readings"]["inside"][0]["rows"][0][1] = 100
+
+
+def more_tasks(detail: dict[str, Any]) -> None:
+    detail["readings"]["wanting"] = []
+
+
 def nonsense(detail: dict[str, Any]) -> None:
     detail["readings"] = "none"
 
@@ -111,6 +123,8 @@ def nonsense(detail: dict[str, Any]) -> None:
         (another_answer, "its readings lead to hold"),
         (another_told, "the state machine was told advance, and the judgement says hold"),
         (gentler_bounds, "its readings lead to another"),
+        (more_errors_inside, "its readings lead to roll_back (final_5xx of web to orders"),
+        (more_tasks, "its readings lead to hold (healthy so far"),
         (nonsense, "it cannot be read: readings"),
     ],
 )
