@@ -12,19 +12,14 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
-from crossfade.errors import BadInput, CrossfadeError, UnknownMigration
-from crossfade.journal.dynamodb import DynamoDbJournal
+from crossfade.errors import BadInput, UnknownMigration
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.model import Entry, MigrationRecord, PlanRef
 from crossfade.plan.document import MigrationPlan, digest
@@ -32,130 +27,24 @@ from crossfade.rollout.approving import answer_approval
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.rollout.rollback import begin_rollback
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.shift.share import Share
+from crossfade_cli.comparing import drift_command, is_clean
+from crossfade_cli.deployment import (
+    FAILED,
+    Deployment,
+    Migration,
+    Outputs,
+    Stack,
+    console,
+    deployment,
+    told,
+)
 
-if TYPE_CHECKING:
-    from crossfade.connect.services import Services
-    from crossfade.shift.shifter import Edges
-
-_NEEDED = ("MigrateArn", "RollBackArn", "RetireArn", "JournalTable", "PlanBucket")
 _WATCH_SECONDS = 5.0
-_FAILED, _BAD_INPUT = 1, 2
+_OPENED_WITHIN_LOOKS = 30  # of a second: a cold start and a plan of many edges
 
-Migration = Annotated[str, typer.Argument(help="The migration's name, as its plan has it.")]
-Stack = Annotated[str, typer.Option("--stack", envvar="CROSSFADE_STACK", help="Name of the deployed stack.")]
-Outputs = Annotated[
-    Path | None,
-    typer.Option(
-        "--outputs", envvar="CROSSFADE_OUTPUTS", help="A JSON file with the stack's outputs, instead of --stack."
-    ),
-]
 Why = Annotated[str, typer.Option("--why", help="What the journal and the notices shall say.")]
 Who = Annotated[str, typer.Option("--who", help="Who says so; the user's name unless given.")]
-
-_console = Console(highlight=False, soft_wrap=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """A deployed stack: its outputs, and clients in its Region."""
-
-    outputs: Mapping[str, str]
-    client: Callable[[str], Any]
-
-    @property
-    def journal(self) -> DynamoDbJournal:
-        """The stack's journal."""
-        return DynamoDbJournal(self.client("dynamodb"), self.outputs["JournalTable"])
-
-    @property
-    def executions(self) -> StepFunctionsExecutions:
-        """The stack's executions."""
-        return StepFunctionsExecutions(self.client("stepfunctions"), self.outputs["RollBackArn"])
-
-    def start(self, machine: str, name: str | None, given: Mapping[str, Any]) -> str:
-        """Start an execution of one of the stack's machines, and return its ARN."""
-        named = {} if name is None else {"name": name}
-        states = self.client("stepfunctions")
-        arn: str = states.start_execution(stateMachineArn=self.outputs[machine], input=json.dumps(given), **named)[
-            "executionArn"
-        ]
-        return arn
-
-    def plan(self, ref: PlanRef) -> MigrationPlan:
-        """Return a stored plan."""
-        from crossfade.plan.s3 import S3PlanStore  # noqa: PLC0415 — only some commands need it
-        from crossfade.plan.store import read_plan  # noqa: PLC0415
-
-        return read_plan(S3PlanStore(self.client("s3")), ref)
-
-    def services(self) -> Services:
-        """Return the account's ECS services."""
-        from crossfade.connect.ecs import EcsServices  # noqa: PLC0415
-
-        return EcsServices(self.client("ecs"))
-
-    def edges(self) -> Edges:
-        """Return the account's edges."""
-        from crossfade.runtime import parts  # noqa: PLC0415 — the one place that knows every kind of edge
-
-        return parts.edges()
-
-
-def deployment(stack: str, outputs: Path | None) -> Deployment:
-    """
-    Return the deployed stack.
-
-    Raises:
-        BadInput: there is no such stack, or its outputs are not Crossfade's.
-    """
-    import boto3  # noqa: PLC0415 — half a second that `--help` need not wait for
-
-    def client(service: str) -> Any:
-        return boto3.client(service)  # type: ignore[call-overload]
-
-    found = _outputs_of(stack, client) if outputs is None else _outputs_in(outputs)
-    missing = [name for name in _NEEDED if name not in found]
-    if missing:
-        raise BadInput(
-            f"{outputs or f'stack {stack}'} has no output {missing[0]}; is it Crossfade's, and of this version?"
-        )
-    return Deployment(found, client)
-
-
-def _outputs_of(stack: str, client: Callable[[str], Any]) -> dict[str, str]:
-    try:
-        described = client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    except ClientError as unknown:
-        raise BadInput(f"stack {stack}: {unknown.response['Error']['Message']}; name another with --stack") from unknown
-    return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-
-
-def _outputs_in(path: Path) -> dict[str, str]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as unreadable:
-        raise BadInput(f"--outputs {path}: {unreadable}") from unreadable
-    if isinstance(found, list):  # as `aws cloudformation describe-stacks --query Stacks[0].Outputs` prints them
-        found = {output["OutputKey"]: output["OutputValue"] for output in found}
-    return {str(name): str(value) for name, value in found.items()}
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Say what went wrong in one line, and end with 2 for bad input and 1 for the rest."""
-    try:
-        yield
-    except (BadInput, UnknownMigration) as wrong:
-        _console.print(f"{type(wrong).__name__}: {wrong}", style="red", markup=False)
-        raise typer.Exit(_BAD_INPUT) from None
-    except CrossfadeError as refused:
-        _console.print(f"{type(refused).__name__}: {refused}", style="red", markup=False)
-        raise typer.Exit(_FAILED) from None
-    except (ClientError, BotoCoreError) as failed:
-        _console.print(f"AWS: {failed}", style="red", markup=False)
-        raise typer.Exit(_FAILED) from None
 
 
 def _now() -> datetime:
@@ -177,11 +66,11 @@ def start_command(
     outputs: Outputs = None,
 ) -> None:
     """Put a plan into the stack's bucket and start its migration."""
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         ref = _store(migration, plan, where)
         arn = where.start("MigrateArn", None, {"migration": migration, "plan": ref.model_dump(mode="json")})
-        _console.print(f"{migration} is started: {arn}", markup=False)
+        console.print(f"{migration} is started: {arn}", markup=False)
 
 
 def _store(migration: str, path: Path, where: Deployment) -> PlanRef:
@@ -205,23 +94,36 @@ def _store(migration: str, path: Path, where: Deployment) -> PlanRef:
 
 def status_command(migration: Migration, *, stack: Stack = "crossfade", outputs: Outputs = None) -> None:
     """Say in one line who judges, when it last looked, what green holds, and whether the way back is ready."""
-    with _told():
-        _console.print(status(migration, deployment(stack, outputs), _now()), markup=False)
+    with told():
+        console.print(status(migration, deployment(stack, outputs), _now()), markup=False)
 
 
 def watch_command(migration: Migration, *, stack: Stack = "crossfade", outputs: Outputs = None) -> None:
     """Say the status whenever it changes, until the migration is closed or has done its work."""
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         last = ""
+        _wait_until_opened(migration, where)
         while True:
             line = status(migration, where, _now())
             if line.split("; last look")[0] != last:
                 last = line.split("; last look")[0]
-                _console.print(f"{_now():%H:%M:%S} {line}", markup=False)
+                console.print(f"{_now():%H:%M:%S} {line}", markup=False)
             if _is_over(where.journal.read(migration), where):
                 return
             time.sleep(_WATCH_SECONDS)
+
+
+def _wait_until_opened(migration: str, where: Deployment) -> None:
+    """Wait for the record that `migrate` writes first, since one may watch what one has just started."""
+    for _ in range(_OPENED_WITHIN_LOOKS):
+        try:
+            where.journal.read(migration)
+        except UnknownMigration:
+            time.sleep(_WATCH_SECONDS / 5)
+        else:
+            return
+    where.journal.read(migration)
 
 
 def status(migration: str, where: Deployment, now: datetime) -> str:
@@ -281,14 +183,14 @@ def _is_over(record: MigrationRecord, where: Deployment) -> bool:
 
 def history_command(migration: Migration, *, stack: Stack = "crossfade", outputs: Outputs = None) -> None:
     """Tell what happened, from the journal, oldest first."""
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         where.journal.read(migration)
         for entry in where.journal.entries(migration):
-            _console.print(told(entry), markup=False)
+            console.print(entry_told(entry), markup=False)
 
 
-def told(entry: Entry) -> str:
+def entry_told(entry: Entry) -> str:
     """Return one line of the story."""
     detail = entry.detail
     said = detail.get("judgement", {}).get("reason") if entry.kind == "evidence" else None
@@ -296,38 +198,6 @@ def told(entry: Entry) -> str:
         said = ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, "", [], {}))
     text = f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.kind:<8} {entry.what:<12} {entry.subject}"
     return f"{text}: {said}"[:300] if said else text
-
-
-def drift_command(
-    migration: Migration,
-    sources: Annotated[list[str], typer.Argument(help="Your own code: CloudFormation or Terraform files, or folders.")],
-    *,
-    params: Annotated[Path | None, typer.Option(help="A file with the templates' parameters.")] = None,
-    stack: Stack = "crossfade",
-    outputs: Outputs = None,
-) -> None:
-    """
-    Say what applying your code again would undo, and print the patch.
-
-    Exit code 0 when nothing would be undone, 1 when something would, or when the files hold no rule of an edge.
-    """
-    from crossfade.mesh.sources import read_parameters, read_sources  # noqa: PLC0415 — only this command reads code
-    from crossfade.plan.drift import drift  # noqa: PLC0415
-    from crossfade_cli.files import read_files  # noqa: PLC0415
-
-    with _told():
-        where = deployment(stack, outputs)
-        record = where.journal.read(migration)
-        given = {} if params is None else read_parameters(params.read_text(encoding="utf-8"), str(params))
-        holds = {edge.name: Share(edge.held_bp) for edge in where.journal.edges(migration)}
-        compared = drift(where.plan(record.plan), read_sources(read_files(sources), given).rules, holds)
-        for each in compared.drifts:
-            _console.print(f"{each}\n{each.patch}", markup=False)
-        for edge in compared.unseen:
-            _console.print(f"edge {edge}: these files hold no rule of it, so nothing can be said", markup=False)
-        if compared.drifts or compared.unseen:
-            raise typer.Exit(_FAILED)
-        _console.print(f"{migration}: clean; applying this code again would undo nothing")
 
 
 # -- decide -----------------------------------------------------------------------------
@@ -348,7 +218,7 @@ def reject_command(
 
 
 def _answer(migration: str, *, approved: bool, why: str, who: str, stack: str, outputs: Path | None) -> None:
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         heard = answer_approval(
             migration,
@@ -361,43 +231,43 @@ def _answer(migration: str, *, approved: bool, why: str, who: str, stack: str, o
         )
         if not heard:
             raise BadInput(f"{migration} does not wait any more: the answer came too late")
-        _console.print(f"{migration}: {'approved' if approved else 'rejected'}")
+        console.print(f"{migration}: {'approved' if approved else 'rejected'}")
 
 
 def hold_command(
     migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
 ) -> None:
     """Let green get no larger share until `resume`; looks go on, and may still go back."""
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         record = where.journal.read(migration)
         said = f"{_user(who)}: {why or 'unsaid'}"
         where.journal.keep_hold(Hold(migration=migration, by=OPERATOR, why=said, at=_now(), fence=record.fence))
         _note(where, record, "held", {"by": OPERATOR, "why": said})
-        _console.print(f"{migration} is held")
+        console.print(f"{migration} is held")
 
 
 def resume_command(migration: Migration, *, who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None) -> None:
     """End every hold, a guard's too; what a guard still finds wrong holds again within a minute."""
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         record = where.journal.read(migration)
         for hold in where.journal.holds(migration):
             where.journal.drop_hold(migration, hold.by)
             _note(where, record, "released", {"by": hold.by, "who": _user(who)})
-        _console.print(f"{migration} goes on")
+        console.print(f"{migration} goes on")
 
 
 def abort_command(
     migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
 ) -> None:
     """Give everything back to blue."""
-    with _told():
+    with told():
         where = deployment(stack, outputs)
         reason = f"{_user(who)} aborted it: {why or 'unsaid'}"
         started = begin_rollback(migration, reason, journal=where.journal, executions=where.executions, now=_now())
         said = "goes back" if started.needed else "is rolled back already"
-        _console.print(f"{migration} {said}")
+        console.print(f"{migration} {said}")
 
 
 def retire_command(
@@ -406,19 +276,32 @@ def retire_command(
     drift_is_clean: Annotated[
         bool, typer.Option("--drift-is-clean", help="`crossfade drift` showed nothing that would undo the weights.")
     ] = False,
+    code: Annotated[
+        list[str] | None,
+        typer.Option("--code", help="Your own code, compared first as `crossfade drift` does; may be repeated."),
+    ] = None,
+    params: Annotated[Path | None, typer.Option(help="A file with the parameters of that code.")] = None,
     who: Who = "",
     stack: Stack = "crossfade",
     outputs: Outputs = None,
 ) -> None:
-    """Take blue down to zero tasks. There is no way back from here; nothing is deleted."""
-    with _told():
+    """
+    Take blue down to zero tasks. There is no way back from here; nothing is deleted.
+
+    Refused until your own code says what the edges hold: name it with --code, or say that `crossfade drift` was clean.
+    """
+    with told():
         where = deployment(stack, outputs)
         record = where.journal.read(migration)
-        if not drift_is_clean:
-            raise BadInput("see first what your own code would do: crossfade drift; then say --drift-is-clean")
+        if not drift_is_clean and not code:
+            raise BadInput(
+                "see first what your own code would do: name it with --code, or crossfade drift, then --drift-is-clean"
+            )
+        if code and not is_clean(migration, code, params, where):
+            raise typer.Exit(FAILED)
         given = {"schema": 1, "migration": migration, "fence": record.fence, "who": _user(who)}
         arn = where.start("RetireArn", None, given)
-        _console.print(_ended(arn, where), markup=False)
+        console.print(_ended(arn, where), markup=False)
 
 
 def _ended(arn: str, where: Deployment) -> str:
@@ -428,10 +311,8 @@ def _ended(arn: str, where: Deployment) -> str:
         if found["status"] == "SUCCEEDED":
             return f"retired: {', '.join(json.loads(found['output'])['services'])} run no task; nothing was deleted"
         if found["status"] != "RUNNING":
-            _console.print(
-                f"{found.get('error', found['status'])}: {found.get('cause', '')}", style="red", markup=False
-            )
-            raise typer.Exit(_FAILED)
+            console.print(f"{found.get('error', found['status'])}: {found.get('cause', '')}", style="red", markup=False)
+            raise typer.Exit(FAILED)
         time.sleep(1)
 
 

@@ -37,6 +37,7 @@ THREADS = 64  # a running function holds one, and its own calls need more
 _OVERLAYS = (
     "account",
     "appmesh",
+    "cloudformation",
     "cloudfront",
     "cloudwatch",
     "ecs",

@@ -9,6 +9,7 @@ from typing import Any
 
 from crossfade.errors import BadInput
 from crossfade.mesh.template import load_template
+from rehearsal.aws import cloudformation
 from rehearsal.deploy.errors import TemplateRefused
 from rehearsal.deploy.making import Aws, Place
 from rehearsal.deploy.package import package
@@ -121,6 +122,7 @@ class Deployer:
         for name in sorted(exports.keys() & self._exports.keys()):
             raise stack.failure(name, "export", "another stack exports this name already")
         self._exports.update(exports)
+        cloudformation.deployed(stack_name, outputs)
         return outputs
 
     def _stack(self, template: Template, stack_name: str, values: Mapping[str, Any]) -> Stack:

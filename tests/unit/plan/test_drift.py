@@ -23,7 +23,7 @@ def test_code_that_leads_to_blue_alone_would_undo_the_move() -> None:
     [found] = compared.drifts
     assert (found.edge, found.says_bp, found.holds_bp) == ("web", 0, 10_000)
     assert "mesh.yaml" in str(found)
-    assert "Weight: 100" in found.patch
+    assert "web-green with weight 100" in found.patch
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from crossfade.mesh.model import ListenerRule
+from crossfade.mesh.model import ListenerRule, Place
 from crossfade.plan.document import EdgePlan, Frozen, MigrationPlan
+from crossfade.plan.driftpatch import Wanted, unified
 from crossfade.shift.share import NONE, Share
 
 
@@ -37,7 +38,14 @@ class Compared(Frozen):
     unseen: tuple[str, ...]
 
 
-def drift(plan: MigrationPlan, rules: Iterable[ListenerRule], holds: Mapping[str, Share]) -> Compared:
+def drift(
+    plan: MigrationPlan,
+    rules: Iterable[ListenerRule],
+    holds: Mapping[str, Share],
+    *,
+    texts: Mapping[str, str] | None = None,
+    green_arns: Mapping[str, str] | None = None,
+) -> Compared:
     """
     Return what applying the sources would undo.
 
@@ -45,6 +53,8 @@ def drift(plan: MigrationPlan, rules: Iterable[ListenerRule], holds: Mapping[str
         plan: The migration's plan.
         rules: Every listener and rule of the sources.
         holds: Green's share now, by the edge's name.
+        texts: The sources by the file names that rules carry; with them a patch is a unified diff.
+        green_arns: Green's target group, by the edge's name, where it is known.
 
     Returns:
         One drift for each rule that leads to blue's or green's target group and says
@@ -69,7 +79,7 @@ def drift(plan: MigrationPlan, rules: Iterable[ListenerRule], holds: Mapping[str
                         where=str(rule.place),
                         says_bp=says.bp,
                         holds_bp=held.bp,
-                        patch=_patch(edge, held),
+                        patch=_patch(edge, held, rule.place, texts or {}, (green_arns or {}).get(edge.name)),
                     )
                 )
     return Compared(drifts=tuple(drifts), unseen=tuple(unseen))
@@ -81,14 +91,15 @@ def _share(rule: ListenerRule, edge: EdgePlan) -> Share:
     return Share(round(10_000 * green / (blue + green))) if blue + green else NONE
 
 
-def _patch(edge: EdgePlan, held: Share) -> str:
-    blue, green = (10_000 - held.bp) // 100, held.bp // 100
+def _patch(edge: EdgePlan, held: Share, place: Place, texts: Mapping[str, str], green_arn: str | None) -> str:
+    """Return a diff of the owner's file, or the exact values where there is none."""
+    green = round(held.bp / 100)
+    blue = 100 - green
+    if green_arn is not None:
+        diff = unified(texts, place, Wanted(green_arn=green_arn, blue_weight=blue, green_weight=green))
+        if diff is not None:
+            return diff
     return (
-        "      ForwardConfig:\n"
-        "        TargetGroups:\n"
-        f"-         # {edge.blue.name} alone, or other weights\n"
-        f"+         - TargetGroupArn: <ARN of {edge.blue.name}>\n"
-        f"+           Weight: {blue}\n"
-        f"+         - TargetGroupArn: <ARN of {edge.green.name}>\n"
-        f"+           Weight: {green}"
+        f"forward to target group {edge.blue.name} with weight {blue}, "
+        f"and to {green_arn or edge.green.name} with weight {green}\n"
     )
