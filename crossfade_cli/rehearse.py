@@ -33,10 +33,14 @@ _COLUMNS = 3
 
 
 class Scenarios(StrEnum):
-    """What to play; `all` plays both, one after the other."""
+    """What to play; `all` plays `healthy` and `sick`, one after the other."""
 
     HEALTHY = "healthy"
     SICK = "sick"
+    ABORT = "abort"
+    UNWATCHED = "unwatched"
+    THROTTLED = "throttled"
+    BLUE_LOSS = "blue-loss"
     ALL = "all"
 
 
@@ -298,6 +302,7 @@ _ROWS: tuple[tuple[str, Callable[[Summary], str]], ...] = (
     ("green's shares", lambda s: " ".join(f"{share.green_percent:g}" for share in s.edges[0].shares) + " %"),
     ("requests", lambda s: str(s.requests.total)),
     ("failed (blue, green)", lambda s: f"{s.requests.failed} ({s.requests.failed_blue}, {s.requests.failed_green})"),
+    ("to an empty target group", lambda s: str(s.requests.to_nobody)),
     ("fault to decision", lambda s: _seconds(s.seconds.fault_to_decision)),
     ("decision to 0 % green", lambda s: _seconds(s.seconds.decision_to_zero)),
     ("until that is everywhere", lambda s: _seconds(s.seconds.decision_to_everywhere)),

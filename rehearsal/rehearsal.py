@@ -29,6 +29,7 @@ from rehearsal.breaking import Breaking
 from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Totals, version
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
+from rehearsal.disturbing import DISTURBANCES, Disturbance
 from rehearsal.doors import Slowness, led_in, open_door
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.pace import Pace, quickened
@@ -74,6 +75,7 @@ class _Stage:
     journal: DynamoDbJournal
     plan: MigrationPlan
     arns: Mapping[str, str]
+    physical: Mapping[str, str]
     execution: str
     started: float
     time_scale: int
@@ -147,6 +149,7 @@ def rehearse(
             journal=DynamoDbJournal(aws.client("dynamodb"), outputs["JournalTable"]),
             plan=plan,
             arns=outputs,
+            physical=deployer.describe(STACK),
             execution=execution,
             started=time.time(),
             time_scale=pace.time_scale,
@@ -245,9 +248,18 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
         if scenario is Scenario.SICK and stage.broken_at is None and _may_break(stage):
             _break(stage, breaking)
             say(_told(breaking), phase=_phase(record), green=green)
+        disturbance = DISTURBANCES.get(scenario)
+        if disturbance is not None and stage.broken_at is None and _may_break(stage):
+            _disturb(stage, disturbance)
+            say(disturbance.said, phase=_phase(record), green=green)
         if stage.mend_at is not None and time.time() >= stage.mend_at:
-            _mend(stage, breaking)
-            say(f"{breaking.name or breaking.service} is over", phase=_phase(record), green=green)
+            if disturbance is None:
+                _mend(stage, breaking)
+                say(f"{breaking.name or breaking.service} is over", phase=_phase(record), green=green)
+            else:
+                stage.mend_at = None
+                disturbance.mend(stage)
+                say("that is over", phase=_phase(record), green=green)
         line = f"{_phase(record)} {green}"
         if line != last or time.monotonic() - told >= 1:
             totals = stage.load.snapshot().totals
@@ -286,6 +298,13 @@ def _break(stage: _Stage, breaking: Breaking) -> None:
         )
     if breaking.mended_after_seconds is not None:
         stage.mend_at = stage.broken_at + breaking.mended_after_seconds / stage.time_scale
+
+
+def _disturb(stage: _Stage, disturbance: Disturbance) -> None:
+    stage.broken_at = time.time()
+    if disturbance.lasts_seconds is not None:
+        stage.mend_at = stage.broken_at + disturbance.lasts_seconds / stage.time_scale
+    disturbance.strike(stage)
 
 
 def _mend(stage: _Stage, breaking: Breaking) -> None:
@@ -379,16 +398,20 @@ def _summary(
     zero_at, everywhere_at = _back_to_zero(shares)
     decision = decided.timestamp() - stage.started if decided else None
     transitions, longest = _histories(stage)
-    completes = scenario is Scenario.HEALTHY or breaking.ends == "completed"
+    disturbance = DISTURBANCES.get(scenario)
+    ends = breaking.ends if disturbance is None else disturbance.ends
+    completes = scenario is Scenario.HEALTHY or ends == "completed"
     wanted = ("completed", 100.0) if completes else ("rolled_back", 0.0)
     clean = totals.failed == 0 if scenario is Scenario.HEALTHY else stage.broken_at is not None
+    missed = disturbance.missed(stage) if disturbance is not None and stage.broken_at is not None else ""
+    whole = disturbance is None or (not missed and stage.plane.requests_to_nobody == 0)
     refused = tuple(str(refusal) for refusal in stage.aws.iam.take_refused())
     return Summary(
         scenario=scenario,
         fault=breaking.name or None if scenario is Scenario.SICK else None,
-        passed=(stage.outcome, final) == wanted and clean and not refused,
+        passed=(stage.outcome, final) == wanted and clean and whole and not refused,
         outcome=stage.outcome,
-        reason=stage.reason,
+        reason=f"{stage.reason}; {missed}" if missed else stage.reason,
         edges=(
             EdgeSummary(
                 name=edge.name,
@@ -407,6 +430,7 @@ def _summary(
             green=totals.green,
             failed_blue=totals.failed_blue,
             failed_green=totals.failed_green,
+            to_nobody=stage.plane.requests_to_nobody,
         ),
         seconds=Seconds(
             total=round(total_seconds, 1),

@@ -10,10 +10,19 @@ from rehearsal.staging import Staging
 
 
 class Scenario(StrEnum):
-    """`healthy`: green is as good as blue. `sick`: green's tasks begin to fail once it has a share."""
+    """
+    `healthy`: green is as good as blue. `sick`: green's tasks begin to fail once it has a share.
+
+    In the others green is well, and in mid-climb: `abort`, a person gives everything back; `unwatched`, `migrate` is
+    stopped and nobody is told; `throttled`, Lambda refuses the way back; `blue-loss`, blue loses a task.
+    """
 
     HEALTHY = "healthy"
     SICK = "sick"
+    ABORT = "abort"
+    UNWATCHED = "unwatched"
+    THROTTLED = "throttled"
+    BLUE_LOSS = "blue-loss"
 
 
 class ShareHeld(Frozen):
@@ -55,6 +64,7 @@ class Requests(Frozen):
     green: int
     failed_blue: int
     failed_green: int
+    to_nobody: int = 0
 
 
 class Seconds(Frozen):

@@ -152,6 +152,7 @@ class DataPlane:
         self._numbers = itertools.count(1)
         self._calls: dict[str, tuple[Call, ...]] = {}
         self._broken_services: dict[str, _Broken] = {}
+        self._refused_services: set[str] = set()
         self._loads: list[Load] = []
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
@@ -285,6 +286,11 @@ class DataPlane:
         return None
 
     @property
+    def requests_to_nobody(self) -> int:
+        """Requests that the edge had chosen a target group for, and found no target in it."""
+        return self._attached_edge().requests_to_nobody
+
+    @property
     def shares_seen(self) -> tuple[ShareSeen, ...]:
         """Every change of weights, in the order and at the time the edge applied them."""
         return self._attached_edge().shares_seen()
@@ -295,6 +301,14 @@ class DataPlane:
         load = Load(whom, rps, seconds=seconds, timeout_seconds=timeout_seconds)
         self._loads.append(load)
         return load
+
+    def refuse_starts(self, service: str) -> None:
+        """Let no task of a service start any more, as where the mesh is gone from which its proxies are configured."""
+        self._refused_services.add(service)
+
+    def allow_starts(self, service: str) -> None:
+        """Let tasks of a service start again."""
+        self._refused_services.discard(service)
 
     def break_tasks(
         self,
@@ -375,6 +389,8 @@ class DataPlane:
 
     def start(self, spec: TaskSpec) -> TaskPlacement:
         """Start a task and its proxy; return once both listen and other proxies may know of it. Raises TaskFailed."""
+        if spec.service in self._refused_services:
+            raise TaskFailed("its proxy got no configuration: the mesh does not answer")
         shape = task_shape(spec)
         number = next(self._numbers)
         colour = "green" if service_connect.is_enabled(spec.service_connect) else "blue"

@@ -29,6 +29,9 @@ from rehearsal.dataplane.routing import EdgeListener, TargetHealth, cluster_of, 
 LOOK_SECONDS = 0.25
 TARGETS_EVERY, SHAPE_EVERY = 2, 4  # looks: targets twice a second, load balancers and listeners once
 
+_NOBODY = frozenset({"UH", "NC"})
+"""Envoy's response flags of a request whose cluster holds no host, or is none. Source: Envoy, access log formatters."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -60,7 +63,8 @@ class Edge:
     """
     Follows the load balancers. `folder` holds the proxy's files; the proxy may start before or after the first look.
 
-    `look` is one step and may be called by tests; `run` looks until `stopped`.
+    `look` is one step and may be called by tests; `run` looks until `stopped`. `requests_to_nobody` counts the requests
+    for which a target group was chosen that held no target.
     """
 
     def __init__(self, elbv2: Any, folder: Path, meter: Meter, *, clock: Callable[[], float] = time.time) -> None:
@@ -84,6 +88,7 @@ class Edge:
         self._written: tuple[Any, Any] = (None, None)
         self._withdrawn: set[int] = set()
         self._seen: list[ShareSeen] = []
+        self.requests_to_nobody = 0
         self._lock = threading.RLock()
         self._write_resources([])
 
@@ -129,6 +134,7 @@ class Edge:
         """Count one request that ended at the edge."""
         with self._lock:
             groups = {cluster_of(arn): dimension_of(arn) for arn in self._groups}
+            self.requests_to_nobody += bool(served.flags & _NOBODY)
         count_at_edge(self._meter, served, groups)
 
     # -- following ---------------------------------------------------------------------------------------------------
