@@ -7,7 +7,6 @@ CloudFront calls it InProgress, and has reached them all when it says Deployed. 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,19 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from rehearsal.dataplane.cdn_routing import Divided, Origin, clusters, count_at_location, divided, origin_of, routes
 from rehearsal.dataplane.envoy import Admin
+from rehearsal.dataplane.following import follow
 from rehearsal.dataplane.metrics import Meter, Served
 from rehearsal.dataplane.proxy import Config, http_filter, listener, measured_log, resources_file
 from rehearsal.dataplane.resource_files import write_whole
 from rehearsal.dataplane.routing import CLUSTERS, LISTENERS, ROUTES
 
-LOOK_SECONDS = 0.25
 LOCATIONS = 3
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +116,7 @@ class CdnEdge:
 
     def run(self, stopped: threading.Event) -> None:
         """Look until stopped; a look that fails is named once and repeated."""
-        complaint = ""
-        while not stopped.wait(LOOK_SECONDS):
-            try:
-                self.look()
-                complaint = ""
-            except (BotoCoreError, ClientError, OSError) as error:
-                if not stopped.is_set() and str(error) != complaint:
-                    complaint = str(error)
-                    logger.warning("the edge locations could not follow CloudFront: %s", complaint)
+        follow(self.look, "CloudFront", stopped)
 
     def look(self) -> None:
         """Read every distribution; the edge locations learn of what is new in their own time."""

@@ -13,7 +13,6 @@ records": an alias to a load balancer has the load balancer's TTL, 60 seconds.
 
 from __future__ import annotations
 
-import logging
 import random
 import socket
 import threading
@@ -22,14 +21,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from rehearsal.dataplane.dns_message import Question, Resource, answer, read_question
 from rehearsal.dataplane.driver import ON_LOOPBACK
+from rehearsal.dataplane.following import LOOK_SECONDS, follow
 from rehearsal.dataplane.metrics import Meter, Series
 from rehearsal.pace import RECORD_TTL_SECONDS
 
-LOOK_SECONDS = 0.25
 NAME_SERVERS = 4
 LONGEST_CHAIN = 8
 _LONGEST_MESSAGE = 512
@@ -37,7 +34,6 @@ REACHED_BY = 0.8
 """The part of the propagation after which the last name server has a change: before GetChange says INSYNC."""
 
 Record = Mapping[str, Any]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +114,7 @@ class DnsEdge:
 
     def run(self, stopped: threading.Event) -> None:
         """Look until stopped; a look that fails is named once and repeated."""
-        complaint = ""
-        while not stopped.wait(LOOK_SECONDS):
-            try:
-                self.look()
-                complaint = ""
-            except (BotoCoreError, ClientError, OSError) as error:
-                if not stopped.is_set() and str(error) != complaint:
-                    complaint = str(error)
-                    logger.warning("the DNS could not follow Route 53: %s", complaint)
+        follow(self.look, "Route 53", stopped)
 
     def look(self) -> None:
         """Read every public hosted zone; the name servers learn of what is new in their own time."""

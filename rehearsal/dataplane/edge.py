@@ -7,7 +7,6 @@ groups by files. Weights live in the proxy's memory only, so they are written be
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
@@ -17,22 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from rehearsal.dataplane import routing
 from rehearsal.dataplane.envoy import Admin
+from rehearsal.dataplane.following import follow
 from rehearsal.dataplane.metrics import Meter, Served, alb_series, count_at_edge
 from rehearsal.dataplane.proxy import resources_file
 from rehearsal.dataplane.resource_files import Endpoints, write_whole
 from rehearsal.dataplane.routing import EdgeListener, TargetHealth, cluster_of, dimension_of
 
-LOOK_SECONDS = 0.25
 TARGETS_EVERY, SHAPE_EVERY = 2, 4  # looks: targets twice a second, load balancers and listeners once
-
-_NOBODY = frozenset({"UH", "NC"})
-"""Envoy's response flags of a request whose cluster holds no host, or is none. Source: Envoy, access log formatters."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +133,7 @@ class Edge:
 
     def run(self, stopped: threading.Event) -> None:
         """Look until stopped; a look that fails is named once and repeated."""
-        complaint = ""
-        while not stopped.wait(LOOK_SECONDS):
-            try:
-                self.look()
-                complaint = ""
-            except (BotoCoreError, ClientError, OSError) as error:
-                if not stopped.is_set() and str(error) != complaint:
-                    complaint = str(error)
-                    logger.warning("the edge could not follow the load balancers: %s", complaint)
+        follow(self.look, "the load balancers", stopped)
 
     def catch_up(self, timeout_seconds: float) -> bool:
         """Wait for a look at everything that began after this was called; False when none ended in time."""

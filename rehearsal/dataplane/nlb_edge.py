@@ -11,20 +11,17 @@ flows, bytes and resets are counted by load balancer, hosts by target group.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from rehearsal.dataplane.children import Child, ChildEnded
+from rehearsal.dataplane.children import Child
 from rehearsal.dataplane.edge import FoundListener
+from rehearsal.dataplane.following import follow
 from rehearsal.dataplane.metrics import Meter, Series
 from rehearsal.dataplane.routing import TargetHealth, dimension_of, targets_served, weights_of
 
-LOOK_SECONDS = 0.25
 _COUNTS: Mapping[str, tuple[str, ...]] = {
     "new": ("NewFlowCount", "NewFlowCount_TCP"),
     "bytes": ("ProcessedBytes", "ProcessedBytes_TCP"),
@@ -35,8 +32,6 @@ _COUNTS: Mapping[str, tuple[str, ...]] = {
 _TERMINATES = "deregistration_delay.connection_termination.enabled"
 _DELAY = "deregistration_delay.timeout_seconds"
 _TERMINATES_UNHEALTHY = "target_health_state.unhealthy.connection_termination.enabled"
-
-logger = logging.getLogger(__name__)
 
 
 class NlbEdge:
@@ -102,15 +97,7 @@ class NlbEdge:
 
     def run(self, stopped: threading.Event) -> None:
         """Look until stopped; a look that fails is named once and repeated."""
-        complaint = ""
-        while not stopped.wait(LOOK_SECONDS):
-            try:
-                self.look()
-                complaint = ""
-            except (BotoCoreError, ClientError, ChildEnded, OSError) as error:
-                if not stopped.is_set() and str(error) != complaint:
-                    complaint = str(error)
-                    logger.warning("the edge could not follow the Network Load Balancers: %s", complaint)
+        follow(self.look, "the Network Load Balancers", stopped)
 
     def look(self) -> None:
         """Read every Network Load Balancer and let its connections follow."""
