@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +44,21 @@ def _files(name: str) -> Iterator[Path]:
         matches = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 — Path.glob takes no absolute pattern
         if not matches:
             raise BadInput(f"{name}: there is no such file or folder")
-        yield from (Path(match) for match in matches if Path(match).is_file())
+        yield from _inside(_before_wildcards(name), (Path(match) for match in matches if Path(match).is_file()))
+
+
+def _before_wildcards(pattern: str) -> Path:
+    """Return the folder that a pattern names before anything in it is left open."""
+    parts = itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)
+    return Path(*parts)
+
+
+def _inside(folder: Path, paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files, and refuse one that is a link to somewhere else."""
+    for path in paths:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise BadInput(f"{path}: a link that leads out of {folder}; name the file itself if it is meant")
+        yield path
 
 
 def _folder(folder: Path) -> Iterator[Path]:
@@ -52,10 +67,7 @@ def _folder(folder: Path) -> Iterator[Path]:
     found = [path for path in inside if path.is_file() and path.suffix in SUFFIXES and path not in own]
     if not found:
         raise BadInput(f"{folder}: there is nothing to read in this folder ({', '.join(SUFFIXES)})")
-    for path in found:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise BadInput(f"{path}: a link that leads out of {folder}; name the file itself if it is meant")
-        yield path
+    yield from _inside(folder, found)
 
 
 def _is_plan(path: Path) -> bool:
@@ -68,7 +80,12 @@ def _is_plan(path: Path) -> bool:
 
 def _written_beside(plan: Path) -> Iterator[Path]:
     """Yield what `crossfade plan` writes with a plan: drawn again from the same folder, it is no source."""
-    yield from (plan, plan.parent / "parameters.json", plan.parent / FORWARDING, *(plan.parent / "green" / name for name in GREEN))
+    yield from (
+        plan,
+        plan.parent / "parameters.json",
+        plan.parent / FORWARDING,
+        *(plan.parent / "green" / name for name in GREEN),
+    )
 
 
 def _text(path: Path) -> str:

@@ -125,6 +125,27 @@ def behind(group: str = "Targets") -> list[dict[str, Any]]:
     return [{"TargetGroupArn": {"Ref": group}, "ContainerName": "app", "ContainerPort": 8080}]
 
 
+def a_gateway(**routes: str) -> Resources:
+    """The gateway `door` of mesh m, its ECS service behind the load balancer of `an_edge`, and routes by name."""
+    listener = {"PortMapping": {"Port": 8080, "Protocol": "http"}}
+    properties = {"MeshName": "m", "VirtualGatewayName": "door", "Spec": {"Listeners": [listener]}}
+    made: Resources = {"Door": {"Type": "AWS::AppMesh::VirtualGateway", "Properties": properties}}
+    for name, virtual_service in routes.items():
+        target = {"VirtualService": {"VirtualServiceName": virtual_service}}
+        spec = {"HttpRoute": {"Match": {"Prefix": f"/{name}"}, "Action": {"Target": target}}}
+        said = {"MeshName": "m", "VirtualGatewayName": "door", "GatewayRouteName": name, "Spec": spec}
+        made[f"Way{name}"] = {"Type": "AWS::AppMesh::GatewayRoute", "Properties": said}
+    envoy = {
+        "Name": "envoy",
+        "Image": "aws-appmesh-envoy",
+        "PortMappings": [{"ContainerPort": 8080}, {"ContainerPort": 9901}],
+        "Environment": [{"Name": "APPMESH_RESOURCE_ARN", "Value": "mesh/m/virtualGateway/door"}],
+    }
+    task = {"ContainerDefinitions": [envoy]}
+    attached = [{**behind()[0], "ContainerName": "envoy"}]
+    return {**made, **a_service("gate", node="", task=task, LoadBalancers=attached), **an_edge()}
+
+
 def two_services() -> Resources:
     """web, behind the load balancer, calls api by `api.m.local`; nothing is lost."""
     return {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from crossfade.errors import CrossfadeError
 from crossfade.mesh.export import export_document
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.mesh.template import load_template
@@ -113,6 +116,46 @@ def test_templates_as_a_cdk_application_synthesises_them_give_the_same_plan(held
     ]
 
     assert held.plan_of(*sources) == held.plan
+
+
+TORN: tuple[Any, ...] = (None, [], {}, -1, "x", True, 10**40, "", "${x}", [None], 1.5)
+
+
+def torn(value: Any, chance: random.Random) -> Any:
+    """A document with something else at one place, as a careless hand leaves it."""
+    if isinstance(value, dict) and value and chance.random() < DEEPER:
+        key = chance.choice(list(value))
+        return {**value, key: torn(value[key], chance)}
+    if isinstance(value, list) and value and chance.random() < DEEPER:
+        at = chance.randrange(len(value))
+        return [*value[:at], torn(value[at], chance), *value[at + 1 :]]
+    return chance.choice(TORN)
+
+
+DEEPER = 0.85
+
+
+def test_no_torn_form_ends_in_anything_but_a_plan_or_a_refusal(held: Held) -> None:
+    chance = random.Random(20261122)
+    export = json.dumps({"crossfade_export": 1, "answers": held.answers})
+    whole = {
+        "terraform.tfstate": tfstate.state(held.answers),
+        "show.json": tfstate.shown(held.answers),
+        "export.json": export,
+    }
+    ended = Counter[str]()
+
+    for path, text in whole.items():
+        document = json.loads(text)
+        for _ in range(40):
+            try:
+                held.plan_of(SourceText(path, json.dumps(torn(document, chance))))
+                ended["a plan"] += 1
+            except CrossfadeError as refused:
+                ended["a refusal" if str(refused) else "silence"] += 1
+
+    assert set(ended) == {"a plan", "a refusal"}
+    assert ended.total() == 3 * 40
 
 
 @pytest.mark.parametrize("held", ["bookings"], indirect=True)

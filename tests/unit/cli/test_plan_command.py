@@ -116,6 +116,8 @@ def test_the_time_of_the_drawing_can_be_fixed(folder: Path, monkeypatch: pytest.
         (["plan", "/dev/zero"], "/dev/zero: not a file"),
         (["plan", "terraform"], "the sources hold neither a mesh nor an ECS service"),
         (["plan", "linked"], "a link that leads out of linked"),
+        (["plan", "linked/*.json"], "a link that leads out of linked"),
+        (["plan", "linked/**"], "a link that leads out of linked"),
         (["plan", "k8s.yaml"], "mesh on Kubernetes has no way there"),
         (["plan", "t.json", "--param", "Oops"], "--param Oops: write NAME=VALUE"),
         (["plan", "t.json", "--param", "Oops=1"], "--param Oops: no template given"),

@@ -15,6 +15,7 @@ from crossfade.plan.draw import DrawOptions, draw
 from tests.meshes import (
     NOON,
     Resources,
+    a_gateway,
     a_mesh,
     a_name,
     a_node,
@@ -82,6 +83,9 @@ def meshes(draw_from: st.DrawFn) -> Found:
             environment = {f"URL_{each}": f"http://{each}.m.local:8080" for each in draw_from(some)}
             more: dict[str, Any] = {"LoadBalancers": behind()} if number == 0 else {}
             resources |= a_service(name, environment=environment, **more)
+    if draw_from(st.booleans()):
+        ways = {f"w{number}": f"{each.upper()}.m.local" for number, each in enumerate(draw_from(some))}
+        resources |= a_gateway(**ways)
     return found(resources)
 
 
@@ -134,7 +138,8 @@ def test_no_name_is_given_twice_and_every_name_is_legal(here: Found) -> None:
 def test_the_ledger_closes(here: Found) -> None:
     plan = drawn_from(here)
 
-    groups = (here.meshes, here.nodes, here.routers, here.routes, here.virtual_services)
+    of_names = (here.nodes, here.routers, here.routes, here.virtual_services)
+    groups = (here.meshes, *of_names, here.gateways, here.gateway_routes)
     fields = sum(1 for group in groups for each in group for _leaf in leaves(each.spec))
     ledger = plan.ledger
     assert ledger.used + ledger.named_in_a_gap + ledger.without_effect == fields

@@ -7,30 +7,9 @@ from typing import Any
 import pytest
 
 from crossfade.plan.document import Severity, TargetHealthCheck
-from tests.meshes import Resources, a_mesh, a_name, a_node, a_service, an_edge, behind, drawn, ids
+from tests.meshes import Resources, a_gateway, a_mesh, a_name, a_node, a_service, an_edge, drawn, ids
 
 HEALTH: dict[str, Any] = {"listener": {"HealthCheck": {"Protocol": "http", "Path": "/ping", "Port": 8080}}}
-
-
-def a_gateway(**routes: str) -> Resources:
-    """The gateway `door` of mesh m, its ECS service behind the load balancer of `an_edge`, and routes by name."""
-    listener = {"PortMapping": {"Port": 8080, "Protocol": "http"}}
-    properties = {"MeshName": "m", "VirtualGatewayName": "door", "Spec": {"Listeners": [listener]}}
-    made: Resources = {"Door": {"Type": "AWS::AppMesh::VirtualGateway", "Properties": properties}}
-    for name, virtual_service in routes.items():
-        target = {"VirtualService": {"VirtualServiceName": virtual_service}}
-        spec = {"HttpRoute": {"Match": {"Prefix": f"/{name}"}, "Action": {"Target": target}}}
-        said = {"MeshName": "m", "VirtualGatewayName": "door", "GatewayRouteName": name, "Spec": spec}
-        made[f"Way{name}"] = {"Type": "AWS::AppMesh::GatewayRoute", "Properties": said}
-    envoy = {
-        "Name": "envoy",
-        "Image": "aws-appmesh-envoy",
-        "PortMappings": [{"ContainerPort": 8080}, {"ContainerPort": 9901}],
-        "Environment": [{"Name": "APPMESH_RESOURCE_ARN", "Value": "mesh/m/virtualGateway/door"}],
-    }
-    task = {"ContainerDefinitions": [envoy]}
-    attached = [{**behind()[0], "ContainerName": "envoy"}]
-    return {**made, **a_service("gate", node="", task=task, LoadBalancers=attached), **an_edge()}
 
 
 def a_teller(name: str = "api", **node: Any) -> Resources:

@@ -221,6 +221,7 @@ class _Stack:
         self._outputs = _section(template, "Outputs")
         self.resources = _section(template, "Resources")
         self._open: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], object] = {}
         for name in self.resources:
             if name.startswith("Fn::"):
                 raise BadInput(f"{label}: Resources/{name}: expand this transform first; give the processed template")
@@ -329,13 +330,16 @@ class _Stack:
     # ---- names
 
     def _guard(self, kind: str, name: str, answer: Callable[[], object]) -> object:
+        if (kind, name) in self._known:
+            return self._known[kind, name]
         if (kind, name) in self._open:
             raise Unresolved(f"the {kind} {name} refers to itself")
         self._open.add((kind, name))
         try:
-            return answer()
+            self._known[kind, name] = answer()
         finally:
             self._open.discard((kind, name))
+        return self._known[kind, name]
 
     def _pseudo(self, name: str) -> Unknown:
         why = Unresolved(f"{name} is not known from files", self.label, f"give --param '{self.label}:{name}=VALUE'")

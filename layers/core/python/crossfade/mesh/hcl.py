@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from crossfade.mesh.intrinsics import Unknown, Unresolved
+from crossfade.mesh.intrinsics import Unknown, Unresolved, fit
 
 _DEEPEST: Final = 60
 
@@ -232,7 +232,9 @@ def _joined(parts: Sequence[Node]) -> Node:
 def concatenated(parts: Sequence[object]) -> str:
     """Return the parts as one text; it is unknown when a part is."""
     parts = [plain(part) for part in parts]
-    said = "".join(in_text(part) for part in parts)
+    texts = [in_text(part) for part in parts]
+    fit(sum(len(text) for text in texts))
+    said = "".join(texts)
     why = next((part.why for part in parts if isinstance(part, Unknown)), None)
     return said if why is None else Unknown(said, why)
 

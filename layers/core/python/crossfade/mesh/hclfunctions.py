@@ -15,12 +15,14 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
 from crossfade.mesh.hcl import JsonText, concatenated, in_text, number, truth
-from crossfade.mesh.intrinsics import Unknown, Unresolved
+from crossfade.mesh.intrinsics import MOST_CHARACTERS, Unknown, Unresolved, fit
+
+_MOST_ITEMS: Final = 10_000
 
 
 def call(function: str, arguments: Sequence[object]) -> object:
@@ -34,9 +36,15 @@ def call(function: str, arguments: Sequence[object]) -> object:
     if found is None:
         raise Unresolved(f"the function {function} cannot be computed from files")
     try:
-        return found(*arguments)
+        return _few(found(*arguments))
     except (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, re.error) as wrong:
         raise Unresolved(f"{function} cannot take what it is given here") from wrong
+
+
+def _few(value: object) -> object:
+    if isinstance(value, list) and len(value) > _MOST_ITEMS:
+        raise Unresolved(f"it would be a list of more than {_MOST_ITEMS:,} items")
+    return value
 
 
 def _text(value: object) -> str:
@@ -65,7 +73,24 @@ def _map(value: object) -> dict[str, object]:
     return {str(key): item for key, item in value.items()}
 
 
+def _weight(value: object, room: float) -> float:
+    """Return how much room is left once a value is written, 0 or less when there is none; looks no further then."""
+    room -= len(value) + 3 if isinstance(value, str) else 5
+    items: Iterable[object] = ()
+    if isinstance(value, Mapping):
+        items = itertools.chain(value, value.values())
+    elif isinstance(value, list):
+        items = value
+    for item in items:
+        if room <= 0:
+            break
+        room = _weight(item, room)
+    return room
+
+
 def _jsonencode(value: object) -> str:
+    if _weight(value, MOST_CHARACTERS) <= 0:
+        fit(math.inf)
     said = JsonText(json.dumps(value, separators=(",", ":")))
     said.data = value
     return said
@@ -88,6 +113,7 @@ def _format(spec: object, *values: object) -> str:
             parts.append("%")
             continue
         value = next(given)
+        fit(max((int(each) for each in re.findall(r"\d+", match[1] or "")), default=0))
         if match[2] in "vst" and not match[1]:
             parts.append(value if isinstance(value, str | bool | int | float) else _jsonencode(value))
         elif match[2] == "q":
@@ -102,19 +128,25 @@ def _format(spec: object, *values: object) -> str:
 
 def _formatlist(spec: object, *values: object) -> list[object]:
     longest = max((len(value) for value in values if isinstance(value, list)), default=1)
-    return [
-        _format(spec, *(value[at] if isinstance(value, list) else value for value in values)) for at in range(longest)
-    ]
+    made: list[object] = []
+    total = 0
+    for at in range(longest):
+        text = _format(spec, *(value[at] if isinstance(value, list) else value for value in values))
+        total += len(text)
+        fit(total)
+        made.append(text)
+    return made
 
 
 def _join(separator: object, *lists: object) -> str:
-    items = [item for each in lists for item in _list(each)]
+    items = _concat(*lists)
     spaced = itertools.chain.from_iterable((separator, item) for item in items)
     return concatenated(list(itertools.islice(spaced, 1, None)))
 
 
 def _replace(text: object, old: object, new: object) -> str:
     said = _text(old)
+    fit((len(in_text(text)) + 1) * (len(in_text(new)) + 1) if len(in_text(new)) > len(said) else 0)
     if len(said) > 1 and said.startswith("/") and said.endswith("/"):
         return re.sub(said[1:-1], re.sub(r"\$\{?(\w+)\}?", r"\\\1", _text(new)), _text(text))
     if isinstance(text, Unknown):
@@ -152,11 +184,22 @@ def _length(value: object) -> int:
     return len(value)
 
 
+def _concat(*lists: object) -> list[object]:
+    joined: list[object] = []
+    for each in lists:
+        joined.extend(_list(each))
+        _few(joined)
+    return joined
+
+
 def _flatten(value: object) -> list[object]:
-    flat: list[object] = []
-    for item in _list(value):
-        flat.extend(_flatten(item) if isinstance(item, list) else [item])
-    return flat
+    return _concat(*(_flatten(item) if isinstance(item, list) else [item] for item in _list(value)))
+
+
+def _indent(width: object, text: object) -> str:
+    said, wide = _text(text), int(number(width))
+    fit(len(said) + said.count("\n") * wide)
+    return said.replace("\n", "\n" + " " * wide)
 
 
 def _distinct(value: object) -> list[object]:
@@ -267,7 +310,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     "coalesce": _coalesce,
     "coalescelist": _coalescelist,
     "compact": lambda values: [each for each in _list(values) if each not in (None, "")],
-    "concat": lambda *lists: [item for each in lists for item in _list(each)],
+    "concat": _concat,
     "contains": lambda items, value: value in _list(items),
     "dirname": _on_text(lambda text: str(PurePosixPath(text).parent)),
     "distinct": _distinct,
@@ -277,7 +320,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     "floor": lambda value: math.floor(number(value)),
     "format": _format,
     "formatlist": _formatlist,
-    "indent": lambda width, text: _text(text).replace("\n", "\n" + " " * int(number(width))),
+    "indent": _indent,
     "index": _index_of,
     "join": _join,
     "jsondecode": _jsondecode,

@@ -34,6 +34,10 @@ NO_VALUE: Final = _NoValue()
 """What `Ref: AWS::NoValue` resolves to; resolve() drops the key or list item that holds it."""
 
 
+MOST_CHARACTERS: Final = 500_000
+"""Of one text made of others; more than any template has."""
+
+
 class Unresolved(BadInput):
     """
     An intrinsic function cannot be resolved.
@@ -216,6 +220,12 @@ def _variable(match: re.Match[str], variables: Mapping[str, object], scope: Scop
     return scope.ref(name)
 
 
+def fit(characters: float) -> None:
+    """Refuse to make a text of more characters than any template has, before it is made."""
+    if characters > MOST_CHARACTERS:
+        raise Unresolved(f"it would be a text of more than {MOST_CHARACTERS:,} characters")
+
+
 def concatenate(parts: Sequence[object], separator: str = "", *, where: str = "") -> str:
     """
     Return `parts` joined as Fn::Join does; the answer is Unknown when a part is.
@@ -223,7 +233,9 @@ def concatenate(parts: Sequence[object], separator: str = "", *, where: str = ""
     Raises:
         Unresolved: a part is neither text nor a number.
     """
-    text = separator.join(_plain(part, where) for part in parts)
+    texts = [_plain(part, where) for part in parts]
+    fit(sum(len(each) + len(separator) for each in texts))
+    text = separator.join(texts)
     for part in parts:
         if isinstance(part, Unknown):
             return Unknown(text, part.why)
