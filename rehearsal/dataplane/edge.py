@@ -25,6 +25,8 @@ from rehearsal.dataplane.resource_files import Endpoints, write_whole
 from rehearsal.dataplane.routing import EdgeListener, TargetHealth, cluster_of, dimension_of
 
 TARGETS_EVERY, SHAPE_EVERY = 2, 4  # looks: targets twice a second, load balancers and listeners once
+_NOBODY = frozenset({"UH", "NC"})
+"""Envoy's response flags of a request whose cluster holds no host, or is none. Source: Envoy, access log formatters."""
 
 
 @dataclass(frozen=True, slots=True)
