@@ -30,10 +30,10 @@ rehearse: $(READY)  ## Rehearse a healthy and a sick migration of examples/shop 
 test: $(READY)  ## Run every test, one short rehearsal of each scenario among them
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
-chaos: $(READY)  ## Try a fault at every call, state and event of a migration, an hour or two; SAMPLE=24 SEED=1 tries a few
-	@$(VENV)/bin/python -m rehearsal.chaos $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+chaos: $(READY)  ## Try faults at the calls, states and events of migrations: a part of them in a quarter of an hour, all with FULL=1
+	@$(VENV)/bin/python -m rehearsal.chaos $(if $(FULL),--full --pairs 300) $(if $(SAMPLE),--sample $(SAMPLE)) \
+		$(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) $(if $(EDGE),--edge $(EDGE)) \
 		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT))
-	@$(VENV)/bin/python -m rehearsal.chaos.simulation $(if $(SAMPLE),--seeds 1000)
 
 check: $(READY) $(SAM_READY)  ## Run every check that starts no service: style, types, templates, machines, IAM, docs
 	@$(VENV)/bin/ruff format --check $(CODE)

@@ -42,7 +42,7 @@ _WATCHED_FOR = 120.0  # a guard that failed is run again soon; `watch` finds wha
 _LONGEST = 240.0
 _STALL_AT_MOST = 25.0  # a function may run for thirty seconds
 _AFTERMATH = 0.5
-_ALARMS_LOOK_BACK = 10.0
+_ALARMS_LOOK_BACK = 45.0  # seconds: the period, two more that are looked at where it has no data, and the lag
 
 
 @dataclass(frozen=True)
@@ -337,8 +337,13 @@ class Lane:
         self._bring_blue_back()
         for alarm in self.plan.alarms:
             client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="the migration is over")
-        if self.plan.edges[0].rules and self.edge.green.arn:  # elsewhere it is its owner's
-            client("elbv2").delete_target_group(TargetGroupArn=self.edge.green.arn)
+        green = self.edge.green.arn
+        if green and self.plan.edges[0].rules:
+            client("elbv2").delete_target_group(TargetGroupArn=green)
+        elif green:  # its owner's, who had not tagged it
+            tags = client("elbv2").describe_tags(ResourceArns=[green])["TagDescriptions"][0]["Tags"]
+            ours = [tag["Key"] for tag in tags if tag["Key"].startswith("crossfade:")]
+            client("elbv2").remove_tags(ResourceArns=[green], TagKeys=ours)
         for planned in self.plan.services:  # by hand: moto finds a deregistered one by its family, AWS does not
             ecs_backends[ACCOUNT][self._aws.region].task_definitions.pop(planned.green.task_definition.family, None)
         self._remove_namespace()

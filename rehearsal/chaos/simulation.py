@@ -16,9 +16,8 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -32,7 +31,6 @@ from crossfade.errors import (
     TryAgain,
     UnknownMigration,
 )
-from crossfade.events.inbound import ExecutionStatusChanged
 from crossfade.events.memory import MemorySchedule
 from crossfade.journal.journal import Journal
 from crossfade.journal.memory import MemoryJournal
@@ -40,7 +38,7 @@ from crossfade.plan.document import MigrationPlan
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.guards import guard_execution
-from crossfade.rollout.memory import MemoryExecutions
+from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
 from crossfade.rollout.opening import Opened, OpenRequest, open_migration
 from crossfade.rollout.phases import MOVES, Phase
 from crossfade.rollout.rollback import begin_rollback
@@ -49,104 +47,13 @@ from crossfade.shift.action import ConfirmRequest, RestoreRequest, ShiftRequest,
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges
+from rehearsal.chaos.faulty import Broken, Fault, Port, Stopped, Wire, ended_badly
 from rehearsal.examples import application
 
 _ATTEMPTS = 6
 _RESTORES = 8
 _CALLS = 60
 """About as many as a migration and its rollback make; what is chosen beyond its end does not fire."""
-
-
-class Fault(StrEnum):
-    """What goes wrong at a call of a port."""
-
-    BUSY = "busy before it"
-    BUSY_AFTER = "busy after it took effect"
-    BROKEN = "error before it"
-    BROKEN_AFTER = "error after it took effect"
-    KILLED = "execution stopped before it"
-    KILLED_AFTER = "execution stopped after it"
-    STALLED = "stalled while rolled back"
-    UNDONE = "undone by another writer"
-
-
-class _Broken(Exception):
-    """What a handler dies of: no error of ours, so nobody retries it."""
-
-
-class _Stopped(BaseException):
-    """The whole execution is gone, and catches nothing."""
-
-
-@dataclass
-class _Wire:
-    """Every call to a port passes here; at the calls chosen something goes wrong."""
-
-    faults: dict[int, Fault]
-    made: int = 0
-    fired: list[str] = field(default_factory=list)
-    stalled: Callable[[str], None] = lambda _: None
-    quiet: int = 0
-    undo: Callable[[], Callable[[], None]] = lambda: lambda: None
-
-    def pass_on(self, name: str, busy: type[TryAgain], call: Callable[[], Any]) -> Any:
-        if self.quiet:
-            return call()
-        self.made += 1
-        fault = self.faults.get(self.made)
-        if fault is None:
-            return call()
-        if fault is Fault.UNDONE and name != "withdraw":
-            fault = Fault.STALLED  # what is undone at once, the real edges find by reading back; those in memory do not
-        self.fired.append(f"{fault} at {name} ({self.made})")
-        match fault:
-            case Fault.BUSY:
-                raise busy(name)
-            case Fault.BROKEN:
-                raise _Broken(name)
-            case Fault.KILLED:
-                raise _Stopped(name)
-            case Fault.STALLED:
-                self.quiet += 1
-                try:
-                    self.stalled(name)
-                finally:
-                    self.quiet -= 1
-                return call()
-            case _:
-                undo = self.undo()
-                answer = call()
-                return self._after(fault, name, busy, answer, undo)
-
-    def _after(self, fault: Fault, name: str, busy: type[TryAgain], answer: Any, undo: Callable[[], None]) -> Any:
-        match fault:
-            case Fault.BUSY_AFTER:
-                raise busy(name)
-            case Fault.BROKEN_AFTER:
-                raise _Broken(name)
-            case Fault.KILLED_AFTER:
-                raise _Stopped(name)
-        undo()
-        return answer
-
-
-class _Port:
-    """Any port, with its calls on the wire."""
-
-    def __init__(self, real: Any, wire: _Wire, busy: type[TryAgain]) -> None:
-        self._real, self._wire, self._busy = real, wire, busy
-
-    def __getattr__(self, name: str) -> Any:
-        """Pass a call on; what is no method is simply answered."""
-        found = getattr(self._real, name)
-        if not callable(found):
-            return found
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            answer = self._wire.pass_on(name, self._busy, lambda: found(*args, **kwargs))
-            return _Port(answer, self._wire, self._busy) if name == "shifter" else answer
-
-        return call
 
 
 @dataclass(frozen=True)
@@ -171,16 +78,16 @@ class Simulation:
         self._plan = plan
         self._now = datetime(2026, 1, 1, tzinfo=UTC)
         chosen = {chance.randrange(1, _CALLS): chance.choice(list(Fault)) for _ in range(faults)}
-        self._wire = _Wire(chosen, stalled=self._stall, undo=self._undo)
+        self._wire = Wire(chosen, stalled=self._stall, undo=self._undo)
         self._memory = journal or MemoryJournal()
         self._laid = MemoryEdges.of(*plan.edges)
         self._runs = MemoryExecutions(others={"execution:migrate": ExecutionStatus.RUNNING})
         self._store = MemoryPlanStore()
         self._ref = self._store.put("plans", "plan.json", plan)
-        self.journal: Journal = _as(Journal, _Port(self._memory, self._wire, JournalBusy))
-        self.edges: Edges = _as(Edges, _Port(self._laid, self._wire, EdgeBusy))
-        self.schedule: Schedule = _as(Schedule, _Port(MemorySchedule(), self._wire, NoticesBusy))
-        self.executions: Executions = _as(Executions, _Port(self._runs, self._wire, ExecutionsBusy))
+        self.journal: Journal = _as(Journal, Port(self._memory, self._wire, JournalBusy))
+        self.edges: Edges = _as(Edges, Port(self._laid, self._wire, EdgeBusy))
+        self.schedule: Schedule = _as(Schedule, Port(MemorySchedule(), self._wire, NoticesBusy))
+        self.executions: Executions = _as(Executions, Port(self._runs, self._wire, ExecutionsBusy))
         self._gives_back_at = chance.choice([None, None, 0, 1, 2])
         self._event_lost = chance.random() < 0.2  # noqa: PLR2004
         self._unsafe: list[str] = []
@@ -203,9 +110,9 @@ class Simulation:
     def _migrate(self) -> str:
         try:
             opened: Opened = self._tried(self._open)
-        except _Stopped:
+        except Stopped:
             return "stopped"
-        except (_Broken, CrossfadeError):
+        except (Broken, CrossfadeError):
             return "failed"
         try:
             self._tried(lambda: self._create(opened.fence))
@@ -213,9 +120,9 @@ class Simulation:
                 self._tried(partial(self._shift, request))
                 if number == self._gives_back_at:
                     return self._give_back(opened, "green is worse than blue")
-        except _Stopped:
+        except Stopped:
             return "stopped"
-        except (_Broken, CrossfadeError) as failed:
+        except (Broken, CrossfadeError) as failed:
             return self._give_back(opened, str(failed))
         return "completed"
 
@@ -227,7 +134,7 @@ class Simulation:
                     opened.migration, reason, journal=self.journal, executions=self.executions, now=self._time()
                 )
             )
-        except (_Stopped, _Broken, CrossfadeError):
+        except (Stopped, Broken, CrossfadeError):
             return "failed"
         return "rolled back"
 
@@ -238,6 +145,7 @@ class Simulation:
             journal=self.journal,
             plans=self._store,
             edges=self.edges,
+            gathered=MemoryGatheredAlarms(),
             schedule=self.schedule,
             now=self._time(),
         )
@@ -271,11 +179,11 @@ class Simulation:
             return
         failed = ExecutionStatus.ABORTED if end == "stopped" else ExecutionStatus.FAILED
         self._runs.others["execution:migrate"] = failed
-        event = _ended_badly(failed)
+        event = ended_badly("execution:migrate", failed)
         for _ in range(3):  # an asynchronous invocation is run thrice
             try:
                 guard_execution(event, journal=self.journal, executions=self.executions, now=self._time())
-            except (_Stopped, _Broken, CrossfadeError):
+            except (Stopped, Broken, CrossfadeError):
                 continue
             return
 
@@ -317,7 +225,7 @@ class Simulation:
             if self._runs.rollbacks[name] is ExecutionStatus.RUNNING:
                 try:
                     done = self._roll_back(given.migration)
-                except _Stopped:
+                except Stopped:
                     done = False
                 self._runs.rollbacks[name] = ExecutionStatus.SUCCEEDED if done else ExecutionStatus.ABORTED
 
@@ -334,7 +242,7 @@ class Simulation:
                     again = ConfirmRequest(migration=migration, fence=record.fence, edge=edge.name)
                     confirm(again, edges=self.edges, journal=self.journal, now=self._time())
                 self.journal.enter(migration, Phase.ROLLED_BACK, fence=record.fence, at=self._time())
-            except (_Broken, CrossfadeError):
+            except (Broken, CrossfadeError):
                 continue
         return self._memory.read(migration).phase is Phase.ROLLED_BACK
 
@@ -404,29 +312,8 @@ def _shifts(opened: Opened) -> Iterator[ShiftRequest]:
             )
 
 
-def _as(_: Any, port: _Port) -> Any:
+def _as(_: Any, port: Port) -> Any:
     return port
-
-
-def _ended_badly(status: ExecutionStatus) -> ExecutionStatusChanged:
-    return ExecutionStatusChanged.model_validate(
-        {
-            "version": "0",
-            "id": "1",
-            "detail-type": "Step Functions Execution Status Change",
-            "source": "aws.states",
-            "account": "123456789012",
-            "time": "2026-01-01T00:00:00Z",
-            "region": "eu-west-1",
-            "resources": ["execution:migrate"],
-            "detail": {
-                "executionArn": "execution:migrate",
-                "status": status,
-                "name": "migrate",
-                "stateMachineArn": "m",
-            },
-        }
-    )
 
 
 def simulate(seeds: Sequence[int]) -> list[Played]:

@@ -279,6 +279,8 @@ def _about(event: Mapping[str, Any]) -> str:
     if isinstance(detail, Mapping):
         if "stateMachineArn" in detail:
             return f" of {_machine_of(detail['executionArn'])}"
+        if "taskArn" in detail:  # its id is another each time
+            return f" of {_NAME.sub('shop', str(detail.get('group')))}"
         if event.get("resources"):
             of = str(event["resources"][0]).rpartition("/")[2].rpartition(":")[2]
             return f" of {_NAME.sub('shop', of)}"  # the same place in every lane

@@ -1,14 +1,8 @@
 from __future__ import annotations
 
-from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import MigrationRecord
 from rehearsal.chaos.simulation import Simulation, simulate
 from rehearsal.examples import application
-
-
-class JournalWithoutFence(MemoryJournal):
-    def _fenced(self, migration: str, fence: int) -> MigrationRecord:  # noqa: ARG002  that is the bug
-        return self.read(migration)
+from tests.chaos.planted import JournalWithoutFence
 
 
 def test_two_faults_in_one_migration_always_end_on_one_side() -> None:
