@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ class Application:
     Its stacks by name, in the order they are deployed, and its plan as an operator would hold it.
 
     A stack is a template's file, or the template itself where it was made of the plan; then `staging` says how.
-    `door` is the kind of edge that users come in by; its ids are known once the stacks are deployed.
+    `door` is the kind of edge that users come in by. Where a plan needs ids that only an account knows, those of `plan`
+    are nobody's; `redrawn` draws it anew with those that the account gave, by source and logical id.
     """
 
     stacks: tuple[tuple[str, Path | Mapping[str, Any]], ...]
     plan: MigrationPlan
     staging: Staging | None = None
     door: EdgeKind = "alb"
+    redrawn: Callable[[Mapping[str, str]], MigrationPlan] | None = None
 
 
 def stand_ins(plan: MigrationPlan, *, edge_of: str | None, most_tasks: int) -> Application:

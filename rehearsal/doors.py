@@ -19,6 +19,7 @@ from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws, route53
 from rehearsal.aws.cloudfront import spread_slowly as distributions_spread_slowly
 from rehearsal.dataplane import DataPlane, Users
+from rehearsal.deploy import Deployer
 from rehearsal.pace import RECORD_TTL_SECONDS, Pace, paced
 
 EDGES: Final = Path(__file__).resolve().parents[1] / "examples" / "edges"
@@ -29,6 +30,11 @@ _STACKS: Final[Mapping[EdgeKind, tuple[str, ...]]] = {
     "route53": ("green", "route53"),
     "cloudfront": ("green", "cloudfront"),
 }
+_IDS: Final[Mapping[EdgeKind, tuple[tuple[str, str], ...]]] = {
+    "route53": (("route53", "Zone"),),
+    "cloudfront": (("cloudfront", "Distribution"),),
+}
+_NOBODYS: Final = "UNKNOWN"
 DOOR_PARAMETER: Final = "Door"
 """The shop's own parameter that says whether its load balancer divides requests or connections."""
 CLIENTS: Final = 40
@@ -60,6 +66,23 @@ def parameters(kind: EdgeKind) -> dict[str, str]:
     return {DOOR_PARAMETER: "network"} if kind == "nlb" else {}
 
 
+def choices(kind: EdgeKind) -> dict[str, str]:
+    """Return what is said to `crossfade plan --edge`, by service, to have users divided at this kind of edge."""
+    return {"web": f"{kind}:shop-sc"} if _STACKS[kind] else {}
+
+
+def ids_of(kind: EdgeKind, deployer: Deployer | None = None) -> dict[str, str]:
+    """
+    Return the ids a plan needs that only an account knows, as `crossfade plan --param` takes them.
+
+    They are those of what was deployed; before anything is, ids that nobody has.
+    """
+    found = {}
+    for stack, logical in _IDS.get(kind, ()):
+        found[f"{stack}.yaml:{logical}"] = deployer.describe(f"shop-{stack}")[logical] if deployer else _NOBODYS
+    return found
+
+
 def with_door(application: Application, kind: EdgeKind) -> Application:
     """Return the shop with this kind of edge: its load balancer's kind set, and the stacks before it added."""
     given = parameters(kind)
@@ -85,7 +108,7 @@ def stacks_before(kind: EdgeKind) -> tuple[str, ...]:
 
 def led_in(plan: MigrationPlan, kind: EdgeKind, aws: EmbeddedAws, pace: Pace, *, named: str = "shop") -> MigrationPlan:
     """
-    Return the plan with its edge where users are divided, by the ids that the account has given, at this pace.
+    Return a plan drawn without its edge with it, by the ids that the account has given, at this pace.
 
     `named` is what the shop is called here.
     """

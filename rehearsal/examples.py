@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import EdgeKind, MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw
 from rehearsal.application import Application
-from rehearsal.doors import parameters, with_door
+from rehearsal.doors import EDGES, choices, ids_of, parameters, stacks_before, with_door
 
 _EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 _STACKS = {"shop": ("mesh", "services"), "bookings": ("network", "services")}
@@ -39,17 +40,24 @@ def application(example: str, plan_file: Path | None = None, door: EdgeKind = "a
         raise BadInput(
             f"the example {example} is reached by its own load balancer alone; shop has an edge of each kind"
         )
-    drawn_from = [*(path for _, path in templates), *beside]
-    plan = _drawn(drawn_from, parameters(door)) if plan_file is None else read_plan(plan_file)
-    return with_door(Application(stacks=tuple(templates), plan=plan), door)
+    if plan_file is not None:
+        return with_door(Application(stacks=tuple(templates), plan=read_plan(plan_file)), door)
+    drawn_from = [*(path for _, path in templates), *beside, *(EDGES / f"{name}.yaml" for name in stacks_before(door))]
+
+    def drawn(ids: Mapping[str, str]) -> MigrationPlan:
+        return _drawn(drawn_from, {**parameters(door), **ids}, choices(door))
+
+    unknown = ids_of(door)
+    whole = with_door(Application(stacks=tuple(templates), plan=drawn(unknown)), door)
+    return replace(whole, redrawn=drawn) if unknown else whole
 
 
-def _drawn(files: list[Path], values: Mapping[str, str]) -> MigrationPlan:
+def _drawn(files: list[Path], values: Mapping[str, str], edges: Mapping[str, str]) -> MigrationPlan:
     texts = [SourceText(path=str(path.relative_to(_EXAMPLES.parent)), text=path.read_text("utf-8")) for path in files]
     now = datetime.now(UTC).replace(microsecond=0)
     return draw(
         read_sources(texts, values),
-        DrawOptions(),
+        DrawOptions(edges=edges),
         now,
         sources=[text.file() for text in texts],
         drawn_by=f"crossfade {version('crossfade')}",

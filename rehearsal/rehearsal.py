@@ -30,7 +30,7 @@ from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Tot
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
 from rehearsal.disturbing import DISTURBANCES, Disturbance
-from rehearsal.doors import Slowness, led_in, open_door
+from rehearsal.doors import Slowness, ids_of, led_in, open_door
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.pace import Pace, quickened
 from rehearsal.permits import stack_parameters
@@ -114,9 +114,8 @@ def rehearse(
         RehearsalFailed: a step before the migration's start failed.
     """
     began = time.monotonic()
-    plan = quickened(application.plan, pace)
-    if scenario is Scenario.SICK and breaking.unalarmed:
-        plan = plan.model_copy(update={"alarms": ()})
+    unalarmed = scenario is Scenario.SICK and breaking.unalarmed
+    plan = _at_pace(application.plan, pace, unalarmed=unalarmed)
     with ExitStack() as stack, _in_one_sentence():
         say = _Teller(tell, began)
         say("starting the embedded AWS and the data plane")
@@ -129,6 +128,9 @@ def rehearse(
         for name, template in application.stacks:
             say(f"deploying {_named(template)} as stack {name}: blue")
             deployer.deploy(template, name)
+        if application.redrawn is not None:
+            drawn = application.redrawn(ids_of(application.door, deployer))
+            plan = _at_pace(drawn, pace, unalarmed=unalarmed)
         plan = led_in(plan, application.door, aws, pace)
         say("deploying template.yaml as stack crossfade: the product")
         outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
@@ -166,6 +168,11 @@ def rehearse(
             totals=totals,
             total_seconds=time.monotonic() - began,
         ).model_copy(update={"staging": application.staging})
+
+
+def _at_pace(plan: MigrationPlan, pace: Pace, *, unalarmed: bool) -> MigrationPlan:
+    quick = quickened(plan, pace)
+    return quick.model_copy(update={"alarms": ()}) if unalarmed else quick
 
 
 def _named(template: Path | Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from crossfade.errors import BadInput
 from crossfade.plan.document import EdgeKind, MigrationPlan
 from rehearsal.aws import EmbeddedAws, in_process, route53
 from rehearsal.deploy import Deployer
-from rehearsal.doors import Slowness, led_in
+from rehearsal.doors import Slowness, ids_of, led_in
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF, FULL, Pace, quickened
@@ -33,7 +33,8 @@ def deployed(kind: EdgeKind, aws: EmbeddedAws) -> MigrationPlan:
     deployer = Deployer(aws)
     for name, template in shop.stacks:
         deployer.deploy(template, name)
-    return MigrationPlan.from_json(led_in(quickened(shop.plan, BRIEF), kind, aws, BRIEF).to_json())
+    drawn = shop.plan if shop.redrawn is None else shop.redrawn(ids_of(kind, deployer))
+    return MigrationPlan.from_json(quickened(drawn, BRIEF).to_json())
 
 
 def test_a_network_load_balancer_is_the_shops_own_with_its_door_changed(aws: EmbeddedAws) -> None:
@@ -61,6 +62,16 @@ def test_a_distribution_is_divided_by_its_id_and_climbs_as_cloudfront_can(aws: E
     shown = aws.client("cloudfront").get_distribution(Id=edge.cdn.distribution_id)["Distribution"]
     assert [origin["Id"] for origin in shown["DistributionConfig"]["Origins"]["Items"]] == [edge.cdn.origin_id]
     assert [rung.share_bp for rung in edge.ladder] == [1_500, 10_000]
+
+
+@pytest.mark.parametrize("kind", ["route53", "cloudfront"])
+def test_a_plan_drawn_without_the_edge_gets_the_same_one(kind: EdgeKind, aws: EmbeddedAws) -> None:
+    drawn = deployed(kind, aws)
+
+    led = led_in(quickened(application("shop").plan, BRIEF), kind, aws, BRIEF)
+
+    assert [(edge.dns, edge.cdn) for edge in led.edges] == [(edge.dns, edge.cdn) for edge in drawn.edges]
+    assert [edge.green.name for edge in led.edges] == [edge.green.name for edge in drawn.edges]
 
 
 def test_only_the_shop_has_other_doors() -> None:
