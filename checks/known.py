@@ -81,6 +81,14 @@ KNOWN: Final[Mapping[str, Known]] = {
             "module.merged.container_definitions": _CONTAINERS,
         }
     ),
+    "aws-howto-cross-account": Known(
+        (
+            "/updated-route.json",
+            "/secondary-account/app.yaml",
+            "/secondary-account/infra.yaml",
+        ),  # one account at a time
+        {"secondary-account/mesh.yaml:MeshName": "projectname-mesh"},
+    ),
     "aws-howto-circuit-breakers": Known(
         ("/colorgateway-vg.json", "/colorteller-black-vn.json", "/colorteller-white-vn.json"),
         _walkthrough(
