@@ -89,6 +89,9 @@ KNOWN: Final[Mapping[str, Known]] = {
         ),  # one account at a time
         {"secondary-account/mesh.yaml:MeshName": "projectname-mesh"},
     ),
+    "aws-howto-servicediscovery-cloudmap": Known(
+        given={"mesh.yaml:AWS::StackName": "demo-mesh", "app.yaml:AWS::StackName": "demo"}
+    ),
     "aws-howto-circuit-breakers": Known(
         ("/colorgateway-vg.json", "/colorteller-black-vn.json", "/colorteller-white-vn.json"),
         _walkthrough(
