@@ -19,6 +19,7 @@ def handler(request: CreateRequest) -> Created:
         log_groups=parts.log_groups(),
         feed=parts.proxy_feed(),
         edges=parts.edges(),
+        scaling=parts.green_scaling(),
         executions=parts.executions(),
         now=parts.now(),
     )

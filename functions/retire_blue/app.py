@@ -17,6 +17,7 @@ def handler(request: RetireRequest) -> Retired:
         edges=parts.edges(),
         metrics=parts.metrics(),
         scaling=parts.scaling(),
+        green_scaling=parts.green_scaling(),
         blues=parts.blues(),
         executions=parts.executions(),
         notices=parts.notices(),

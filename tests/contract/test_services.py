@@ -256,6 +256,25 @@ def test_deploying_anew_in_a_cluster_that_is_not_there_says_that_blue_changed(wo
         world.services.redeploy("nowhere", "web-green")
 
 
+def test_a_service_of_somebody_elses_is_taken_by_tagging_it_and_keeps_its_own_tags(world: World) -> None:
+    arn = world.services.create(a_request(world, tags=[{"key": "team", "value": "shop"}])).arn
+
+    for _ in range(2):
+        world.services.adopt(arn, {MIGRATION_TAG: "shop"})
+
+    assert described(world).tags == {"team": "shop", MIGRATION_TAG: "shop"}
+
+
+def test_a_service_that_is_removed_is_no_service_any_more_and_may_be_removed_again(world: World) -> None:
+    world.services.create(a_request(world))
+
+    for _ in range(2):
+        world.services.remove("shop", "web-green")
+
+    found = world.services.describe("shop", "web-green")
+    assert found is None or found.status == "DRAINING"
+
+
 # -- task definitions ----------------------------------------------------------------
 
 

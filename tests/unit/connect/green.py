@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from crossfade.connect.creation import Checked, CheckRequest, Created, CreateRequest, check, create
-from crossfade.connect.memory import MemoryLogGroups, MemoryNamespaces, MemoryServices
+from crossfade.connect.memory import MemoryGreenScaling, MemoryLogGroups, MemoryNamespaces, MemoryServices
 from crossfade.connect.redeploying import Redeployed, RedeployRequest, redeploy
 from crossfade.connect.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
@@ -151,6 +151,7 @@ class World:
         self.namespaces = MemoryNamespaces()
         self.log_groups = MemoryLogGroups()
         self.feed = MemoryProxyFeed()
+        self.scaling = MemoryGreenScaling("web")
         self.edges = MemoryEdges.of(*self.plan.edges)
         self.executions = MemoryExecutions(waiting={FIRST, SECOND})
         self.plans = MemoryPlanStore()
@@ -170,6 +171,7 @@ class World:
             log_groups=through(self.log_groups),
             feed=through(self.feed),
             edges=through(self.edges),
+            scaling=through(self.scaling),
             executions=through(self.executions),
             now=NOON,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import pytest
 
-from crossfade.connect.creation import DIGEST_TAG, creation_request
+from crossfade.connect.creation import creation_request
 from crossfade.connect.memory import MemoryNamespaces, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, ServiceState
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, Fenced, GreenFailed, ServiceExists
@@ -324,11 +325,91 @@ def test_a_later_attempt_adopts_what_an_earlier_one_made() -> None:
 def test_a_green_made_of_another_task_definition_is_not_adopted() -> None:
     world = World()
     world.create()
-    definition = {**world.services.task_definition("web-green"), "cpu": "1024"}
-    world.services.register(definition, {MIGRATION_TAG: "shop", DIGEST_TAG: "another"})
+    world.services._definitions["web"][0][0]["cpu"] = "1024"  # blue's, since the first attempt
 
-    with pytest.raises(ServiceExists, match="delete the service"):
+    with pytest.raises(ServiceExists, match=r"differs|is not what the plan says: its task definition .*web-green:1"):
         world.create()
+
+
+def made_by_its_owner(world: World, **changes: Any) -> str:
+    """Let a team make green by the plan's own template, in another world, and bring it here untagged."""
+    other = World()
+    other.create()
+    [asked] = other.created
+    definition = {**other.services.task_definition("web-green"), "family": "web-by-hand"}
+    asked = {**asked, "tags": [], "taskDefinition": world.services.register(definition, {}), **changes}
+    asked["serviceConnectConfiguration"] = {
+        name: value
+        for name, value in asked["serviceConnectConfiguration"].items()
+        if name != "accessLogConfiguration"  # CloudFormation's template does not say it
+    }
+    return str(world.services.create(asked).arn)
+
+
+def test_a_green_that_its_owner_made_of_the_plans_template_is_taken() -> None:
+    world = World()
+    arn = made_by_its_owner(world)
+    made = len(world.services.created)
+
+    created = world.create()
+
+    assert (created.service_arn, len(world.services.created)) == (arn, made)
+    assert world.services.describe("shop", "web-green").migration == "shop"
+    assert world.services.describe("shop", "web-green").task_definition.endswith("web-by-hand:1")
+
+
+def a_port(world: World) -> dict[str, Any]:
+    other = World()
+    other.create()
+    connect = deepcopy(other.created[0]["serviceConnectConfiguration"])
+    connect["services"][0]["clientAliases"][0]["port"] = 81
+    assert world
+    return {"serviceConnectConfiguration": connect}
+
+
+def another_log(world: World) -> dict[str, Any]:
+    other = World()
+    other.create()
+    connect = deepcopy(other.created[0]["serviceConnectConfiguration"])
+    connect["logConfiguration"]["options"]["awslogs-group"] = "/shop"
+    assert world
+    return {"serviceConnectConfiguration": connect}
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [(a_port, "its endpoints of Service Connect"), (another_log, "the log group of its proxies, /shop and not")],
+)
+def test_a_green_of_its_owner_that_is_not_what_the_plan_says_is_refused_by_name(
+    change: Callable[[World], dict[str, Any]], named: str
+) -> None:
+    world = World()
+    made_by_its_owner(world, **change(world))
+
+    with pytest.raises(ServiceExists, match=f"carries no tag.*{named}"):
+        world.create()
+
+    assert world.services.describe("shop", "web-green").migration is None
+
+
+def test_green_scales_as_blue_does_but_never_below_what_blue_runs() -> None:
+    world = World()
+    world.services.run("shop", "web", 5)
+
+    for service in ("web", "orders"):
+        world.create(service)
+
+    assert world.scaling.copied == {"web-green": (5, True, True)}  # orders does not scale
+    assert str(world.scaling.labels["web-green"]).endswith("/targetgroup/web-green")
+
+
+def test_a_green_that_waits_at_zero_is_not_scaled() -> None:
+    plan = a_shop(services=(a_service("web", desired_count=0), a_service("orders")))
+    world = World(plan)
+
+    world.create()
+
+    assert world.scaling.copied == {}
 
 
 # -- refused ----------------------------------------------------------------------------

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from crossfade.connect.blue import FreezeRequest, freeze
-from crossfade.connect.memory import MemoryBlues, MemoryScaling
+from crossfade.connect.greenscaling import Twin
+from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling
 from crossfade.errors import BlueIsGone, BlueStillServes, EcsBusy, Fenced
 from crossfade.events.memory import MemoryNotices
 from crossfade.journal.blue import ScalingFound
@@ -37,6 +38,8 @@ class Yard:
         self.plans, self.journal, self.edges = MemoryPlanStore(), MemoryJournal(), MemoryEdges.of(*plan.edges)
         self.metrics, self.notices = MemoryMetrics(), MemoryNotices()
         self.scaling, self.blues = MemoryScaling(SCALES), MemoryBlues("web")
+        self.green_scaling = MemoryGreenScaling("web")
+        self.green_scaling.copy(Twin("shop", "web", "web-green"), least=2, tags={"crossfade:migration": "shop"})
         self.executions = MemoryExecutions(others={MIGRATE: ExecutionStatus.SUCCEEDED})
         found = self.edges.find(plan.edges[0]).owned_by("shop")
         ref = self.plans.put("plans", "shop.json", plan)
@@ -67,6 +70,7 @@ class Yard:
             edges=self.edges,
             metrics=self.metrics,
             scaling=self.scaling,
+            green_scaling=self.green_scaling,
             blues=self.blues,
             executions=self.executions,
             notices=self.notices,
@@ -81,6 +85,7 @@ def test_a_blue_that_nobody_needs_is_taken_to_zero_and_nothing_brings_it_back() 
 
     assert answer == Retired(services=("web",))
     assert yard.blues.desired == {"web": 0}
+    assert yard.green_scaling.copied == {"web-green": (1, False, False)}
     assert set(yard.blues.protected["web"].values()) == {0}
     [target] = yard.scaling.found("shop", "web")
     assert (target.scaling_in, target.scaling_out, target.scheduled) == (True, True, True)

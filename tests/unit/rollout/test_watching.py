@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from crossfade.connect.blue import FreezeRequest, freeze
-from crossfade.connect.memory import MemoryBlues, MemoryScaling, MemoryServices
+from crossfade.connect.greenscaling import Twin
+from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, StoppedTask
 from crossfade.errors import ExecutionsBusy, NoticesBusy
 from crossfade.events.inbound import TaskStateChanged
@@ -55,6 +56,8 @@ class Tower:
         self.meter = MemoryLookMeter()
         self.notices, self.schedule, self.undelivered = MemoryNotices(), MemorySchedule(), MemoryUndelivered()
         self.blues, self.scaling = MemoryBlues("web"), MemoryScaling()
+        self.green_scaling = MemoryGreenScaling("web")
+        self.green_scaling.copy(Twin("shop", "web", "web-green"), least=2, tags={MIGRATION_TAG: "shop"})
         found = self.edges.find(self.plan.edges[0]).owned_by("shop")
         ref = plans.put("plans", "shop.json", self.plan)
         self.journal.open(a_record(phase=phase, climb=CLIMB, plan=ref), [found])
@@ -76,6 +79,7 @@ class Tower:
             sight=Sight(metrics=self.metrics, proxy_logs=self.proxy_logs, alarms=self.alarms, services=self.services),
             meter=self.meter,
             scaling=self.scaling,
+            green_scaling=self.green_scaling,
             blues=self.blues,
             executions=self.executions,
             notices=self.notices,
@@ -352,6 +356,36 @@ def test_what_nobody_was_told_of_is_told_before_a_migration_is_closed() -> None:
     assert (busy.seen[-1], still_open) == ("shop: NoticesBusy: throttled", ("shop",))
     assert [(notice.what, notice.reason) for notice in tower.notices.told] == [("rolled_back", "an alarm")]
     assert tower.journal.migrations_of(OPEN) == ()
+
+
+def test_a_green_that_was_rolled_back_whole_stays_without_its_scaling() -> None:
+    tower = Tower(Phase.ROLLED_BACK)
+
+    tower.watch()
+
+    assert tower.green_scaling.copied == {}
+    assert tower.services.describe("shop", "web-green") is not None
+
+
+def test_a_half_made_green_is_removed_after_the_rollback_and_nothing_else_is() -> None:
+    tower = Tower(Phase.ROLLED_BACK)
+    tower.services.fail("shop", "web-green", "tasks failed to start")
+
+    tower.watch()
+
+    assert tower.services.describe("shop", "web-green") is None
+    assert tower.services.describe("shop", "web") is not None
+    assert tower.journal.entries("shop")[-1].what == "remove"
+
+
+def test_a_green_of_another_migration_is_never_removed() -> None:
+    tower = Tower(Phase.ROLLED_BACK)
+    tower.services.fail("shop", "web-green", "tasks failed to start")
+    tower.services.adopt(tower.services.describe("shop", "web-green").arn, {MIGRATION_TAG: "other"})  # type: ignore[union-attr]
+
+    tower.watch()
+
+    assert tower.services.describe("shop", "web-green") is not None
 
 
 def test_an_alarm_that_somebody_silenced_holds_though_nobody_was_told() -> None:

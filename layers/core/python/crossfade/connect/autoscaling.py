@@ -1,14 +1,15 @@
-"""Application Auto Scaling: what of a service's scaling is suspended."""
+"""Application Auto Scaling: what of a service's scaling is suspended, and green's copy of blue's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from crossfade.connect.greenscaling import Twin
 from crossfade.errors import EcsBusy
 from crossfade.journal.blue import ScalingFound
 from crossfade.throttles import is_busy
@@ -71,3 +72,127 @@ def _asking(what: str) -> Iterator[None]:
         if is_busy(refused.response) or refused.response["Error"]["Code"] == "ConcurrentUpdateException":
             raise EcsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
         raise
+
+
+_DIMENSION: Final = "ecs:service:DesiredCount"
+_BY_REQUESTS: Final = "ALBRequestCountPerTarget"
+
+
+class GreenAutoScaling:
+    """`GreenScaling` on Application Auto Scaling."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def copy(self, twin: Twin, *, least: int, tags: dict[str, str]) -> tuple[str, ...]:
+        """See `GreenScaling`."""
+        blue, green = _resource(twin.cluster, twin.blue), _resource(twin.cluster, twin.green)
+        target = self._target(blue)
+        if target is None:
+            return ()
+        fresh = {"Tags": tags} if self._target(green) is None else {}  # one that exists takes none
+        with _asking("RegisterScalableTarget"):
+            self._client.register_scalable_target(
+                **_of(green),
+                MinCapacity=least,
+                MaxCapacity=max(least, target["MaxCapacity"]),
+                SuspendedState={"DynamicScalingInSuspended": True, "ScheduledScalingSuspended": True},
+                **fresh,
+            )
+        remarks = [
+            remark
+            for policy in self._pages("describe_scaling_policies", "ScalingPolicies", blue)
+            for remark in self._copy_policy(policy, twin)
+        ]
+        for action in self._pages("describe_scheduled_actions", "ScheduledActions", blue):
+            kept = ("ScheduledActionName", "Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction")
+            with _asking("PutScheduledAction"):
+                self._client.put_scheduled_action(
+                    **_of(green), **{name: action[name] for name in kept if action.get(name)}
+                )
+        return tuple(remarks)
+
+    def let_go(self, twin: Twin, *, scaling_in: bool, scheduled: bool) -> None:
+        """See `GreenScaling`."""
+        green = _resource(twin.cluster, twin.green)
+        target, ours = self._target(_resource(twin.cluster, twin.blue)), self._target(green)
+        if ours is None:
+            return
+        with _asking("RegisterScalableTarget"):
+            self._client.register_scalable_target(
+                **_of(green),
+                MinCapacity=(target or ours)["MinCapacity"],
+                MaxCapacity=(target or ours)["MaxCapacity"],
+                SuspendedState={"DynamicScalingInSuspended": scaling_in, "ScheduledScalingSuspended": scheduled},
+            )
+
+    def remove(self, cluster: str, green: str) -> None:
+        """See `GreenScaling`."""
+        resource = _resource(cluster, green)
+        if self._target(resource) is None:
+            return
+        try:
+            with _asking("DeregisterScalableTarget"):
+                self._client.deregister_scalable_target(**_of(resource))
+        except self._client.exceptions.ObjectNotFoundException:
+            return
+
+    def _copy_policy(self, policy: Any, twin: Twin) -> Iterator[str]:
+        name, kind = policy["PolicyName"], policy["PolicyType"]
+        member = {
+            "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
+            "StepScaling": "StepScalingPolicyConfiguration",
+        }.get(kind)
+        if member is None:
+            yield f"scaling policy {name} of {twin.blue} is of {kind}, and was not copied to {twin.green}"
+            return
+        wanted = _for_green(policy[member], twin)
+        if wanted is None:
+            yield f"scaling policy {name} counts requests of a load balancer that does not lead to {twin.green}"
+            return
+        with _asking("PutScalingPolicy"):
+            self._client.put_scaling_policy(
+                **_of(_resource(twin.cluster, twin.green)), PolicyName=name, PolicyType=kind, **{member: wanted}
+            )
+        if kind == "StepScaling":
+            yield f"scaling policy {name} was copied to {twin.green}: let an alarm on green name it, as blue's does"
+
+    def _target(self, resource: str) -> Any:
+        with _asking("DescribeScalableTargets"):
+            found = self._client.describe_scalable_targets(
+                ServiceNamespace="ecs", ResourceIds=[resource], ScalableDimension=_DIMENSION
+            )["ScalableTargets"]
+        return found[0] if found else None
+
+    def _pages(self, operation: str, member: str, resource: str) -> list[Any]:
+        with _asking(operation):
+            pages = self._client.get_paginator(operation).paginate(**_of(resource))
+            found = [each for page in pages for each in page[member]]
+        return [each for each in found if each["ResourceId"] == resource]  # not every emulation knows the filter
+
+
+def _resource(cluster: str, service: str) -> str:
+    return f"service/{cluster.rsplit('/', 1)[-1]}/{service}"
+
+
+def _of(resource: str) -> dict[str, str]:
+    return {"ServiceNamespace": "ecs", "ResourceId": resource, "ScalableDimension": _DIMENSION}
+
+
+def _for_green(configuration: Any, twin: Twin) -> Any:
+    """Return a policy's configuration that watches green where it watched blue; None where nothing of green can be."""
+    predefined = configuration.get("PredefinedMetricSpecification") or {}
+    if predefined.get("PredefinedMetricType") == _BY_REQUESTS:
+        if twin.label is None:
+            return None
+        return {**configuration, "PredefinedMetricSpecification": {**predefined, "ResourceLabel": twin.label}}
+    return _renamed(configuration, twin)
+
+
+def _renamed(part: Any, twin: Twin) -> Any:
+    """Return a part of a configuration in which dimensions that name blue name green."""
+    if isinstance(part, dict):
+        if part.get("Name") == "ServiceName" and part.get("Value") == twin.blue:
+            return {**part, "Value": twin.green}
+        return {name: _renamed(inner, twin) for name, inner in part.items()}
+    return [_renamed(inner, twin) for inner in part] if isinstance(part, list) else part

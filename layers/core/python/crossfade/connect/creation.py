@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
+from crossfade.connect.greenscaling import GreenScaling, Twin
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, LogGroups, Namespaces, Services, ServiceState
+from crossfade.connect.sizing import tasks_of_green
 from crossfade.connect.taskdef import rewrite
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, ServiceExists
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry, Token, alarm_resource, log_group_resource, service_resource
 from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
-from crossfade.plan.document import Endpoint, Frozen, LogPlan, MigrationPlan, ServicePlan, Timeout, Tls
+from crossfade.plan.document import (
+    Endpoint,
+    Frozen,
+    LogPlan,
+    MigrationPlan,
+    ServicePlan,
+    TaskDefinitionChange,
+    Timeout,
+    Tls,
+)
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.request import Request
@@ -66,6 +77,7 @@ def create(
     log_groups: LogGroups,
     feed: ProxyFeed,
     edges: Edges,
+    scaling: GreenScaling,
     executions: Executions,
     now: datetime,
 ) -> Created:
@@ -76,14 +88,16 @@ def create(
     it is made: the namespace and the log group by name, the end and the service by name and tag, the task
     definition by its digest; and ECS takes a repeated CreateService for the first one by
     its client token. The state's task token is kept before the service is created, so
-    that no event of ECS can come too early. Blue is only read. That the proxies' log
-    cannot be delivered is noted and stops nothing: the judge reads it by itself.
+    that no event of ECS can come too early. A service that its owner made of the plan's own
+    template is taken when it is what this would make. Blue is only read; its scaling is
+    copied, in which green may grow and not shrink. That the proxies' log cannot be delivered
+    is noted and stops nothing: the judge reads it by itself.
 
     Raises:
         Fenced: a rollback has begun.
         BlueChanged: blue is not as the plan says.
-        ServiceExists: a service of green's name exists that this migration did not make,
-            or that it made of another task definition.
+        ServiceExists: a service of green's name exists that another migration made, or that
+            is not what the plan says; the message names in what.
         GreenFailed: AWS does not take green, or its deployment failed.
         EcsBusy: AWS throttles, or is still making the namespace.
     """
@@ -95,8 +109,11 @@ def create(
         raise BlueChanged(f"blue service {service.blue.service_name} is not in {plan.cluster}; draw the plan again")
     name = service.green.service_name
     found = services.describe(plan.cluster, name)
+    definition = rewrite(services.task_definition(blue.task_definition), service.green.task_definition)
     if found is not None:
-        refuse_foreign(found, request.migration)
+        refuse_others(found, request.migration)
+        connect = _service_connect(service.endpoints, plan.namespace.name, plan.proxy_logs, blue.region)
+        _refuse_different(found, services.task_definition(found.task_definition), definition, connect)
     resource = service_resource(plan.cluster, name)
     intent = journal.append(
         _entry(request, "intent", resource, at=now, detail={"found": found.arn if found else None}), fence=request.fence
@@ -108,8 +125,13 @@ def create(
         journal.index(news, request.migration)
     undelivered = feed.subscribe(plan.proxy_logs.group, request.migration)
     target_groups = _make_ends(request, plan, service, tags, journal=journal, edges=edges)
-    definition = rewrite(services.task_definition(blue.task_definition), service.green.task_definition)
-    registered = services.register(definition, {**tags, DIGEST_TAG: _digest(definition)})
+    if found is not None:
+        services.adopt(found.arn, tags)
+    registered = (
+        services.register(definition, {**tags, DIGEST_TAG: _digest(definition)})
+        if found is None
+        else found.task_definition
+    )
     journal.index(resource, request.migration)
     journal.keep_token(Token(migration=request.migration, resource=resource, token=request.token, at=now))
     wanted = creation_request(
@@ -121,9 +143,14 @@ def create(
         target_groups=target_groups,
         client_token=_client_token(request, name),
     )
-    green = _adopted(found, registered) or services.create(wanted)
+    green = found or services.create(wanted)
     refuse_failed(green)
-    made = {"service_arn": green.arn} | ({"undelivered": undelivered} if undelivered else {})
+    least, label = tasks_of_green(service, blue), _label(plan, service, journal)
+    twin = Twin(plan.cluster, service.blue.service_name, name, label)
+    remarks = scaling.copy(twin, least=least, tags=tags) if least else ()
+    made: dict[str, Any] = {"service_arn": green.arn}
+    made |= {"undelivered": undelivered} if undelivered else {}
+    made |= {"scaling": list(remarks)} if remarks else {}
     journal.append(_entry(request, "result", resource, at=now, detail=made, of=intent), fence=request.fence)
     if green.is_complete:
         executions.succeed_task(request.token, {"service": service.name, "service_arn": green.arn})
@@ -189,7 +216,7 @@ def creation_request(
         "cluster": plan.cluster,
         "serviceName": green.service_name,
         "taskDefinition": task_definition,
-        "desiredCount": max(green.desired_count, blue.running) if green.desired_count else 0,
+        "desiredCount": tasks_of_green(service, blue),
         "clientToken": client_token,
         "deploymentController": {"type": "ECS"},
         "deploymentConfiguration": {
@@ -282,15 +309,54 @@ def _make_ends(
     return list(dict.fromkeys(target_groups))  # a public and a private zone lead to the same one
 
 
-def _adopted(found: ServiceState | None, registered: str) -> ServiceState | None:
-    if found is None:
-        return None
-    if found.task_definition != registered:
+def _label(plan: MigrationPlan, service: ServicePlan, journal: Journal) -> str | None:
+    """Return green's target group as a scaling policy names it, where the service is at an edge of its own balancer."""
+    for planned in plan.edges:
+        resolved = journal.edge(plan.migration, planned.name).resolved if planned.service == service.name else None
+        if resolved is not None and resolved.green_arn is not None:
+            balancer = resolved.green_balancer_arn.partition(":loadbalancer/")[2]
+            return f"{balancer}/{resolved.green_arn.rpartition(':')[2]}"
+    return None
+
+
+def _refuse_different(
+    found: ServiceState, runs: JsonObject, definition: JsonObject, connect: Mapping[str, Any]
+) -> None:
+    """Raise ServiceExists for a service that is not what would be made, naming in what it differs."""
+    there = (found.primary.service_connect if found.primary else None) or {}
+    family = TaskDefinitionChange(family=str(definition["family"]))
+    differs = [] if rewrite(runs, family) == definition else [f"its task definition {found.task_definition}"]
+    differs += [] if _endpoints(there) == _endpoints(connect) else ["its endpoints of Service Connect"]
+    group, wanted = _log_group(there), _log_group(connect)
+    differs += [] if group == wanted else [f"the log group of its proxies, {group} and not {wanted}"]
+    if differs:
+        whose = "was made by an earlier attempt" if found.migration else f"carries no tag {MIGRATION_TAG}"
         raise ServiceExists(
-            f"{found.name} was made by an earlier attempt of {found.task_definition} and would now be made of "
-            f"{registered}; delete the service and start again"
+            f"a service named {found.name} exists, {whose}, and is not what the plan says: {'; '.join(differs)}; "
+            "delete it and start again"
         )
-    return found
+
+
+def _endpoints(connect: Mapping[str, Any]) -> list[str]:
+    named = ("portName", "discoveryName", "clientAliases", "timeout", "tls")
+    services = connect.get("services") or []
+    return sorted(json.dumps({name: each.get(name) or None for name in named}, sort_keys=True) for each in services)
+
+
+def _log_group(connect: Mapping[str, Any]) -> str | None:
+    group: str | None = ((connect.get("logConfiguration") or {}).get("options") or {}).get("awslogs-group")
+    return group
+
+
+def refuse_others(found: ServiceState, migration: str) -> None:
+    """Raise ServiceExists for a service of another migration, EcsBusy for one that is being deleted."""
+    if found.migration not in {None, migration}:
+        raise ServiceExists(
+            f"a service named {found.name} exists and is of migration {found.migration}; choose another name, "
+            "or delete it"
+        )
+    if found.status != "ACTIVE":
+        raise EcsBusy(f"{found.name} is {found.status}: an earlier one is still being deleted")
 
 
 def refuse_foreign(found: ServiceState, migration: str) -> None:

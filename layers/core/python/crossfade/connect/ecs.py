@@ -152,6 +152,25 @@ class EcsServices:
             raise GreenFailed(f"ECS does not deploy {name} anew: {_message(refused)}") from refused
         return _state(cast("JsonObject", answer["service"]))
 
+    def adopt(self, arn: str, tags: Mapping[str, str]) -> None:
+        """See `Services`."""
+        listed: Any = _tags(tags)
+        with _asking("TagResource"):
+            self._client.tag_resource(resourceArn=arn, tags=listed)
+
+    def remove(self, cluster: str, name: str) -> None:
+        """See `Services`."""
+        gone = (
+            self._client.exceptions.ServiceNotFoundException,
+            self._client.exceptions.ServiceNotActiveException,
+            self._client.exceptions.ClusterNotFoundException,
+        )
+        try:
+            with _asking("DeleteService"):
+                self._client.delete_service(cluster=cluster, service=name, force=True)
+        except gone:
+            return
+
     def _newest(self, family: str, tags: Mapping[str, str]) -> str | None:
         try:
             with _asking("DescribeTaskDefinition"):

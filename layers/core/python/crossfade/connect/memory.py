@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from crossfade.connect.greenscaling import Twin
 from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState, StoppedTask
 from crossfade.errors import BlueChanged, GreenFailed, ServiceExists
 from crossfade.journal.blue import ScalingFound
@@ -121,6 +122,16 @@ class MemoryServices:
         older = replace(found.deployments[1], status="PRIMARY")
         self._services[(cluster, name)] = replace(found, deployments=(older,))
 
+    def adopt(self, arn: str, tags: Mapping[str, str]) -> None:
+        """See `Services`."""
+        for key, found in self._services.items():
+            if found.arn == arn:
+                self._services[key] = replace(found, tags={**found.tags, **tags})
+
+    def remove(self, cluster: str, name: str) -> None:
+        """See `Services`."""
+        self._services.pop((cluster, name), None)
+
     def complete(self, cluster: str, name: str) -> None:
         """Let the service's deployment complete, with all its tasks running."""
         self._end(cluster, name, Rollout.COMPLETED, "")
@@ -187,6 +198,33 @@ class MemoryScaling:
         """See `Scaling`."""
         if (wanted.resource_id, wanted.dimension) in self.targets:
             self.targets[wanted.resource_id, wanted.dimension] = wanted
+
+
+class MemoryGreenScaling:
+    """`GreenScaling` that remembers, by green's name, its least count and what of it is suspended."""
+
+    def __init__(self, *scaling_blues: str) -> None:
+        self.blues = set(scaling_blues)
+        self.copied: dict[str, tuple[int, bool, bool]] = {}
+        self.labels: dict[str, str | None] = {}
+
+    def copy(self, twin: Twin, *, least: int, tags: dict[str, str]) -> tuple[str, ...]:
+        """See `GreenScaling`."""
+        assert tags
+        if twin.blue in self.blues:
+            self.copied[twin.green] = (least, True, True)
+            self.labels[twin.green] = twin.label
+        return ()
+
+    def let_go(self, twin: Twin, *, scaling_in: bool, scheduled: bool) -> None:
+        """See `GreenScaling`."""
+        if twin.green in self.copied:
+            self.copied[twin.green] = (1, scaling_in, scheduled)
+
+    def remove(self, cluster: str, green: str) -> None:
+        """See `GreenScaling`."""
+        assert cluster
+        self.copied.pop(green, None)
 
 
 class MemoryBlues:

@@ -205,6 +205,14 @@ class Services(Protocol):
         """
         ...
 
+    def adopt(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Take a service that somebody else made for a migration, by tagging it. May be repeated."""
+        ...
+
+    def remove(self, cluster: str, name: str) -> None:
+        """Delete a service with its tasks; one that is gone already changes nothing."""
+        ...
+
 
 class Namespaces(Protocol):
     """

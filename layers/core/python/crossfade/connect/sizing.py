@@ -9,7 +9,7 @@ _UNITS_OF_A_VCPU = 1024
 
 
 def tasks_of_green(service: ServicePlan, blue: ServiceState) -> int:
-    """Return green's least number of tasks: what blue runs now, if that is more than planned; none if none is planned."""
+    """Return green's least number of tasks: as planned, or what blue runs if that is more; none if none is planned."""
     planned = service.green.desired_count
     return max(planned, blue.running) if planned else 0
 

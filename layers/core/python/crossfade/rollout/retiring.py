@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossfade.connect.blue import Blues, FreezeRequest, Scaling, thaw
+from crossfade.connect.greenscaling import GreenScaling, Twin
 from crossfade.errors import BlueStillServes
 from crossfade.events.outbound import Notices
 from crossfade.journal.fence import read_fenced
@@ -54,6 +55,7 @@ def retire(
     edges: Edges,
     metrics: EdgeMetrics,
     scaling: Scaling,
+    green_scaling: GreenScaling,
     blues: Blues,
     executions: Executions,
     notices: Notices,
@@ -63,7 +65,8 @@ def retire(
     Scale every blue service to zero, after RETIRING has shut out every guard and rollback.
 
     Safe to repeat from wherever it was cut short: beyond the point of no return only what
-    is left is done. What was frozen is thawed but for scaling, which would bring tasks back.
+    is left is done. Green may scale as blue did from here on. What was frozen is thawed but
+    for scaling, which would bring tasks back.
 
     Raises:
         BlueStillServes: blue is needed still; the message says why. Nothing was touched.
@@ -85,6 +88,14 @@ def retire(
             raise BlueStillServes("; ".join(reasons))
         journal.append(_entry(request, "note", "retiring", request.migration, at=now, detail={"who": request.who}))
         journal.enter(request.migration, Phase.RETIRING, fence=request.fence, at=now, why=f"ordered by {request.who}")
+    found = {kept.service: kept.scaling for kept in journal.blues(request.migration)}
+    for service in plan.services:  # before blue's scaling is forgotten
+        kept = found.get(service.blue.service_name, ())
+        green_scaling.let_go(
+            Twin(plan.cluster, service.blue.service_name, service.green.service_name),
+            scaling_in=any(target.scaling_in for target in kept),
+            scheduled=any(target.scheduled for target in kept),
+        )
     thaw(
         FreezeRequest(migration=request.migration, fence=request.fence),
         journal=journal,

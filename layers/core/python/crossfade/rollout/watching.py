@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from crossfade.connect.blue import Blues, FreezeRequest, Scaling, protect_again, thaw
-from crossfade.connect.services import Services, StoppedTask
-from crossfade.errors import CrossfadeError, EdgeChanged, TryAgain
+from crossfade.connect.greenscaling import GreenScaling
+from crossfade.connect.services import Rollout, Services, StoppedTask
+from crossfade.errors import CrossfadeError, EdgeChanged, Refused, TryAgain
 from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, service_resource
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.meter import LookMeter
 from crossfade.judge.proxylog_feed import ejection_alarm
@@ -100,6 +101,7 @@ class Watch:
     sight: Sight
     meter: LookMeter
     scaling: Scaling
+    green_scaling: GreenScaling
     blues: Blues
     executions: Executions
     notices: Notices
@@ -155,6 +157,8 @@ def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
         request = FreezeRequest(migration=migration, fence=record.fence)
         thaw(request, journal=parts.journal, scaling=parts.scaling, blues=parts.blues, now=now)
         yield "blue is thawed"
+    if record.phase is Phase.ROLLED_BACK:
+        yield from _tidy(record, parts, now)
     ejections = ejection_alarm(migration)
     parts.gathered.remove([composite_alarm(migration)])
     if parts.alarms.in_alarm([ejections]):
@@ -164,6 +168,36 @@ def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
     parts.journal.unindex(OPEN, migration)
     if parts.journal.read(migration).phase not in CLOSED:  # opened anew between the two: it is watched all the same
         parts.journal.index(OPEN, migration)
+
+
+def _tidy(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    """Take away what a rolled-back green must not keep: its scaling, and services that never became whole."""
+    try:
+        plan = read_plan(parts.plans, record.plan)
+    except Refused as lost:  # nothing says what was green any more, and nothing waits for it
+        yield f"green is left as it is: {lost}"
+        return
+    for service in plan.services:
+        name = service.green.service_name
+        green = parts.services.describe(plan.cluster, name)
+        if green is None or green.migration != record.migration:
+            continue
+        parts.green_scaling.remove(plan.cluster, name)
+        was_whole = green.primary is not None and green.primary.rollout is Rollout.COMPLETED
+        if was_whole or green.status != "ACTIVE":
+            continue
+        note = Entry(
+            migration=record.migration,
+            at=now,
+            kind="intent",
+            what="remove",
+            subject=service_resource(plan.cluster, name),
+            detail={"found": green.progress},
+            fence=record.fence,
+        )
+        parts.journal.append(note, fence=record.fence)  # refused once the migration was opened anew
+        parts.services.remove(plan.cluster, name)
+        yield f"{name}, which never became whole, is removed: {green.progress}"
 
 
 def _watch_open(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from crossfade.connect.autoscaling import AutoScaling
+from crossfade.connect.autoscaling import AutoScaling, GreenAutoScaling
 from crossfade.connect.blue import Blues, Scaling
 from crossfade.connect.cloudmap import CloudMapNamespaces
 from crossfade.connect.ecs import EcsBlues, EcsServices
+from crossfade.connect.greenscaling import GreenScaling
 from crossfade.connect.logs import CloudWatchLogGroups
 from crossfade.connect.services import LogGroups, Namespaces, Services
 from crossfade.events.eventbridge import EventBridgeNotices, EventBridgeSchedule
@@ -48,6 +49,7 @@ from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
 from crossfade.runtime.embedded import EmbeddedLookMeter, EmbeddedProxyMeter
+from crossfade.runtime.probing import HttpProber
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.cloudfront import CloudFrontEdges
@@ -110,6 +112,11 @@ def scaling() -> Scaling:
     return AutoScaling(clients.autoscaling())
 
 
+def green_scaling() -> GreenScaling:
+    """Return the scaling of the account's green services."""
+    return GreenAutoScaling(clients.autoscaling())
+
+
 def blues() -> Blues:
     """Return the account's blue services, with the few verbs allowed on them."""
     return EcsBlues(clients.ecs())
@@ -152,7 +159,9 @@ def proxy_logs() -> ProxyLogs:
 
 def sight() -> Sight:
     """Return everything that a look reads from."""
-    return Sight(metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services())
+    return Sight(
+        metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services(), prober=HttpProber()
+    )
 
 
 def proxy_feed() -> ProxyFeed:
@@ -200,6 +209,7 @@ def watch() -> Watch:
         sight=sight(),
         meter=look_meter(),
         scaling=scaling(),
+        green_scaling=green_scaling(),
         blues=blues(),
         executions=executions(),
         notices=notices(),
