@@ -23,6 +23,7 @@ import struct
 import sys
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,9 +131,19 @@ class Client:
 
 
 class Driver:
-    """The open loop and its counts."""
+    """The open loop and its counts. `resolve` asks the DNS, `clock` never goes back; tests bring their own."""
 
-    def __init__(self, users: dict[str, Any], timeout_seconds: float, path: str) -> None:
+    def __init__(
+        self,
+        users: dict[str, Any],
+        timeout_seconds: float,
+        path: str,
+        *,
+        resolve: Callable[[str, int], Awaitable[tuple[int, int]]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.resolve = resolve or look_up
+        self.clock = clock
         chance = random.Random(users.get("seed", 0))
         self.name: str = users.get("name", "")
         self.resolver: int = users.get("resolver", 0)
@@ -203,9 +214,9 @@ class Driver:
         """Return the loopback port to dial, asking DNS when what the client knows is too old. Raises OSError."""
         if client.ports:
             return client.ports[0]
-        if time.monotonic() >= client.known_until:
-            client.port, ttl = await look_up(self.name, self.resolver)
-            client.known_until = time.monotonic() + ttl * client.patience
+        if self.clock() >= client.known_until:
+            client.port, ttl = await self.resolve(self.name, self.resolver)
+            client.known_until = self.clock() + ttl * client.patience
         return client.port
 
     async def drive(self, rps: float, seconds: float, stopped: asyncio.Event) -> None:
