@@ -49,7 +49,6 @@ from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
 from crossfade.runtime.embedded import EmbeddedLookMeter, EmbeddedProxyMeter
-from crossfade.runtime.probing import HttpProber
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.cloudfront import CloudFrontEdges
@@ -159,9 +158,7 @@ def proxy_logs() -> ProxyLogs:
 
 def sight() -> Sight:
     """Return everything that a look reads from."""
-    return Sight(
-        metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services(), prober=HttpProber()
-    )
+    return Sight(metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services())
 
 
 def proxy_feed() -> ProxyFeed:
