@@ -21,6 +21,7 @@ from crossfade.plan.draw import DrawOptions
 from crossfade_cli.drawing import Given, answers_of, draw_from, now
 from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault, faults_at
+from rehearsal.doors import nature
 from rehearsal.edge_table import edge_table
 from rehearsal.examples import application, read_plan
 from rehearsal.fault_table import fault_table
@@ -161,7 +162,7 @@ def rehearse_command(
     except CrossfadeError as wrong:
         console.print(f"[red]{escape(str(wrong))}")
         raise typer.Exit(2) from None
-    console.print(_introduction(pace))
+    console.print(" ".join([_introduction(pace), *(said for kind in edge.kinds if (said := nature(kind, pace)))]))
     _tell_staging(played_by, console)
     summaries: list[Summary] = []
     try:

@@ -151,6 +151,19 @@ def open_door(kind: EdgeKind, plan: MigrationPlan, plane: DataPlane, pace: Pace,
     return Users(ports=(port,)), Slowness()
 
 
+def nature(kind: EdgeKind, pace: Pace) -> str:
+    """Return in a sentence what is assumed of AWS at this kind of edge, on AWS's clock; empty where nothing is."""
+    shares = ", ".join(f"{share / 100:g} %" for share in pace.cdn_shares_bp)
+    natures: dict[EdgeKind, str] = {
+        "nlb": f"Connections last {pace.connection_seconds} s at most.",
+        "route53": f"Route 53 spreads a change in {pace.dns_propagation_seconds} s, its answers are kept for "
+        f"{RECORD_TTL_SECONDS} s, by {LINGERING:.0%} of the clients {pace.patience:g} times as long.",
+        "cloudfront": f"At CloudFront green climbs {shares} and is promoted; a change spreads in "
+        f"{pace.cdn_propagation_seconds} s.",
+    }
+    return natures.get(kind, "")
+
+
 def _named(plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
     route53.spread_slowly(pace.dns_propagation_seconds)
     propagation = pace.dns_propagation_seconds / pace.time_scale

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 
@@ -11,7 +12,7 @@ from crossfade.errors import BadInput
 from crossfade.plan.document import EdgeKind, MigrationPlan
 from rehearsal.aws import EmbeddedAws, in_process, route53
 from rehearsal.deploy import Deployer
-from rehearsal.doors import Slowness, ids_of, led_in
+from rehearsal.doors import Slowness, ids_of, led_in, nature
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF, FULL, Pace, quickened
@@ -141,3 +142,13 @@ def test_an_alarm_on_a_distribution_rings_in_its_own_region_and_is_heard_at_home
 
 def test_nothing_is_led_home_where_no_edge_is_cloudfronts(aws: EmbeddedAws) -> None:
     assert not forward_alarms(aws, quickened(application("shop").plan, BRIEF), "crossfade")
+
+
+def test_what_is_assumed_of_aws_is_said_at_every_edge_that_is_slow_by_nature() -> None:
+    said = {kind: nature(kind, BRIEF) for kind in get_args(EdgeKind)}
+
+    assert said["alb"] == ""
+    assert f"{BRIEF.connection_seconds} s" in said["nlb"]
+    assert f"{BRIEF.dns_propagation_seconds} s" in said["route53"]
+    assert "climbs 15 % and is promoted" in said["cloudfront"]
+    assert f"{BRIEF.cdn_propagation_seconds} s" in said["cloudfront"]
