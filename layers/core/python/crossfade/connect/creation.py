@@ -125,7 +125,7 @@ def create(
         journal.index(news, request.migration)
     undelivered = feed.subscribe(plan.proxy_logs.group, request.migration)
     target_groups = _make_ends(request, plan, service, tags, journal=journal, edges=edges)
-    if found is not None:
+    if found is not None and found.migration is None:
         services.adopt(found.arn, tags)
     registered = (
         services.register(definition, {**tags, DIGEST_TAG: _digest(definition)})
