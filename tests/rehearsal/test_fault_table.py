@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crossfade.judge.judge import judge
-from crossfade.judge.reading import AlarmState, Ejection, Inside, Readings, Wanting, Window
+from crossfade.judge.reading import AlarmState, Ejection, Inside, Probed, Readings, Wanting, Window
 from crossfade.judge.signal import SIGNALS, Place
 from crossfade.plan.document import Bounds, Rung
 from rehearsal.fault_table import fault_table, seen_by
@@ -37,6 +37,7 @@ SEEN: dict[str, dict[str, Any]] = {
     "suppressed_ejection": {"occurred": {"suppressed_ejection": ((2, 1),)}},
     "below_desired": {"wanting": (short(below_seconds=601),)},
     "deployment_failure": {"wanting": (short(failure="task failed to start"),)},
+    "probe_5xx": {"probes": (Probed(at=NOON, requests=90, errors=60),)},
     "operator_alarm": {"alarms": {"errors": AlarmState.ALARM}},
 }
 

@@ -14,6 +14,7 @@ from crossfade.journal.model import Entry
 from crossfade.judge.action import Judged, JudgeRequest, Look, judge_again, judge_green, next_look_seconds
 from crossfade.judge.feeds import LogRead
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.probing import MemoryProber
 from crossfade.judge.reading import AlarmState
 from crossfade.judge.replay import evidence_digest, replay
 from crossfade.judge.sight import Sight
@@ -51,6 +52,7 @@ class World:
         self.alarms: Any = MemoryAlarms({"shop-errors": AlarmState.OK})
         self.services: Any = green_services()
         self.meter = MemoryLookMeter()
+        self.prober = MemoryProber(200)
         ref = self.plans.put("plans", "shop.json", a_plan(bounds=Bounds(lost_data_seconds=120), **plan))
         edge = an_edge()
         edge = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": green_end})})
@@ -74,7 +76,13 @@ class World:
             request,
             journal=self.journal,
             plans=self.plans,
-            sight=Sight(metrics=self.metrics, proxy_logs=self.logs, alarms=self.alarms, services=self.services),
+            sight=Sight(
+                metrics=self.metrics,
+                proxy_logs=self.logs,
+                alarms=self.alarms,
+                services=self.services,
+                prober=self.prober,
+            ),
             meter=self.meter,
             now=at,
         )

@@ -20,7 +20,7 @@ from math import log
 from pydantic import Field
 
 from crossfade.judge import eprocess, inside
-from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Ejection, Readings
+from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Ejection, Inside, Readings
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.plan.document import Bounds, Frozen, Rung, RungKind
 from crossfade.shift.share import ALL, Share
@@ -46,6 +46,7 @@ _COARSE = 10
 unlucky request in a share of a hundredth would else hold a migration for hours."""
 
 _NONE = Count(0, 0)
+_PROBES = "probe_5xx"
 _NEVER = "nothing on this rung: evidence against green is kept until it is left"
 
 
@@ -121,9 +122,37 @@ class _Case:
         return _thousandths(eprocess.breach_since(_greens(self.buckets), slo_error_rate=self.bounds.slo_error_rate))
 
     @cached_property
+    def probed(self) -> tuple[Count | None, ...]:
+        """What our own requests were answered, bucket by bucket; those of a period that is not closed do not count."""
+        window = self.readings.window
+        sums: list[Count | None] = [None] * len(self.buckets)
+        for each in self.readings.probes or ():
+            at = int((each.at - window.start).total_seconds() // window.period_seconds)
+            if 0 <= at < len(sums) and each.requests:
+                before = sums[at] or _NONE
+                sums[at] = Count(before.requests + each.requests, before.errors + each.errors)
+        return tuple(sums)
+
+    @cached_property
+    def insides(self) -> tuple[Inside, ...]:
+        """Every ratio that has no twin on blue: those inside green, and that of our own requests."""
+        if self.readings.probes is None:
+            return self.readings.inside
+        rows = tuple(None if count is None else (count.requests, count.errors) for count in self.probed)
+        own = Inside(signal=_PROBES, subject="our own requests", among=1, allowed=self.bounds.slo_error_rate, rows=rows)
+        return (*self.readings.inside, own)
+
+    @cached_property
     def inside_log_e(self) -> dict[str, float]:
         blues = [bucket.blue for bucket in self.buckets] if self.live else None
-        return {each.signal: _thousandths(inside.log_e(each, blues) - log(each.among)) for each in self.readings.inside}
+        return {each.signal: _thousandths(inside.log_e(each, blues) - log(each.among)) for each in self.insides}
+
+    @cached_property
+    def answers_alone(self) -> tuple[Count, ...]:
+        """What speaks for green where it has no live control: users' requests, and our own of the same buckets."""
+        good = {bucket.start for bucket in self.good}
+        own = (count for bucket, count in zip(self.buckets, self.probed, strict=True) if bucket.start in good and count)
+        return (*_greens(self.good), *own)
 
     @cached_property
     def shared(self) -> tuple[bool, ...]:
@@ -133,7 +162,7 @@ class _Case:
 
     @cached_property
     def roll_back_at(self) -> float:
-        signals = (1 if self.bounds.slow_ratio is None else 2) + len(self.readings.inside)
+        signals = (1 if self.bounds.slow_ratio is None else 2) + len(self.insides)
         return _thousandths(log(self.tests * signals / self.bounds.alpha))
 
     @cached_property
@@ -178,7 +207,7 @@ class _Case:
             return _thousandths(eprocess.safe(_pairs(self.good), tolerance=self.bounds.tolerance))
         return _thousandths(
             eprocess.safe_alone(
-                _greens(self.good), slo_error_rate=self.bounds.slo_error_rate, tolerance=self.bounds.tolerance
+                self.answers_alone, slo_error_rate=self.bounds.slo_error_rate, tolerance=self.bounds.tolerance
             )
         )
 
@@ -331,7 +360,7 @@ def _occurred(case: _Case) -> Judgement | None:
 
 
 def _failing_inside(case: _Case) -> Judgement | None:
-    for each in case.readings.inside:
+    for each in case.insides:
         log_e = case.inside_log_e[each.signal]
         if log_e >= case.roll_back_at:
             counts = [count for count in each.counts() if count]
@@ -481,6 +510,8 @@ def _too_few(case: _Case) -> Judgement | None:
     needed = case.bounds.minimum_requests
     for colour in reversed(case.colours()):
         served = sum(count.requests for bucket in case.good if (count := bucket.of(colour)))
+        if not case.live:
+            served = sum(count.requests for count in case.answers_alone)
         if served < needed:
             return case.hold(
                 f"{colour} served {served} of the {needed} requests needed for an opinion",

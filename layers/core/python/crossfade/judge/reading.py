@@ -152,6 +152,14 @@ class Wanting(Frozen):
     failure: str | None = None
 
 
+class Probed(Frozen):
+    """What our own requests to green's entry were answered at one look."""
+
+    at: AwareDatetime
+    requests: int = Field(ge=0)
+    errors: int = Field(ge=0)
+
+
 class Ejection(Frozen):
     """A green proxy put a task out of use, and meant it (`enforced`)."""
 
@@ -174,7 +182,8 @@ class Readings(Frozen):
     """
     All that one look saw. `faults` are reasons, in words, why it may not have seen everything.
 
-    `occurred` are the signals of which one is one too many, as (period, how many).
+    `occurred` are the signals of which one is one too many, as (period, how many). `probes`
+    are those since the window began, None where the plan has none.
     `unread_seconds` is how long looks have had a fault without a break before this one.
     Without `control` the window counts green alone, by what it was called for inside, and
     no speed. `may_idle` says why green may be sent nothing whatever its share.
@@ -187,6 +196,7 @@ class Readings(Frozen):
     inside: tuple[Inside, ...] = ()
     occurred: dict[str, tuple[tuple[int, int], ...]] = Field(default_factory=dict)
     wanting: tuple[Wanting, ...] = ()
+    probes: tuple[Probed, ...] | None = None
     alarms: dict[str, AlarmState] = Field(default_factory=dict)
     faults: tuple[str, ...] = ()
     unread_seconds: int = Field(default=0, ge=0)

@@ -13,11 +13,13 @@ from crossfade.judge.alarms import Alarms
 from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs
 from crossfade.judge.inside import entry_sources, insides, occurrences, sources
 from crossfade.judge.look import Look, kept_look
+from crossfade.judge.probing import Prober
 from crossfade.judge.proxylog import ejections
 from crossfade.judge.reading import (
     AlarmState,
     Bucket,
     Inside,
+    Probed,
     Readings,
     Wanting,
     Window,
@@ -30,6 +32,9 @@ from crossfade.plan.document import MigrationPlan, Timings
 
 SLOWED = ((60, 30), (12, 6))
 """From the 60th look on, looks are 30 times further apart than at first; from the 12th, 6 times."""
+
+_MOST_PROBES = 1_000
+"""So many looks' answers to our own requests are kept."""
 
 _MOST_PERIODS = 2_000
 """A longer hold is judged on its last 2,000 periods, so that the evidence of a look stays small."""
@@ -51,6 +56,7 @@ class Sight:
     proxy_logs: ProxyLogs
     alarms: Alarms
     services: Services
+    prober: Prober | None = None
 
 
 def see(
@@ -84,10 +90,27 @@ def see(
         inside=inside,
         occurred=occurred,
         wanting=lacking,
+        probes=_ask(edge, plan, window=window, newest=newest, sight=sight, now=now),
         alarms=states,
         faults=faults,
         unread_seconds=_unread_seconds(before, since, now) if faults else 0,
     )
+
+
+def _ask(
+    edge: EdgeRecord, plan: MigrationPlan, *, window: Window, newest: Look | None, sight: Sight, now: datetime
+) -> tuple[Probed, ...] | None:
+    """Send our own requests while users' are few; return the answers since the window began, None without a probe."""
+    probe = plan.edge(edge.name).probe
+    if probe is None or sight.prober is None:
+        return None
+    known = newest.readings.probes if newest is not None else None
+    kept = tuple(each for each in known or () if each.at >= window.start)[-_MOST_PROBES:]
+    served = sum(bucket.green.requests for bucket in window.buckets() if bucket.green)
+    if served >= plan.bounds.minimum_requests:
+        return kept
+    count = sight.prober.ask(probe)
+    return (*kept, Probed(at=now, requests=count.requests, errors=count.errors))
 
 
 def was_faulty(look: Entry, since: datetime) -> bool:

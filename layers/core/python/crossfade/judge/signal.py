@@ -277,6 +277,18 @@ SUPPRESSED_EJECTION = Signal(
     place=Place.COUNT,
 )
 
+PROBE_5XX = Signal(
+    name="probe_5xx",
+    unit="5xx answers to our own requests to green's entry, per answer",
+    worse=Worse.HIGHER,
+    source="our own requests, sent at a look while users send few, where the plan has a `probe`",
+    lag="until the metric period in which they were sent has closed",
+    blind_to=(
+        "all that the one path of the probe does not touch; an entry that cannot be reached from outside the VPC, or "
+        "does not answer in time"
+    ),
+)
+
 BELOW_DESIRED = Signal(
     name="below_desired",
     unit="tasks of a green service that ECS wants and that do not run",
@@ -317,6 +329,7 @@ SIGNALS: tuple[Signal, ...] = (
     GRPC_STATUS,
     ENFORCED_EJECTION,
     SUPPRESSED_EJECTION,
+    PROBE_5XX,
     BELOW_DESIRED,
     DEPLOYMENT_FAILURE,
     OPERATOR_ALARM,

@@ -357,6 +357,20 @@ class Rung(Frozen):
     kind: RungKind = RungKind.CLIMB
 
 
+class Probe(Frozen):
+    """
+    Requests of our own to green's entry, sent at a look while users have sent fewer than `minimum_requests`.
+
+    `url` must lead to green and to nobody else, and be safe to GET: green's own load balancer
+    where the edge has one, else a listener or rule that the operator makes for it.
+    """
+
+    url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s#]*)?$")
+    headers: dict[str, str] = Field(default_factory=dict, description="Host among them, where the entry needs one")
+    per_look: int = Field(default=5, ge=1, le=20)
+    timeout_seconds: float = Field(default=2.0, gt=0, le=5)
+
+
 class EdgePlan(Frozen):
     """
     Every listener, rule or record that leads users to blue, shifted as one.
@@ -378,6 +392,7 @@ class EdgePlan(Frozen):
     settle_seconds: Seconds = 30
     dns: DnsRef | None = Field(default=None, exclude_if=lambda dns: dns is None)
     cdn: CdnRef | None = Field(default=None, exclude_if=lambda cdn: cdn is None)
+    probe: Probe | None = Field(default=None, exclude_if=lambda probe: probe is None)
     reached_by: tuple[str, ...] = Field(
         default=(),
         description="Names and distributions that lead users to it, and go on doing so",

@@ -49,6 +49,7 @@ from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
 from crossfade.runtime.embedded import EmbeddedLookMeter, EmbeddedProxyMeter
+from crossfade.runtime.probing import HttpProber
 from crossfade.runtime.settings import Settings
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.cloudfront import CloudFrontEdges
@@ -158,7 +159,9 @@ def proxy_logs() -> ProxyLogs:
 
 def sight() -> Sight:
     """Return everything that a look reads from."""
-    return Sight(metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services())
+    return Sight(
+        metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services(), prober=HttpProber()
+    )
 
 
 def proxy_feed() -> ProxyFeed:
