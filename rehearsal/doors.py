@@ -49,16 +49,18 @@ class Slowness:
 
     `propagation` is how long AWS takes to bring a change to every place that answers, `ttl` how long users may keep
     what they heard before, `longest_connection` how long one connection lasts; None where the edge knows no such thing.
+    By `patience` some users keep what they heard longer than they may.
     """
 
     propagation: float | None = None
     ttl: float | None = None
     longest_connection: float | None = None
+    patience: float = 1.0
 
     @property
     def tail(self) -> float:
         """Return how long after the last change some users may still follow the one before."""
-        return (self.propagation or 0) + (self.ttl or 0) + (self.longest_connection or 0)
+        return (self.propagation or 0) + (self.ttl or 0) * self.patience + (self.longest_connection or 0)
 
 
 def parameters(kind: EdgeKind) -> dict[str, str]:
@@ -175,7 +177,8 @@ def _named(plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
         patience=pace.patience,
         seed=seed,
     )
-    return users, Slowness(propagation=propagation, ttl=RECORD_TTL_SECONDS / pace.time_scale)
+    ttl = RECORD_TTL_SECONDS / pace.time_scale
+    return users, Slowness(propagation=propagation, ttl=ttl, patience=pace.patience)
 
 
 def _distributed(edge: EdgePlan, plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:

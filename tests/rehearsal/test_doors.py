@@ -152,3 +152,9 @@ def test_what_is_assumed_of_aws_is_said_at_every_edge_that_is_slow_by_nature() -
     assert f"{BRIEF.dns_propagation_seconds} s" in said["route53"]
     assert "climbs 15 % and is promoted" in said["cloudfront"]
     assert f"{BRIEF.cdn_propagation_seconds} s" in said["cloudfront"]
+
+
+def test_load_goes_on_until_the_last_user_may_have_heard_of_the_way_back() -> None:
+    named = Slowness(propagation=2, ttl=5, patience=3)
+
+    assert (AT_ONCE.tail, named.tail, Slowness(longest_connection=7).tail) == (0, 17, 7)
