@@ -120,7 +120,7 @@ def _send_to_targets(rule: Any, event: JsonObject, transform_input: bool = True)
         return
     if not rule.event_pattern.matches_event(event):
         return
-    _send(rule, _envelope(event, rule.account_id, rule.region_name))
+    _send(rule, _envelope(event, rule.account_id, event.get("region") or rule.region_name))
 
 
 def _send(rule: Any, envelope: JsonObject) -> None:
@@ -173,16 +173,16 @@ def _put(target: JsonObject, payload: str, envelope: JsonObject) -> None:
         said = [{"timestamp": int(clock.time() * 1000), "message": payload}]
         client("logs", region).put_log_events(logGroupName=group_name, logStreamName=stream, logEvents=said)
     elif service == "events":
-        entry = {
-            "Source": envelope["source"],
-            "DetailType": envelope["detail-type"],
-            "Detail": json.dumps(envelope["detail"]),
-            "Resources": envelope["resources"],
-            "EventBusName": name.removeprefix("event-bus/"),
-        }
-        client("events", region).put_events(Entries=[entry])
+        _pass_on(envelope, region, bus=name.removeprefix("event-bus/"))
     else:
         raise NotImplementedError(f"EventBridge target {arn}")
+
+
+def _pass_on(envelope: JsonObject, region: str, *, bus: str) -> None:
+    """Put an event on another bus as it is: it keeps its id, and says still in which Region it happened."""
+    at = datetime.strptime(envelope["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    for rule in list(events_backends[ACCOUNT][region].describe_event_bus(bus).rules.values()):
+        _send_to_targets(rule, {**envelope, "time": at})
 
 
 def _put_dead_letter(

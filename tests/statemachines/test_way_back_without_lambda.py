@@ -268,7 +268,8 @@ def test_what_cannot_be_cleared_away_stays_and_the_rollback_is_over_all_the_same
     ended = kinds.world.ended(kinds.roll_back())
 
     assert ended["outcome"] == "rolled_back"
-    assert kinds.policy("cdn")["TrafficConfig"]["Type"] == "SingleHeader"
+    assert kinds.policy("cdn")["StagingDistributionDnsNames"]["Quantity"] == 1
+    assert kinds.held()["cdn"] == NONE
 
 
 class Virginia:
@@ -284,7 +285,8 @@ class Virginia:
 def test_an_alarm_of_cloudfronts_own_region_gives_everything_back(kinds: Kinds) -> None:
     virginia = Virginia(kinds.world)
     home = kinds.world.aws.client("sts").meta.region_name
-    Deployer(virginia).deploy(FORWARDING, "crossfade-cloudfront", {"HomeRegion": home})
+    given = {"HomeRegion": home, "AlarmNames": "cdn-errors"}
+    Deployer(virginia).deploy(FORWARDING, "crossfade-cloudfront", given)
     alarms = virginia.client("cloudwatch")
     alarms.put_metric_alarm(
         AlarmName="cdn-errors",

@@ -101,6 +101,19 @@ def test_an_event_reaches_topic_log_group_and_other_bus(lab: Lab) -> None:
     assert heard(lab, group)[0]["source"] == source
 
 
+def test_an_event_passed_on_to_another_regions_bus_says_still_where_it_happened(lab: Lab) -> None:
+    name, elsewhere = lab.name("alarm"), lab.aws.client("events", "us-east-1")
+    url = lab.hear({"source": ["aws.cloudwatch"], "region": [{"anything-but": "eu-west-1"}], "detail": {"name": [name]}})
+    elsewhere.put_rule(Name=name, EventPattern=json.dumps({"detail": {"name": [name]}}))
+    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
+    elsewhere.put_targets(Rule=name, Targets=[{"Id": "home", "Arn": bus, "RoleArn": lab.role}])
+
+    emit("aws.cloudwatch", "CloudWatch Alarm State Change", {"name": name}, ["alarm"], region="us-east-1")
+
+    [told] = [json.loads(body) for body in lab.messages(url, 1)]
+    assert (told["region"], told["detail"], told["resources"]) == ("us-east-1", {"name": name}, ["alarm"])
+
+
 def test_put_events_takes_the_same_way(lab: Lab) -> None:
     url = lab.hear({"source": ["crossfade"], "detail": {"migration": ["m-1"]}})
     entries = [

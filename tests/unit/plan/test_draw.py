@@ -260,18 +260,19 @@ def test_the_report_says_where_users_are_divided_at_each_kind_of_edge() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "region", "named"),
+    ("kind", "region", "alarms", "named"),
     [
-        ("cloudfront", "eu-west-1", {"HomeRegion": "eu-west-1"}),
-        ("cloudfront", "us-east-1", {}),
-        ("cloudfront", None, {}),
-        ("alb", "eu-west-1", {}),
+        ("cloudfront", "eu-west-1", ("a", "b"), {"HomeRegion": "eu-west-1", "AlarmNames": "a,b"}),
+        ("cloudfront", "eu-west-1", (), {}),
+        ("cloudfront", "us-east-1", ("a",), {}),
+        ("cloudfront", None, ("a",), {}),
+        ("alb", "eu-west-1", ("a",), {}),
     ],
 )
 def test_alarms_of_cloudfront_are_led_to_the_stacks_region_where_that_is_another(
-    kind: str, region: str | None, named: dict[str, str]
+    kind: str, region: str | None, alarms: tuple[str, ...], named: dict[str, str]
 ) -> None:
-    plan = drawn(two_services()).model_copy(update={"region": region})
+    plan = drawn(two_services()).model_copy(update={"region": region, "alarms": alarms})
     cdn = CdnRef(distribution_id="E1", origin_id="app", green_domain="g.example", green_load_balancer="green")
     where = {"kind": kind, "rules": (), "cdn": cdn} if kind == "cloudfront" else {}
     ladder = (Rung(share_bp=10_000, soak_seconds=60),)

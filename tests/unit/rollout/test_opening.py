@@ -84,6 +84,17 @@ def test_alarms_that_cannot_be_gathered_are_refused_by_name() -> None:
         desk.open()
 
 
+@pytest.mark.parametrize(("climb", "at_once"), [("one_by_one", 1), ("together", 0)])
+def test_several_edges_climb_in_order_or_together_as_the_plan_says(climb: str, at_once: int) -> None:
+    edges = (an_edge_plan(), an_edge_plan("admin", kind="alb"))
+    desk = Desk(a_plan(edges=edges, edges_climb=climb))
+
+    opened = desk.open()
+
+    assert [(edge.edge, edge.kind) for edge in opened.edges] == [("web", "alb"), ("admin", "alb")]
+    assert opened.edges_at_once == at_once
+
+
 def test_the_way_back_is_written_down_before_anything_is_changed() -> None:
     desk = Desk()
 

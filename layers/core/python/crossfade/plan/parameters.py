@@ -56,11 +56,12 @@ def forwarding_parameters(plan: MigrationPlan) -> dict[str, str]:
     """
     Return the parameters of `template-us-east-1.yaml`, by which the stack hears of CloudFront's alarms.
 
-    Nothing where no edge is CloudFront's, or where the stack is in us-east-1 and hears of them itself.
+    Nothing where no edge is CloudFront's or the plan names no alarm, or where the stack is in
+    us-east-1 and hears of them itself.
     """
-    if all(edge.cdn is None for edge in plan.edges) or plan.region in {None, "us-east-1"}:
+    if all(edge.cdn is None for edge in plan.edges) or not plan.alarms or plan.region in {None, "us-east-1"}:
         return {}
-    return {"HomeRegion": str(plan.region)}
+    return {"HomeRegion": str(plan.region), "AlarmNames": ",".join(plan.alarms)}
 
 
 def normalized_name(name: str) -> str:
