@@ -2,9 +2,12 @@
 What can be broken in a rehearsal, and how the migration should end then.
 
 A fault strikes tasks of one green service once green has a share. `shared-outage` strikes
-the service at the edge, blue's and green's alike, and is mended after a while: it is
-nobody's fault, and green should wait. Deeper in, the two meshes would not fail alike: App
-Mesh may be told to retry what Service Connect does not.
+the service at the edge, blue's and green's alike, and is mended after a while: users of
+both sides see it alike, so it is nobody's fault, and green should wait. Deeper in they do
+not: App Mesh may be told to retry what Service Connect does not, and a dependency's
+failures that blue hides and green shows are green's to answer for. Nor is it every outage:
+one in which five requests in a row fail ejects tasks of green before a metric period has
+closed in which blue was seen to fail, and rolls back.
 """
 
 from __future__ import annotations
