@@ -265,6 +265,24 @@ def test_a_service_of_somebody_elses_is_taken_by_tagging_it_and_keeps_its_own_ta
     assert described(world).tags == {"team": "shop", MIGRATION_TAG: "shop"}
 
 
+def test_a_service_whose_tasks_are_well_has_no_unhealthy_task(world: World) -> None:
+    world.services.create(a_request(world))
+    world.complete("web-green")
+
+    assert world.services.unhealthy("shop", "web-green") == ()
+
+
+def test_tasks_that_ecs_calls_unhealthy_are_named_and_others_are_not() -> None:
+    ecs = a_client("ecs")
+    with Stubber(ecs) as stub:
+        stub.add_response("list_tasks", {"taskArns": ["arn:a", "arn:b", "arn:c"]})
+        states = {"arn:a": "HEALTHY", "arn:b": "UNHEALTHY", "arn:c": "UNKNOWN"}
+        tasks: Any = [{"taskArn": arn, "healthStatus": state} for arn, state in states.items()]
+        stub.add_response("describe_tasks", {"tasks": tasks})
+
+        assert EcsServices(ecs).unhealthy("shop", "web-green") == ("arn:b",)
+
+
 def test_a_service_that_is_removed_is_no_service_any_more_and_may_be_removed_again(world: World) -> None:
     world.services.create(a_request(world))
 

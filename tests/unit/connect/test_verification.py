@@ -59,6 +59,11 @@ LACKS: dict[str, tuple[Callable[[World], object], type[Exception], str]] = {
         GreenNotReady,
         "1 of 2 targets of web-green are healthy at web",
     ),
+    "a healthy task": (
+        lambda w: w.services.sick.update({"orders-green": ("arn:task-1",)}),
+        GreenNotReady,
+        "orders-green: ECS calls 1 of its 2 tasks unhealthy, arn:task-1 among them",
+    ),
     "any healthy target": (
         lambda w: w.edges.healthy.update({w.green_arn("web"): 0}),
         GreenNotReady,

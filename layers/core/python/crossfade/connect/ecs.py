@@ -31,6 +31,9 @@ _SETTINGS = (
 )
 
 
+_TASKS_AT_ONCE = 100  # that one DescribeTasks takes
+
+
 class EcsServices:
     """`Services` on Amazon ECS."""
 
@@ -82,6 +85,21 @@ class EcsServices:
             for task in tasks
             if "stoppedAt" in task or "stoppingAt" in task
         )
+
+    def unhealthy(self, cluster: str, name: str) -> tuple[str, ...]:
+        """See `Services`."""
+        arns: list[str] = []
+        with _asking("ListTasks"):
+            for page in self._client.get_paginator("list_tasks").paginate(cluster=cluster, serviceName=name):
+                arns += page["taskArns"]
+        found: list[str] = []
+        for start in range(0, len(arns), _TASKS_AT_ONCE):
+            with _asking("DescribeTasks"):
+                tasks = self._client.describe_tasks(cluster=cluster, tasks=arns[start : start + _TASKS_AT_ONCE])[
+                    "tasks"
+                ]
+            found += [task["taskArn"] for task in tasks if task.get("healthStatus") == "UNHEALTHY"]
+        return tuple(sorted(found))
 
     def task_definition(self, name: str) -> JsonObject:
         """See `Services`."""

@@ -27,6 +27,7 @@ class MemoryServices:
         self._services: dict[tuple[str, str], ServiceState] = {}
         self._made_by: dict[tuple[str, str], str | None] = {}
         self.dead: dict[str, tuple[StoppedTask, ...]] = {}
+        self.sick: dict[str, tuple[str, ...]] = {}
         self._definitions: dict[str, list[tuple[JsonObject, dict[str, str]]]] = {}
 
     def describe(self, cluster: str, name: str) -> ServiceState | None:
@@ -42,6 +43,11 @@ class MemoryServices:
         """See `Services`."""
         self._refuse_unknown(cluster)
         return self.dead.get(name, ())
+
+    def unhealthy(self, cluster: str, name: str) -> tuple[str, ...]:
+        """See `Services`."""
+        self._refuse_unknown(cluster)
+        return self.sick.get(name, ())
 
     def task_definition(self, name: str) -> JsonObject:
         """See `Services`."""

@@ -158,6 +158,10 @@ class Services(Protocol):
         """Return the service's tasks that stopped lately, as far as ECS remembers them; none for no service."""
         ...
 
+    def unhealthy(self, cluster: str, name: str) -> tuple[str, ...]:
+        """Return the service's running tasks that ECS calls UNHEALTHY, by ARN; one without a health check is not."""
+        ...
+
     def task_definition(self, name: str) -> JsonObject:
         """
         Return a task definition, by ARN or by family.

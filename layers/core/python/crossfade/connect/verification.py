@@ -46,7 +46,7 @@ def verify(
     """
     Look at every green service, and enter READY when all are whole.
 
-    Whole means: deployment complete and all tasks running; Service Connect enabled with
+    Whole means: deployment complete, all tasks running and none unhealthy; Service Connect enabled with
     its proxies' log configured; every target behind an edge healthy; what was made before
     an edge for green at work everywhere (CloudFront takes minutes). Safe to repeat,
     since it only looks, and entering the phase one is in changes nothing.
@@ -89,6 +89,11 @@ def _verify_one(
     if not green.is_complete:
         raise GreenNotReady(f"{name}: {green.progress}")
     _refuse_mute(green)
+    sick = services.unhealthy(plan.cluster, name)
+    if sick:
+        raise GreenNotReady(
+            f"{name}: ECS calls {len(sick)} of its {green.running} tasks unhealthy, {sick[0]} among them"
+        )
     healthy = _healthy_targets(plan, service, green, journal, edges)
     alone = 0 < green.desired < _EJECTABLE_FROM
     remark = "one task only: its proxy's callers can never eject it" if alone else ""
