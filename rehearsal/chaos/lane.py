@@ -343,7 +343,8 @@ class Lane:
         elif green:  # its owner's, who had not tagged it
             tags = client("elbv2").describe_tags(ResourceArns=[green])["TagDescriptions"][0]["Tags"]
             ours = [tag["Key"] for tag in tags if tag["Key"].startswith("crossfade:")]
-            client("elbv2").remove_tags(ResourceArns=[green], TagKeys=ours)
+            if ours:
+                client("elbv2").remove_tags(ResourceArns=[green], TagKeys=ours)
         for planned in self.plan.services:  # by hand: moto finds a deregistered one by its family, AWS does not
             ecs_backends[ACCOUNT][self._aws.region].task_definitions.pop(planned.green.task_definition.family, None)
         self._remove_namespace()
