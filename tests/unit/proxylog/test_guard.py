@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from crossfade.events.inbound import ProxyLogDelivered
+from crossfade.events.inbound import AlarmStateChanged, ProxyLogDelivered
+from crossfade.events.memory import MemoryNotices
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import Entry, log_group_resource
+from crossfade.journal.model import Entry, alarm_resource, log_group_resource
 from crossfade.judge.judge import judge
 from crossfade.judge.look import EVIDENCE, Look
+from crossfade.judge.memory import MemoryAlarms
+from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.proxylog_memory import MemoryProxyMeter, MemoryProxyStreams
 from crossfade.judge.proxylog_report import BUCKET_MS, Counts
 from crossfade.judge.reading import Readings, Window
 from crossfade.plan.document import Bounds, Rung
-from crossfade.rollout.guards import GuardAnswer, guard_proxy_log
-from crossfade.rollout.memory import MemoryExecutions
+from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_proxy_log
+from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
 from crossfade.rollout.phases import Phase
 from tests.traffic import a_record, an_edge
 
@@ -30,6 +33,7 @@ from .lines import NOON, NOON_MS, access, called_in_turn, event
 
 GROUP, STREAM = "/crossfade/shop", "proxy/ecs-service-connect-web/1"
 HOSTS = ("10.0.1.1:80", "10.0.1.2:80", "10.0.1.3:80", "10.0.1.4:80")
+ALARM = json.loads((Path(__file__).parents[3] / "events" / "alarm_state_changed.json").read_text())
 SAMPLE = json.loads((Path(__file__).parents[3] / "events" / "proxy_log_delivered.json").read_text())
 SERVING = (Phase.CLIMBING, Phase.BAKING, Phase.WATCHING)
 
@@ -271,6 +275,28 @@ def test_while_blue_is_seen_to_fail_too_an_ejection_is_left_to_the_judge(seen: s
     house.judged((900, errors, 300, errors // 3), seconds_ago=seconds_ago)
 
     assert house.hear(event(7, HOSTS[0])).did == does
+
+
+@pytest.mark.parametrize("seen", SEEN)
+def test_so_is_the_alarm_that_counts_ejections_without_our_code(seen: str) -> None:
+    errors, seconds_ago, does = SEEN[seen]
+    house = House()
+    house.judged((900, errors, 300, errors // 3), seconds_ago=seconds_ago)
+    name = ejection_alarm("shop")
+    house.journal.index(alarm_resource(name), "shop")
+    detail = {**ALARM["detail"], "alarmName": name, "state": {"value": "ALARM"}}
+
+    answer = guard_alarm(
+        AlarmStateChanged.model_validate({**ALARM, "detail": detail}),
+        journal=house.journal,
+        alarms=MemoryAlarms({name: "ALARM"}),
+        gathered=MemoryGatheredAlarms(),
+        executions=house.executions,
+        notices=MemoryNotices(),
+        now=NOON + timedelta(seconds=20),
+    )
+
+    assert answer.did == does
 
 
 def test_another_groups_log_is_nobodys() -> None:

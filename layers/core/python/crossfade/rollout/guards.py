@@ -109,7 +109,7 @@ def guard_alarm(
         ]
         return answers[0]
     name = loud[0]
-    if all(name == ejection_alarm(migration) for migration in migrations):
+    if all(each == ejection_alarm(migration) for migration in migrations for each in loud):
         why = f"alarm {name} is in ALARM"
         return _roll_back_alone(migrations, why, journal=journal, executions=executions, now=now)
     return _roll_back(migrations, f"alarm {name} is in ALARM", journal=journal, executions=executions, now=now)
