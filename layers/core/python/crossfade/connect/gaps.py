@@ -444,8 +444,9 @@ _ROWS: Final = (
     ),
     Row(
         "SINGLE_TASK",
-        _DEGRADING,
-        "One task is asked for; a lone task cannot be left alone by outlier detection, so its errors reach callers.",
+        _INFORMATIONAL,
+        "One task is asked for, as today; a lone task is never left alone by outlier detection, so its errors reach "
+        "callers.",
         _CONCEPTS,
     ),
     Row(
