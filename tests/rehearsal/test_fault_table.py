@@ -29,10 +29,11 @@ def short(**changes: Any) -> Wanting:
 SEEN: dict[str, dict[str, Any]] = {
     "edge_5xx": {"rows": ((900, 1, 300, 250),) * 5},
     "slow_request": {"slow_over": 0.3, "slow": ((9, 290),) * 5},
-    "final_5xx": {"inside": (an_inside("final_5xx"),)},
-    "connect_tls": {"inside": (an_inside("connect_tls"),)},
-    "attempt_5xx": {"inside": (an_inside("attempt_5xx"),)},
-    "grpc_status": {"inside": (an_inside("grpc_status"),)},
+    **{
+        signal.name: {"inside": (an_inside(signal.name),)}
+        for signal in SIGNALS
+        if signal.place not in (Place.EDGE, Place.ENTRY, Place.COUNT, Place.OTHER)
+    },
     "enforced_ejection": {"ejections": (Ejection(at=NOON, cluster="c", host="h:1", kind="CONSECUTIVE_5XX"),)},
     "suppressed_ejection": {"occurred": {"suppressed_ejection": ((2, 1),)}},
     "below_desired": {"wanting": (short(below_seconds=601),)},
