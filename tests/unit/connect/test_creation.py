@@ -392,6 +392,22 @@ def test_a_green_of_its_owner_that_is_not_what_the_plan_says_is_refused_by_name(
     assert world.services.describe("shop", "web-green").migration is None
 
 
+def test_news_of_all_that_was_made_find_the_migration() -> None:
+    world = World()
+
+    world.create()
+
+    for resource in (
+        "service:shop/web-green",
+        "log-group:/crossfade/shop",
+        "alarm:crossfade-shop-ejections",
+        "namespace:ns-shop-green",
+        f"target-group:{world.green_arn('web')}",
+        f"target-group:{world.journal.edge('shop', 'web').resolved.blue_arn}",
+    ):
+        assert world.journal.migrations_of(resource) == ("shop",), resource
+
+
 def test_green_scales_as_blue_does_but_never_below_what_blue_runs() -> None:
     world = World()
     world.services.run("shop", "web", 5)

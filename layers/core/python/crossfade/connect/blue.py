@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from crossfade.errors import BlueChanged, Fenced, TryAgain
 from crossfade.journal.blue import BlueFound, ScalingFound
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, service_resource
+from crossfade.journal.model import entry_of, service_resource
 from crossfade.plan.document import Frozen
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.request import Request
@@ -125,11 +125,14 @@ def freeze(
             protected=tuple(task for task, held in blues.tasks(plan.cluster, name).items() if held),
         )
         kept = journal.keep_blue(found, fence=request.fence)
+        subject = service_resource(kept.cluster, kept.service)
         said = kept.model_dump(mode="json", include={"scaling", "rebalancing", "protected"})
-        intent = journal.append(_entry(request, "intent", "freeze", kept, at=now, detail=said), fence=request.fence)
+        intent = journal.append(
+            entry_of(request, "intent", "freeze", subject, at=now, detail=said), fence=request.fence
+        )
         remarks += _freeze(kept, scaling=scaling, blues=blues)
         try:
-            journal.append(_entry(request, "result", "freeze", kept, at=now, detail={}, of=intent), fence=request.fence)
+            journal.append(entry_of(request, "result", "freeze", subject, at=now, of=intent), fence=request.fence)
         except Fenced:
             _thaw(kept, scaling=scaling, blues=blues)
             journal.drop_blue(kept.migration, kept.service)
@@ -168,7 +171,8 @@ def thaw(
         except TryAgain as later:
             busy.append(later)
             continue
-        journal.append(_entry(request, "result", "thaw", kept, at=now, detail={}))
+        subject = service_resource(kept.cluster, kept.service)
+        journal.append(entry_of(request, "result", "thaw", subject, at=now))
         journal.drop_blue(kept.migration, kept.service)
         thawed.append(kept.service)
     if busy:
@@ -211,25 +215,3 @@ def _thaw(kept: BlueFound, *, scaling: Scaling, blues: Blues) -> list[str]:
 
 def _ours(kept: BlueFound, blues: Blues) -> list[str]:
     return [task for task in blues.tasks(kept.cluster, kept.service) if task not in kept.protected]
-
-
-def _entry(
-    request: FreezeRequest,
-    kind: Literal["intent", "result"],
-    what: str,
-    kept: BlueFound,
-    *,
-    at: datetime,
-    detail: dict[str, object],
-    of: str | None = None,
-) -> Entry:
-    return Entry(
-        migration=request.migration,
-        at=at,
-        kind=kind,
-        what=what,
-        subject=service_resource(kept.cluster, kept.service),
-        detail=detail,
-        fence=request.fence,
-        of=of,
-    )

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from crossfade.connect.greenscaling import GreenScaling, Twin
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, LogGroups, Namespaces, Services, ServiceState
@@ -15,7 +15,15 @@ from crossfade.connect.taskdef import rewrite
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, ServiceExists
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, Token, alarm_resource, log_group_resource, service_resource
+from crossfade.journal.model import (
+    Token,
+    alarm_resource,
+    entry_of,
+    log_group_resource,
+    namespace_resource,
+    service_resource,
+    target_group_resource,
+)
 from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
 from crossfade.plan.document import (
     Endpoint,
@@ -31,6 +39,9 @@ from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.request import Request
 from crossfade.shift.shifter import Edges
+
+CREATE = "create"
+"""`what` of the entries about a service's making."""
 
 DIGEST_TAG = "crossfade:digest"
 """On a task definition: the digest of what was registered, by which a retry knows its own work."""
@@ -116,12 +127,17 @@ def create(
         _refuse_different(found, services.task_definition(found.task_definition), definition, connect)
     resource = service_resource(plan.cluster, name)
     intent = journal.append(
-        _entry(request, "intent", resource, at=now, detail={"found": found.arn if found else None}), fence=request.fence
+        entry_of(request, "intent", CREATE, resource, at=now, detail={"found": found.arn if found else None}),
+        fence=request.fence,
     )
     tags = {MIGRATION_TAG: request.migration}
     namespace = plan.namespace.arn or namespaces.ensure(plan.namespace.name, tags)
     log_groups.ensure(plan.proxy_logs.group, tags)
-    for news in (log_group_resource(plan.proxy_logs.group), alarm_resource(ejection_alarm(request.migration))):
+    for news in (
+        log_group_resource(plan.proxy_logs.group),
+        alarm_resource(ejection_alarm(request.migration)),
+        namespace_resource(namespace),
+    ):
         journal.index(news, request.migration)
     undelivered = feed.subscribe(plan.proxy_logs.group, request.migration)
     target_groups = _make_ends(request, plan, service, tags, journal=journal, edges=edges)
@@ -151,7 +167,7 @@ def create(
     made: dict[str, Any] = {"service_arn": green.arn}
     made |= {"undelivered": undelivered} if undelivered else {}
     made |= {"scaling": list(remarks)} if remarks else {}
-    journal.append(_entry(request, "result", resource, at=now, detail=made, of=intent), fence=request.fence)
+    journal.append(entry_of(request, "result", CREATE, resource, at=now, detail=made, of=intent), fence=request.fence)
     if green.is_complete:
         executions.succeed_task(request.token, {"service": service.name, "service_arn": green.arn})
         journal.drop_token(resource, request.token)
@@ -183,7 +199,7 @@ def check(request: CheckRequest, *, journal: Journal, plans: PlanStore, services
         if token is not None:  # nobody waits with it: the state that did has fallen back to looking
             journal.drop_token(resource, token.token)
         found = {"service_arn": green.arn, "seen": "by looking"}
-        journal.append(_entry(request, "note", resource, at=now, detail=found), fence=request.fence)
+        journal.append(entry_of(request, "note", CREATE, resource, at=now, detail=found), fence=request.fence)
     return Checked(complete=green.is_complete, reason=f"{name}: {green.progress}")
 
 
@@ -304,6 +320,8 @@ def _make_ends(
         edge = journal.edge(request.migration, planned.name)
         made = edges.make_green_end(edge, planned.green.name, tags)
         journal.put_edge(made, fence=request.fence)
+        for end in filter(None, (made.resolved.blue_arn, made.resolved.green_arn)):
+            journal.index(target_group_resource(end), request.migration)
         assert made.resolved.green_arn is not None
         target_groups.append(made.resolved.green_arn)
     return list(dict.fromkeys(target_groups))  # a public and a private zone lead to the same one
@@ -393,24 +411,3 @@ def _digest(definition: JsonObject) -> str:
 def _client_token(request: CreateRequest, name: str) -> str:
     # The same for every retry, another for every attempt: ECS takes 36 characters.
     return hashlib.sha256(f"{request.migration}/{request.fence}/{name}".encode()).hexdigest()[:32]
-
-
-def _entry(
-    request: CreateRequest | CheckRequest,
-    kind: Literal["intent", "result", "note"],
-    resource: str,
-    *,
-    at: datetime,
-    detail: dict[str, Any],
-    of: str | None = None,
-) -> Entry:
-    return Entry(
-        migration=request.migration,
-        at=at,
-        kind=kind,
-        what="create",
-        subject=resource,
-        detail=detail,
-        fence=request.fence,
-        of=of,
-    )

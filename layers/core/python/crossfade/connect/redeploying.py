@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
 
 from crossfade.connect.creation import planned_service, refuse_failed, refuse_foreign
 from crossfade.connect.services import Services, ServiceState
 from crossfade.errors import GreenFailed
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, Token, service_resource
+from crossfade.journal.model import Token, entry_of, service_resource
 from crossfade.plan.document import Frozen
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions
@@ -90,7 +89,7 @@ def redeploy(
     if begun is None:
         refuse_failed(green)
         begun = _Begun(_newest(green), None)
-        entry = _entry(request, "intent", resource, now, {"replaces": begun.replaces})
+        entry = entry_of(request, "intent", REDEPLOY, resource, at=now, detail={"replaces": begun.replaces})
         intent = journal.append(entry, fence=request.fence)
     token = Token(
         migration=request.migration,
@@ -106,7 +105,7 @@ def redeploy(
         if _newest(green) == begun.replaces:
             green = services.redeploy(plan.cluster, name)
         deployment = _newest(green)
-        entry = _entry(request, "result", resource, now, {"deployment": deployment}, of=intent)
+        entry = entry_of(request, "result", REDEPLOY, resource, at=now, detail={"deployment": deployment}, of=intent)
         journal.append(entry, fence=request.fence)
         journal.keep_token(token.model_copy(update={"deployment": deployment}))
     if _newest(green) != deployment:
@@ -135,24 +134,3 @@ def _newest(green: ServiceState) -> str:
     if green.primary is None:
         raise GreenFailed(f"{green.name} has no deployment")
     return green.primary.id
-
-
-def _entry(
-    request: RedeployRequest,
-    kind: Literal["intent", "result"],
-    resource: str,
-    at: datetime,
-    detail: dict[str, Any],
-    *,
-    of: str | None = None,
-) -> Entry:
-    return Entry(
-        migration=request.migration,
-        at=at,
-        kind=kind,
-        what=REDEPLOY,
-        subject=resource,
-        detail=detail,
-        fence=request.fence,
-        of=of,
-    )

@@ -8,7 +8,9 @@ the fields are an interface: see `journal/dynamodb.py` for keys and attributes.
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AwareDatetime, Discriminator, Field, Tag, model_validator
 
@@ -105,6 +107,11 @@ class _Ends(Frozen):
         """Return why green may be sent nothing although it holds a share; empty where that is not so."""
         return ""
 
+    @property
+    def distributions(self) -> tuple[str, str] | None:
+        """Return the distributions that lead users to green: while it holds a part, and when it holds all."""
+        return None
+
 
 class AlbEdge(_Ends):
     """Listeners and rules of one Application Load Balancer, by ARN."""
@@ -188,6 +195,11 @@ class CloudFrontEdge(_Ends):
         return self.green_load_balancer_arn
 
     @property
+    def distributions(self) -> tuple[str, str] | None:
+        """Return the staging distribution, and the primary, which a promotion makes green's."""
+        return None if self.staging_id is None else (self.staging_id, self.rules[0].id)
+
+    @property
     def may_idle(self) -> str:
         """Return why green may be sent nothing although it holds a share."""
         return "CloudFront may be sending every request to the primary, as it does when it is busy"
@@ -268,6 +280,39 @@ class Entry(Frozen):
     of: str | None = None
 
 
+class Carrier(Protocol):
+    """What carries a migration's fence: the request of an executor."""
+
+    @property
+    def migration(self) -> str: ...
+
+    @property
+    def fence(self) -> int: ...
+
+
+def entry_of(
+    carrier: Carrier,
+    kind: Literal["intent", "result", "evidence", "note"],
+    what: str,
+    subject: str,
+    *,
+    at: datetime,
+    detail: Mapping[str, Any] | None = None,
+    of: str | None = None,
+) -> Entry:
+    """Return an executor's line of the story, under the fence that it carries."""
+    return Entry(
+        migration=carrier.migration,
+        at=at,
+        kind=kind,
+        what=what,
+        subject=subject,
+        detail=dict(detail or {}),
+        fence=carrier.fence,
+        of=of,
+    )
+
+
 class Token(Frozen):
     """
     A task token that waits for a resource, and the deployment it waits for where one is known.
@@ -312,6 +357,16 @@ def service_resource(cluster: str, name: str) -> str:
 def alarm_resource(name: str) -> str:
     """Return the index key of a CloudWatch alarm."""
     return f"alarm:{name}"
+
+
+def target_group_resource(arn: str) -> str:
+    """Return the index key of a target group."""
+    return f"target-group:{arn}"
+
+
+def namespace_resource(name: str) -> str:
+    """Return the index key of a Cloud Map namespace; `name` may be an ARN."""
+    return f"namespace:{name.rsplit('/', 1)[-1]}"
 
 
 def log_group_resource(name: str) -> str:

@@ -14,7 +14,7 @@ from crossfade.errors import BlueStillServes
 from crossfade.events.outbound import Notices
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, MigrationRecord, service_resource
+from crossfade.journal.model import MigrationRecord, entry_of, service_resource
 from crossfade.judge.feeds import EdgeMetrics
 from crossfade.judge.reading import closed_periods
 from crossfade.plan.document import Frozen, MigrationPlan
@@ -86,7 +86,7 @@ def retire(
         )
         if reasons:
             raise BlueStillServes("; ".join(reasons))
-        journal.append(_entry(request, "note", "retiring", request.migration, at=now, detail={"who": request.who}))
+        journal.append(entry_of(request, "note", "retiring", request.migration, at=now, detail={"who": request.who}))
         journal.enter(request.migration, Phase.RETIRING, fence=request.fence, at=now, why=f"ordered by {request.who}")
     found = {kept.service: kept.scaling for kept in journal.blues(request.migration)}
     for service in plan.services:  # before blue's scaling is forgotten
@@ -106,11 +106,11 @@ def retire(
     )
     for name in names:
         subject = service_resource(plan.cluster, name)
-        intent = journal.append(_entry(request, "intent", "retire", subject, at=now, detail={}), fence=request.fence)
+        intent = journal.append(entry_of(request, "intent", "retire", subject, at=now), fence=request.fence)
         for target in scaling.found(plan.cluster, name):
             scaling.suspend(target.model_copy(update={"scaling_in": True, "scaling_out": True, "scheduled": True}))
         blues.scale(plan.cluster, name, 0)
-        journal.append(_entry(request, "result", "retire", subject, at=now, detail={"desired": 0}, of=intent))
+        journal.append(entry_of(request, "result", "retire", subject, at=now, detail={"desired": 0}, of=intent))
     ordered = f"ordered by {request.who}: {', '.join(names)}"
     journal.enter(request.migration, Phase.DONE, fence=request.fence, at=now, why=ordered)
     tell_moves(request.migration, journal=journal, notices=notices, now=now)
@@ -157,25 +157,3 @@ def _still_used(
             yield f"blue served {served} requests at edge {edge.name} in the last {plan.retirement.quiet_seconds} s"
         elif not any(row[2] for row in read.window.rows):
             yield f"no request was counted at edge {edge.name} at all, so nothing says that blue has none"
-
-
-def _entry(
-    request: RetireRequest,
-    kind: Literal["intent", "result", "note"],
-    what: str,
-    subject: str,
-    *,
-    at: datetime,
-    detail: dict[str, object],
-    of: str | None = None,
-) -> Entry:
-    return Entry(
-        migration=request.migration,
-        at=at,
-        kind=kind,
-        what=what,
-        subject=subject,
-        detail=detail,
-        fence=request.fence,
-        of=of,
-    )
