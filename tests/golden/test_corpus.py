@@ -120,6 +120,12 @@ def fields_of(found: Found) -> int:
     return sum(1 for group in (*groups, *borders) for each in group for _leaf in leaves(each.spec))
 
 
+def metadata_of(found: Found) -> int:
+    groups = (found.meshes, found.nodes, found.routers, found.routes, found.virtual_services)
+    borders = (found.gateways, found.gateway_routes)
+    return sum(1 for group in (*groups, *borders) for each in group for _leaf in leaves(each.beside.said))
+
+
 @needs_corpus
 def test_every_ledger_closes() -> None:
     singles = ([text] for text in texts() if "Resources" not in text.text)
@@ -131,6 +137,11 @@ def test_every_ledger_closes() -> None:
     assert [fields - ledger.used - ledger.named_in_a_gap - ledger.without_effect for fields, ledger in counts] == [
         0
     ] * len(counts)
+    beside = [(metadata_of(found), translation.ledger.metadata) for found, translation in closed]
+    assert sum(fields for fields, _ledger in beside) > 500
+    assert [fields - ledger.used - ledger.named_in_a_gap - ledger.without_effect for fields, ledger in beside] == [
+        0
+    ] * len(beside)
     unread = {gap.detail for _found, each in closed for gap in each.gaps if gap.id == "FIELD_NOT_READ"}
     assert unread == set()
 

@@ -1,5 +1,5 @@
 """
-The field ledger: every field of an App Mesh specification is answered for.
+The field ledger: every field of an App Mesh resource is answered for, in its specification and beside it.
 
 Pure. A field is used by the translation, named in a gap, or without effect for a reason.
 `LEDGER` says which, field by field; a pattern names one leaf and never a subtree. A field
@@ -14,11 +14,11 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from crossfade.plan.document import Gap, Ledger, WithoutEffect
+from crossfade.plan.document import Gap, Ledger, MetadataLedger, WithoutEffect
 
 _API: Final = "https://docs.aws.amazon.com/app-mesh/latest/APIReference/"
 _GUIDE: Final = "https://docs.aws.amazon.com/app-mesh/latest/userguide/"
@@ -52,6 +52,7 @@ class Resource:
     One resource of the mesh whose fields are to be answered for.
 
     `cover` are gaps, as (id, place), that name the resource as a whole; `idle` says why it is not in force at all.
+    `beside` is what is said of it beside its specification, `mesh` the place of its mesh.
     """
 
     kind: str
@@ -59,6 +60,8 @@ class Resource:
     spec: Mapping[str, object]
     cover: tuple[tuple[str, str], ...] = ()
     idle: Reason | None = None
+    beside: Mapping[str, object] = field(default_factory=dict)
+    mesh: str = ""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class Account:
     named: int = 0
     without: Counter[tuple[str, Reason]] = field(default_factory=Counter)
     open: list[tuple[Resource, str, object]] = field(default_factory=list)
+    metadata: Counter[str] = field(default_factory=Counter)
+    open_beside: list[tuple[Resource, str, object]] = field(default_factory=list)
 
     def ledger(self) -> Ledger:
         """Return the ledger as a plan keeps it; what nothing answers for is named in a gap of its own."""
@@ -81,6 +86,7 @@ class Account:
             named_in_a_gap=self.named + len(self.open),
             without_effect=sum(self.without.values()),
             reasons=reasons,
+            metadata=MetadataLedger.model_validate(self.metadata),
         )
 
 
@@ -281,6 +287,38 @@ LEDGER: Final[Mapping[str, Mapping[str, Leaf]]] = {
 }
 """By kind of resource, how each field is answered for; list items are written `[]`."""
 
+_WRITTEN_BY_APP_MESH: Final = Reason(
+    "App Mesh writes it about the resource itself; green has no such resource", _API + "API_ResourceMetadata.html"
+)
+_NAMES: Final = "{mesh,virtualNode,virtualRouter,virtualService,virtualGateway,route,gatewayRoute}Name"
+
+BESIDE: Final[Mapping[str, Leaf]] = _rows(
+    (_NAMES, Leaf(used="who is meant, and what it belongs to")),
+    (
+        "{meshOwner,metadata.meshOwner,metadata.resourceOwner}",
+        Leaf(
+            gaps=("CROSS_ACCOUNT",),
+            without=Reason("the mesh belongs to the account the resource is in", _GUIDE + "sharing.html"),
+        ),
+    ),
+    (
+        "tags[].{key,value}",
+        Leaf(
+            without=Reason(
+                "it tags a resource that green does not have; green's services carry the tags of blue's services",
+                _API + "API_TagRef.html",
+            )
+        ),
+    ),
+    ("metadata.{arn,uid,version,createdAt,lastUpdatedAt}", Leaf(without=_WRITTEN_BY_APP_MESH)),
+    ("status.status", Leaf(without=_WRITTEN_BY_APP_MESH)),
+    (
+        "clientToken",
+        Leaf(without=Reason("it makes one request of several the same", _API + "API_CreateVirtualNode.html")),
+    ),
+)
+"""How each field beside a specification is answered for, the same for all seven kinds."""
+
 NOBODY_PLAYS_IT: Final = Reason(
     "no ECS service of the sources plays the node and nothing that moves calls it", _GUIDE + "virtual_nodes.html"
 )
@@ -326,4 +364,18 @@ def account(resources: Iterable[Resource], gaps: Sequence[Gap]) -> Account:
                 kept.without[f"{resource.kind} {name}", leaf.without] += 1
             else:
                 kept.open.append((resource, name, value))
+        _account_beside(resource, found, kept)
     return kept
+
+
+def _account_beside(resource: Resource, found: Collection[tuple[str, str]], kept: Account) -> None:
+    for name, value in leaves(resource.beside):
+        leaf = BESIDE.get(name)
+        if leaf is None:
+            kept.open_beside.append((resource, name, value))
+            answer = "named_in_a_gap"
+        elif any((row, place) in found for row in leaf.gaps for place in (resource.place, resource.mesh)):
+            answer = "named_in_a_gap"
+        else:
+            answer = "used" if leaf.used else "without_effect"
+        kept.metadata[answer] += 1

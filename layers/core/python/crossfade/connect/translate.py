@@ -15,10 +15,10 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from crossfade.connect.dialled import Dialled, dialled
-from crossfade.connect.fields import LEADS_TO_NOBODY, NOBODY_PLAYS_IT, Resource, account
+from crossfade.connect.fields import LEADS_TO_NOBODY, NOBODY_PLAYS_IT, Reason, Resource, account
 from crossfade.connect.gaps import gap
 from crossfade.connect.losses import (
     client_policies,
@@ -37,11 +37,17 @@ from crossfade.mesh.model import (
     Container,
     EcsService,
     Found,
+    GatewayRoute,
     Listener,
+    Mesh,
     Origin,
     Protocol,
+    Route,
     TaskDefinition,
+    VirtualGateway,
     VirtualNode,
+    VirtualRouter,
+    VirtualService,
 )
 from crossfade.mesh.tree import Tree
 from crossfade.plan.document import (
@@ -56,6 +62,8 @@ from crossfade.plan.document import (
     Timeout,
     Tls,
 )
+
+_MeshThing: TypeAlias = Mesh | VirtualNode | VirtualRouter | Route | VirtualService | VirtualGateway | GatewayRoute
 
 _RESOURCE: Final = re.compile(r"mesh/([^/@]+)(?:@([^/]+))?/(virtualNode|virtualGateway)/(.+)")
 _DNS_NAME: Final = re.compile(r"[a-z0-9_.-]{1,127}")
@@ -202,8 +210,10 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
         if member.endpoints and not member.task.proxies():
             names = _and([f"{each.dns_name}:{each.port}" for each in member.endpoints])
             gaps.append(gap("PROXY_IN_BETWEEN", f"ecsService/{member.service.name}", names=names))
+    gaps += _owners(found_here, mesh, choices)
     answered = account(_resources(found_here, provided, by_node), gaps)
-    gaps += [gap("FIELD_NOT_READ", each.place, field=name, value=value) for each, name, value in answered.open]
+    unread = (*answered.open, *answered.open_beside)
+    gaps += [gap("FIELD_NOT_READ", each.place, field=name, value=value) for each, name, value in unread]
     return Translation(members=members, gaps=_once(gaps), ledger=answered.ledger())
 
 
@@ -235,19 +245,30 @@ def _encryption(found: Found, choices: Choices) -> Mapping[str, Tls]:
 
 def _resources(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, _Seat]) -> Iterator[Resource]:
     """Yield every resource of the mesh with what is said about it as a whole."""
+
+    def resource(
+        kind: str,
+        place: str,
+        thing: _MeshThing,
+        cover: tuple[tuple[str, str], ...] = (),
+        idle: Reason | None = None,
+    ) -> Resource:
+        mesh = thing.name if isinstance(thing, Mesh) else thing.mesh
+        return Resource(kind, place, thing.spec, cover, idle, thing.beside.said, f"mesh/{mesh}")
+
     for mesh in found.meshes:
         if mesh.origin is not Origin.NONE:
-            yield Resource("mesh", f"mesh/{mesh.name}", mesh.spec)
+            yield resource("mesh", f"mesh/{mesh.name}", mesh)
     for node in found.nodes:
         place = f"virtualNode/{node.name}"
         if node.name in by_node:
-            yield Resource("virtualNode", place, node.spec)
+            yield resource("virtualNode", place, node)
         else:
             lacking = (("EXTERNAL_NODE", place), ("NODE_WITHOUT_ECS_SERVICE", place))
-            yield Resource("virtualNode", place, node.spec, lacking, NOBODY_PLAYS_IT)
+            yield resource("virtualNode", place, node, lacking, NOBODY_PLAYS_IT)
     for router in found.routers:
         place = f"virtualRouter/{router.name}"
-        yield Resource("virtualRouter", place, router.spec, (("ROUTE_ORPHAN", place),))
+        yield resource("virtualRouter", place, router, (("ROUTE_ORPHAN", place),))
     in_force = {
         (route.router, route.name)
         for provider in provided.values()
@@ -259,13 +280,29 @@ def _resources(found: Found, provided: Mapping[str, Provider], by_node: Mapping[
         outside = (("EXTERNAL_NODE", f"virtualNode/{target.node}") for target in route.targets)
         cover = (("ROUTE_ORPHAN", place), ("ROUTE_UNREACHABLE", place), *outside)
         idle = None if (route.router, route.name) in in_force else LEADS_TO_NOBODY
-        yield Resource("route", place, route.spec, cover if idle else cover[:2], idle)
+        yield resource("route", place, route, cover if idle else cover[:2], idle)
     for service in found.virtual_services:
-        yield Resource("virtualService", f"virtualService/{service.name}", service.spec)
+        yield resource("virtualService", f"virtualService/{service.name}", service)
     for gateway in found.gateways:
-        yield Resource("virtualGateway", f"virtualGateway/{gateway.name}", gateway.spec)
+        yield resource("virtualGateway", f"virtualGateway/{gateway.name}", gateway)
     for entry in found.gateway_routes:
-        yield Resource("gatewayRoute", f"gatewayRoute/{entry.gateway}/{entry.name}", entry.spec)
+        yield resource("gatewayRoute", f"gatewayRoute/{entry.gateway}/{entry.name}", entry)
+
+
+def _mesh_things(found: Found) -> Iterator[_MeshThing]:
+    yield from found.meshes
+    yield from found.nodes
+    yield from found.routers
+    yield from found.routes
+    yield from found.virtual_services
+    yield from found.gateways
+    yield from found.gateway_routes
+
+
+def _owners(found: Found, mesh: str, choices: Choices) -> Iterator[Gap]:
+    """Yield the accounts that share the mesh with the one its resources are in."""
+    for owner in sorted({each.beside.owner for each in _mesh_things(found) if each.beside.owner is not None}):
+        yield _cross_account(f"mesh/{mesh}", owner, choices.namespace)
 
 
 def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
@@ -303,7 +340,7 @@ def _seats(found: Found, mesh: str, choices: Choices) -> tuple[list[_Seat], list
         if found.known(match[1]) != mesh:
             continue
         if match[2]:
-            gaps.append(_cross_account(service.name, match[2], choices.namespace))
+            gaps.append(_cross_account(f"ecsService/{service.name}", match[2], choices.namespace))
         if match[3] == "virtualGateway":
             gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}", why=f"is the gateway {match[4]}"))
             continue
@@ -315,8 +352,7 @@ def _seats(found: Found, mesh: str, choices: Choices) -> tuple[list[_Seat], list
     return seats, gaps
 
 
-def _cross_account(service: str, owner: str, namespace: str) -> Gap:
-    place = f"ecsService/{service}"
+def _cross_account(place: str, owner: str, namespace: str) -> Gap:
     if not namespace.startswith("arn:"):
         answer = "green needs a Cloud Map namespace shared with AWS RAM: give its ARN (--namespace)."
         return gap("CROSS_ACCOUNT", place, owner=owner, answer=answer)

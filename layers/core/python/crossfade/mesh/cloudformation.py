@@ -13,14 +13,14 @@ values"; Service-to-physical names as in the resource types' Name properties.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
 from crossfade.errors import BadInput
 from crossfade.mesh import shape
 from crossfade.mesh.intrinsics import NO_VALUE, Unknown, Unresolved, holds, resolve
-from crossfade.mesh.model import CloudMapService, Found, Namespace, Place, merge
+from crossfade.mesh.model import Beside, CloudMapService, Found, Namespace, Place, merge
 from crossfade.mesh.template import load_template
 from crossfade.mesh.tree import Tree, lower_camel
 
@@ -499,34 +499,44 @@ class _Reader:
     def _mesh_of(self, found: Tree) -> str:
         return (found / "meshName").text().rpartition("/")[2]
 
+    def _beside(self, found: Tree) -> Beside:
+        return shape.beside(found, str(self._stack.ref("AWS::AccountId")) if found / "meshOwner" else None)
+
     def mesh(self, name: str) -> object:
-        return shape.mesh(self._name(name), self._tree(name) / "spec")
+        found = self._tree(name)
+        return replace(shape.mesh(self._name(name), found / "spec"), beside=self._beside(found))
 
     def virtual_node(self, name: str) -> object:
         found = self._tree(name)
-        return shape.virtual_node(self._name(name), self._mesh_of(found), found / "spec")
+        made = shape.virtual_node(self._name(name), self._mesh_of(found), found / "spec")
+        return replace(made, beside=self._beside(found))
 
     def virtual_router(self, name: str) -> object:
         found = self._tree(name)
-        return shape.virtual_router(self._name(name), self._mesh_of(found), found / "spec")
+        made = shape.virtual_router(self._name(name), self._mesh_of(found), found / "spec")
+        return replace(made, beside=self._beside(found))
 
     def route(self, name: str) -> object:
         found = self._tree(name)
         router = (found / "virtualRouterName").text().rpartition("/")[2]
-        return shape.route(self._name(name), router, self._mesh_of(found), found / "spec")
+        made = shape.route(self._name(name), router, self._mesh_of(found), found / "spec")
+        return replace(made, beside=self._beside(found))
 
     def virtual_service(self, name: str) -> object:
         found = self._tree(name)
-        return shape.virtual_service(self._name(name), self._mesh_of(found), found / "spec")
+        made = shape.virtual_service(self._name(name), self._mesh_of(found), found / "spec")
+        return replace(made, beside=self._beside(found))
 
     def virtual_gateway(self, name: str) -> object:
         found = self._tree(name)
-        return shape.virtual_gateway(self._name(name), self._mesh_of(found), found / "spec")
+        made = shape.virtual_gateway(self._name(name), self._mesh_of(found), found / "spec")
+        return replace(made, beside=self._beside(found))
 
     def gateway_route(self, name: str) -> object:
         found = self._tree(name)
         gateway = (found / "virtualGatewayName").text().rpartition("/")[2]
-        return shape.gateway_route(self._name(name), gateway, self._mesh_of(found), found / "spec")
+        made = shape.gateway_route(self._name(name), gateway, self._mesh_of(found), found / "spec")
+        return replace(made, beside=self._beside(found))
 
     def ecs_service(self, name: str) -> object:
         return shape.ecs_service(self._name(name), self._tree(name))

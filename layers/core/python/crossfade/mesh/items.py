@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -93,7 +93,10 @@ def found_of(items: Iterable[Item]) -> Found:
             groups.setdefault("rules", []).append(_rule(each.body, listeners))
         else:
             field, read = _READERS[each.kind]
-            groups.setdefault(field, []).append(read(each.body))
+            made = read(each.body)
+            if each.kind in MESH_NAMES:
+                made = replace(made, beside=shape.beside(each.body))  # type: ignore[type-var]  # one of the mesh's own
+            groups.setdefault(field, []).append(made)
     return Found(**{field: tuple(found) for field, found in groups.items()})  # type: ignore[arg-type]
 
 

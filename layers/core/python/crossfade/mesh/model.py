@@ -38,6 +38,18 @@ class Place:
         return f"{self.file}: {self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """
+    What a source says of an App Mesh resource beside its specification: names, owner, tags, ARN, times.
+
+    `owner` is the account whose mesh it is, where that is another one than the resource's own.
+    """
+
+    said: Spec = field(default_factory=dict)
+    owner: str | None = None
+
+
 class Protocol(StrEnum):
     """What a mesh listener speaks."""
 
@@ -108,6 +120,7 @@ class VirtualNode:
     cloud_map_namespace: str | None
     spec: Spec
     place: Place
+    beside: Beside = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,7 @@ class VirtualRouter:
     ports: tuple[tuple[int, Protocol], ...]
     spec: Spec
     place: Place
+    beside: Beside = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,7 @@ class Route:
     retry: Spec | None
     spec: Spec
     place: Place
+    beside: Beside = Beside()
 
     @property
     def catches_all(self) -> bool:
@@ -164,6 +179,7 @@ class VirtualService:
     router: str | None
     spec: Spec
     place: Place
+    beside: Beside = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +190,7 @@ class VirtualGateway:
     mesh: str
     spec: Spec
     place: Place
+    beside: Beside = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +203,7 @@ class GatewayRoute:
     virtual_service: str | None
     spec: Spec
     place: Place
+    beside: Beside = Beside()
 
 
 class Origin(StrEnum):
@@ -210,6 +228,7 @@ class Mesh:
     spec: Spec
     place: Place
     origin: Origin = Origin.DEFINED
+    beside: Beside = Beside()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import Final
 from crossfade.errors import BadInput
 from crossfade.mesh.model import (
     Alarm,
+    Beside,
     Container,
     Distribution,
     DnsRecord,
@@ -54,6 +55,22 @@ def mesh(name: str, spec: Tree) -> Mesh:
     said = spec / "egressFilter" / "type"
     egress = said.word() if said else "DROP_ALL"
     return Mesh(name=name, egress=egress, spec=spec.mapping(), place=spec.place)
+
+
+def beside(found: Tree, account: str | None = None) -> Beside:
+    """Return what is said beside a resource's specification; `account` is the one it is made in, where known."""
+    metadata = found / "metadata"
+    owner = (metadata / "meshOwner").text_or_none() or (found / "meshOwner").text_or_none()
+    own = (metadata / "resourceOwner").text_or_none() or account
+    said = {name: value for name, value in found.mapping().items() if name != "spec" and value is not None}
+    if metadata:
+        said["metadata"] = {name: _moment(value) for name, value in metadata.mapping().items()}
+    return Beside(said, owner if owner != own else None)
+
+
+def _moment(value: object) -> object:
+    """Return a time as one value; recorders of answers write it as its parts."""
+    return str(value) if isinstance(value, Mapping) and "__class__" in value else value
 
 
 def virtual_node(name: str, mesh_name: str, spec: Tree) -> VirtualNode:

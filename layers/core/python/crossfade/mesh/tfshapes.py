@@ -117,7 +117,20 @@ def _of_mesh(kind: Kind) -> Callable[[Attributes, Place], Attributes]:
             "virtualGatewayName": found.get("virtual_gateway_name"),
             MESH_NAMES[kind]: found.get("name"),
         }
-        return {**names, "spec": _spec(_first(found.get("spec")))}
+        metadata = {
+            "arn": found.get("arn"),
+            "createdAt": found.get("created_date"),
+            "lastUpdatedAt": found.get("last_updated_date"),
+            "meshOwner": found.get("mesh_owner"),
+            "resourceOwner": found.get("resource_owner"),
+        }
+        tags = found.get("tags")
+        return {
+            **{name: value for name, value in names.items() if value},
+            "metadata": {name: value for name, value in metadata.items() if value},
+            "tags": [{"key": key, "value": value} for key, value in tags.items()] if isinstance(tags, Mapping) else [],
+            "spec": _spec(_first(found.get("spec"))),
+        }
 
     return shape
 

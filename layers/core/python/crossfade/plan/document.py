@@ -567,13 +567,26 @@ class WithoutEffect(Frozen):
     count: int = Field(ge=1)
 
 
+class MetadataLedger(Frozen):
+    """As the ledger, of what stands beside the specifications: names, owners, tags, ARNs, times."""
+
+    used: int = Field(default=0, ge=0)
+    named_in_a_gap: int = Field(default=0, ge=0)
+    without_effect: int = Field(default=0, ge=0)
+
+
 class Ledger(Frozen):
-    """Every field the sources set on the mesh, counted once: used, named in a gap, or without effect."""
+    """
+    Every field the mesh's specifications set, counted once: used, named in a gap, or without effect.
+
+    `metadata` depends on the form of the sources, of which some say more than others.
+    """
 
     used: int = Field(default=0, ge=0)
     named_in_a_gap: int = Field(default=0, ge=0)
     without_effect: int = Field(default=0, ge=0)
     reasons: tuple[WithoutEffect, ...] = ()
+    metadata: MetadataLedger = Field(default=MetadataLedger(), exclude_if=lambda metadata: metadata == MetadataLedger())
 
 
 class MigrationPlan(Frozen):

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from crossfade.plan.document import EdgePlan, Endpoint, Gap, Ledger, MigrationPlan, ServicePlan, Severity, Timeout
+from crossfade.plan.document import (
+    EdgePlan,
+    Endpoint,
+    Gap,
+    Ledger,
+    MetadataLedger,
+    MigrationPlan,
+    ServicePlan,
+    Severity,
+    Timeout,
+)
 
 _MEANING = {
     Severity.BLOCKING: "needs an answer before the stack takes the plan",
@@ -86,10 +96,16 @@ def _left_behind(plan: MigrationPlan) -> Iterator[str]:
 
 def ledger_in_words(ledger: Ledger) -> str:
     """Return the ledger in a sentence: how many fields were used, named in a gap, and without effect."""
+    beside = ledger.metadata
+    names = f" Beside the specifications, {_counts(beside)}." if beside != MetadataLedger() else ""
+    return f"{_counts(ledger)}.{names}"
+
+
+def _counts(ledger: Ledger | MetadataLedger) -> str:
     whole = ledger.used + ledger.named_in_a_gap + ledger.without_effect
     return (
         f"{whole} field{_s(whole)} set: {ledger.used} used, {ledger.named_in_a_gap} named in a gap, "
-        f"{ledger.without_effect} without effect."
+        f"{ledger.without_effect} without effect"
     )
 
 
