@@ -42,6 +42,7 @@ class Scenarios(StrEnum):
     UNWATCHED = "unwatched"
     THROTTLED = "throttled"
     BLUE_LOSS = "blue-loss"
+    TLS = "tls"
     ALL = "all"
 
 

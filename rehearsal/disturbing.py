@@ -133,6 +133,17 @@ def _unless_held_and_released(stage: Stage) -> str:
     return f"the journal does not say that it was {' and '.join(absent)}" if absent else ""
 
 
+def _rotate(stage: Stage) -> None:
+    stage.plane.rotate_certificates()
+
+
+def _unless_all_serve_the_newest(stage: Stage) -> str:
+    if not stage.plane.encrypted_tasks:
+        return "no call was encrypted"
+    old = stage.plane.serving_old_certificates()
+    return f"old certificates are served by {', '.join(old)}" if old else ""
+
+
 DISTURBANCES: Mapping[Scenario, Disturbance] = {
     Scenario.ABORT: Disturbance(
         said="an operator aborts",
@@ -159,5 +170,11 @@ DISTURBANCES: Mapping[Scenario, Disturbance] = {
         missed=_unless_held_and_released,
         lasts_seconds=LOST_FOR_SECONDS,
         mend=lambda stage: stage.plane.allow_starts(_blue_at_the_edge(stage)),
+    ),
+    Scenario.TLS: Disturbance(
+        said="every certificate is rotated",
+        ends="completed",
+        strike=_rotate,
+        missed=_unless_all_serve_the_newest,
     ),
 }

@@ -32,6 +32,7 @@ from rehearsal.deploy.errors import DeployError
 from rehearsal.disturbing import DISTURBANCES, Disturbance
 from rehearsal.doors import Slowness, ids_of, led_in, open_door
 from rehearsal.elsewhere import forward_alarms
+from rehearsal.encrypting import encrypted
 from rehearsal.pace import Pace, quickened
 from rehearsal.permits import stack_parameters
 from rehearsal.shares import shares_held
@@ -132,6 +133,8 @@ def rehearse(
             drawn = application.redrawn(ids_of(application.door, deployer))
             plan = _at_pace(drawn, pace, unalarmed=unalarmed)
         plan = led_in(plan, application.door, aws, pace)
+        if scenario is Scenario.TLS:
+            plan = encrypted(plan, aws)
         say("deploying template.yaml as stack crossfade: the product")
         outputs = deployer.deploy_sam(TEMPLATE, STACK, stack_parameters(plan))
         if forward_alarms(aws, plan, STACK):
@@ -273,7 +276,7 @@ def _play(stage: _Stage, scenario: Scenario, *, breaking: Breaking, until: float
             said = _said(stage) if record else ""
             say(said, phase=_phase(record), green=green, totals=totals)
             told, last = time.monotonic(), line
-        if _has_ended(stage, status, record):
+        if _has_ended(stage, status, record, rolls_back=disturbance is not None and disturbance.ends == "rolled_back"):
             return
         time.sleep(_LOOK_SECONDS)
     stage.outcome, stage.reason = "held", f"the scenario did not end within its limit; last: {_said(stage)}"
@@ -357,7 +360,8 @@ def _may_break(stage: _Stage) -> bool:
     return since > _BREAK_AFTER_SECONDS
 
 
-def _has_ended(stage: _Stage, status: Mapping[str, Any], record: MigrationRecord | None) -> bool:
+def _has_ended(stage: _Stage, status: Mapping[str, Any], record: MigrationRecord | None, *, rolls_back: bool) -> bool:
+    """Say whether nothing more is to come; where the product must roll back, only that it has, however late."""
     if record is not None and record.phase is Phase.ROLLED_BACK:
         stage.outcome, stage.reason = "rolled_back", record.reason or ""
         return True
@@ -369,7 +373,7 @@ def _has_ended(stage: _Stage, status: Mapping[str, Any], record: MigrationRecord
         said = f"{status.get('error', status['status'])}: {status.get('cause', '')}"
         started_back = record is not None and _rollback_started(stage) is not None
         stage.outcome, stage.reason = "failed", said
-        return not started_back
+        return not started_back and not rolls_back
     return False
 
 
@@ -409,7 +413,8 @@ def _summary(
     ends = breaking.ends if disturbance is None else disturbance.ends
     completes = scenario is Scenario.HEALTHY or ends == "completed"
     wanted = ("completed", 100.0) if completes else ("rolled_back", 0.0)
-    clean = totals.failed == 0 if scenario is Scenario.HEALTHY else stage.broken_at is not None
+    clean = scenario is Scenario.HEALTHY or stage.broken_at is not None
+    clean = clean and (totals.failed == 0 or scenario not in {Scenario.HEALTHY, Scenario.TLS})
     missed = disturbance.missed(stage) if disturbance is not None and stage.broken_at is not None else ""
     whole = disturbance is None or (not missed and stage.plane.requests_to_nobody == 0)
     refused = tuple(str(refusal) for refusal in stage.aws.iam.take_refused())

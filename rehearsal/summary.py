@@ -14,7 +14,8 @@ class Scenario(StrEnum):
     `healthy`: green is as good as blue. `sick`: green's tasks begin to fail once it has a share.
 
     In the others green is well, and in mid-climb: `abort`, a person gives everything back; `unwatched`, `migrate` is
-    stopped and nobody is told; `throttled`, Lambda refuses the way back; `blue-loss`, blue loses a task.
+    stopped and nobody is told; `throttled`, Lambda refuses the way back; `blue-loss`, blue loses a task; `tls`, the
+    certificates of calls that are encrypted are rotated.
     """
 
     HEALTHY = "healthy"
@@ -23,6 +24,7 @@ class Scenario(StrEnum):
     UNWATCHED = "unwatched"
     THROTTLED = "throttled"
     BLUE_LOSS = "blue-loss"
+    TLS = "tls"
 
 
 class ShareHeld(Frozen):

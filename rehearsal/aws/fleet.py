@@ -541,6 +541,7 @@ class Fleet:
                     service=service.name,
                     port_name=entry["portName"],
                     container_port=mapping["containerPort"] if mapping else port,
+                    authority=entry.get("tls", {}).get("issuerCertificateAuthority", {}).get("awsPcaAuthorityArn"),
                 )
 
     # -- events ---------------------------------------------------------------

@@ -172,7 +172,7 @@ def policies(account: str, role: str) -> tuple[Statement, ...] | None:
 
 
 def _default(policy: Any) -> str:
-    return str(next(version.document for version in policy.versions if version.is_default))
+    return str(next(version.document for version in policy.versions if version.is_default_version))
 
 
 def denied(call: Call, caller: Caller, each: Asked, *, explicitly: bool) -> AwsError:

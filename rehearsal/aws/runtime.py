@@ -27,6 +27,7 @@ class NamespaceEndpoint:
 
     `timeout` is the `timeout` member of the Service Connect service as the server declared it (idle and per-request
     seconds), or empty. `app_protocol` is None for plain TCP. `service` is the name of the ECS service behind it.
+    `authority` is the ARN of the authority that encrypts it, None for plain text.
     """
 
     discovery_name: str
@@ -37,6 +38,7 @@ class NamespaceEndpoint:
     service: str
     port_name: str
     container_port: int
+    authority: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

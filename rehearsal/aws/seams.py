@@ -43,6 +43,8 @@ SEAMS = (
     "moto.iam.aws_managed_policies:aws_managed_policies_data",
     "moto.iam.models:AWSManagedPolicy.from_data",
     "moto.iam.models:IAMBackend._init_managed_policies",
+    "moto.iam.models:PolicyVersion.is_default_version",
+    "moto.iam.models:iam_backends",
     "moto.logs.models:LogsBackend.create_log_stream",
     "moto.logs.models:LogsBackend.ensure_log_group",
     "moto.logs.models:LogsBackend.put_log_events",

@@ -27,6 +27,7 @@ from crossfade.plan.document import Call
 from rehearsal.aws.runtime import TaskFailed, TaskPlacement, TaskSpec
 from rehearsal.dataplane import health, mesh_proxy, service_connect
 from rehearsal.dataplane.cdn_edge import CdnEdge
+from rehearsal.dataplane.certificates import Certificates
 from rehearsal.dataplane.children import Child, ChildEnded, Proxies
 from rehearsal.dataplane.dns_edge import DnsEdge, Resolver
 from rehearsal.dataplane.edge import Edge, ShareSeen
@@ -90,6 +91,7 @@ class _Task:
     application_ports: Mapping[int, int]
     ports: dict[int, int] = field(default_factory=dict)
     egress_ports: dict[str, int] = field(default_factory=dict)
+    encrypted_ports: dict[str, int] = field(default_factory=dict)  # by discovery name
     hosts: tuple[tuple[str, int], ...] = ()
     discovery_names: Mapping[str, str] = field(default_factory=dict)
     served: Mapping[str, int] = field(default_factory=dict)
@@ -153,6 +155,7 @@ class DataPlane:
         self._calls: dict[str, tuple[Call, ...]] = {}
         self._broken_services: dict[str, _Broken] = {}
         self._refused_services: set[str] = set()
+        self._certificates: Certificates | None = None
         self._loads: list[Load] = []
         self._threads: list[threading.Thread] = []
         self._stopped = threading.Event()
@@ -182,6 +185,7 @@ class DataPlane:
         self._names = Names(aws)
         self.dial(calls or {})
         self._shipper = LogShipper(aws.client("logs"))
+        self._certificates = Certificates(aws.client("acm-pca"), self._folder / "certificates")
         edge = Edge(aws.client("elbv2"), self._folder / EDGE, self._edge_meter)
         config = dynamic_bootstrap(EDGE, listeners=edge.listeners_file, clusters=edge.clusters_file)
         edge.serve_by(self._start_proxy(EDGE, config, EDGE_FLUSH_MS, lambda line: self._heard_at_edge(edge, line)))
@@ -301,6 +305,30 @@ class DataPlane:
         load = Load(whom, rps, seconds=seconds, timeout_seconds=timeout_seconds)
         self._loads.append(load)
         return load
+
+    def rotate_certificates(self) -> int:
+        """Have the certificates of all encrypted endpoints made anew, as ECS does every five days; return how many."""
+        return 0 if self._certificates is None else self._certificates.rotate()
+
+    @property
+    def encrypted_tasks(self) -> int:
+        """How many running tasks prove who they are to their callers."""
+        with self._lock:
+            return sum(bool(task.encrypted_ports) for task in self._tasks.values())
+
+    def serving_old_certificates(self) -> tuple[str, ...]:
+        """Shake hands with every encrypted task; return those that do not serve the newest certificate."""
+        if self._certificates is None:
+            return ()
+        newest, old = self._certificates.newest(), []
+        with self._lock:
+            tasks = list(self._tasks.values())
+        for task in tasks:
+            for discovery_name, port in task.encrypted_ports.items():
+                name = service_connect.certified_name(task.spec.namespace, discovery_name)
+                if self._certificates.served(port, name) != newest[name]:
+                    old.append(f"{task.spec.service} ({name})")
+        return tuple(old)
 
     def refuse_starts(self, service: str) -> None:
         """Let no task of a service start any more, as where the mesh is gone from which its proxies are configured."""
@@ -472,6 +500,7 @@ class DataPlane:
                 outlier=self._outlier,
                 merge_seconds=1 / self._time_scale,
                 endpoints=self._endpoints.file,
+                certificates=self._certificates,
             )
             assert spec.service_connect is not None
             stream = self._log_stream(
@@ -502,15 +531,19 @@ class DataPlane:
         self._read_ports(task, sidecar, task.admin.listeners())
 
     def _read_ports(self, task: _Task, sidecar: Sidecar, listening: Mapping[str, int]) -> None:
+        behind = {ingress.container_port: listening[ingress.name] for ingress in sidecar.ingresses}
         for ingress in sidecar.ingresses:
-            task.ports[ingress.container_port] = listening[ingress.name]
+            if ingress.secret is None:  # a load balancer reaches an encrypted task beside its proxy
+                task.ports[ingress.container_port] = listening[ingress.name]
+            else:
+                task.encrypted_ports[ingress.discovery_names[0]] = listening[ingress.name]
         task.egress_ports = {egress.name: listening[egress.name] for egress in sidecar.egresses}
         if task.shape.mesh_proxy is not None:
             name = mesh_proxy.host_set(task.shape.mesh_proxy.mesh, task.shape.mesh_proxy.node)
             task.hosts = tuple((name, listening[one.name]) for one in sidecar.ingresses[:1])
         else:
             task.hosts = tuple(
-                (service_connect.host_set(task.spec.namespace, name), task.ports[port])
+                (service_connect.host_set(task.spec.namespace, name), behind[port])
                 for name, port in task.served.items()
             )
 

@@ -15,7 +15,12 @@ from typing import Any, TypeAlias
 Config: TypeAlias = dict[str, Any]
 
 _TYPE = "type.googleapis.com/envoy."
+_TLS = _TYPE + "extensions.transport_sockets.tls.v3."
+_ONLY_TLS_1_3 = {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"}
 _UNBOUNDED = 2_147_483_647
+
+CERTIFICATE = "server"
+"""What a proxy's own certificate is called in its file of secrets."""
 
 ACCESS_LOG: Mapping[str, str] = {
     "start_time": "%START_TIME%",
@@ -94,8 +99,16 @@ Source: App Mesh user guide, "Envoy defaults"; Service Connect documents the two
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom a proxy believes: the certificate of an authority in a file, and the DNS name a server must prove."""
+
+    authority: Path
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
-    """A set of hosts kept in a file of endpoints, found there under `name`."""
+    """A set of hosts kept in a file of endpoints, found there under `name`; `trust` is None for plain text."""
 
     name: str
     endpoints: Path
@@ -103,6 +116,7 @@ class Upstream:
     outlier: OutlierSettings | None = None
     max_connections: int | None = None
     max_pending_requests: int | None = None
+    trust: Trust | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,11 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Ingress:
-    """A listener in front of one application port. `discovery_names` are the endpoints that lead to it."""
+    """
+    A listener in front of one application port. `discovery_names` are the endpoints that lead to it.
+
+    `secret` is the file with its certificate and key; None for plain text.
+    """
 
     container_port: int
     application_port: int
@@ -135,6 +153,7 @@ class Ingress:
     idle_seconds: float | None = None
     discovery_names: tuple[str, ...] = ()
     is_tcp: bool = False
+    secret: Path | None = None
 
     @property
     def name(self) -> str:
@@ -182,6 +201,13 @@ def endpoints_file(name: str, ports: Sequence[int], *, version: int) -> Config:
     """Return the content of a file of endpoints."""
     assignment = {"@type": _TYPE + "config.endpoint.v3.ClusterLoadAssignment", **_assignment(name, ports)}
     return {"version_info": str(version), "resources": [assignment]}
+
+
+def secret_file(name: str, chain: str, private_key: str, *, version: int) -> Config:
+    """Return the content of a file with one certificate and its key, so that both change at once."""
+    pair = {"certificate_chain": {"inline_string": chain}, "private_key": {"inline_string": private_key}}
+    secret = {"@type": _TLS + "Secret", "name": name, "tls_certificate": pair}
+    return {"version_info": str(version), "resources": [secret]}
 
 
 def resources_file(kind: str, resources: Sequence[Config], *, version: int) -> Config:
@@ -254,6 +280,8 @@ def eds_cluster(upstream: Upstream, *, merge_seconds: float = 1) -> Config:
     }
     if upstream.outlier is not None:
         cluster["outlier_detection"] = _outlier(upstream.outlier)
+    if upstream.trust is not None:
+        cluster["transport_socket"] = _trusting(upstream.trust)
     bounds = {"max_connections": upstream.max_connections, "max_pending_requests": upstream.max_pending_requests}
     cluster["circuit_breakers"]["thresholds"][0].update({k: v for k, v in bounds.items() if v is not None})
     return cluster
@@ -282,7 +310,7 @@ def _base(node: str) -> Config:
 def _ingress(sidecar: Sidecar, ingress: Ingress) -> Config:
     cluster = f"local:{ingress.container_port}"
     if ingress.is_tcp:
-        return listener(ingress.name, [_tcp_filter(ingress.name, cluster)])
+        return _encrypted(listener(ingress.name, [_tcp_filter(ingress.name, cluster)]), ingress.secret)
     logs = _logs(sidecar)
     if sidecar.measures:
         logs += [measured_log("ingress", name) for name in ingress.discovery_names]
@@ -297,7 +325,37 @@ def _ingress(sidecar: Sidecar, ingress: Ingress) -> Config:
     coloured = [{"header": {"key": "x-colour", "value": sidecar.colour}, "append_action": "ADD_IF_ABSENT"}]
     routes = {**_route_config(ingress.name, [route]), "response_headers_to_add": coloured}
     http = http_filter(ingress.name, logs=logs, route_config=routes, idle_seconds=ingress.idle_seconds)
-    return listener(ingress.name, [http])
+    return _encrypted(listener(ingress.name, [http]), ingress.secret)
+
+
+def _encrypted(plain: Config, secret: Path | None) -> Config:
+    """Return a listener that proves who it is by the secret in a file it follows; TLS 1.3, no client certificates."""
+    if secret is None:
+        return plain
+    context = {
+        "@type": _TLS + "DownstreamTlsContext",
+        "common_tls_context": {
+            "tls_params": _ONLY_TLS_1_3,
+            "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": _from_file(secret)}],
+        },
+    }
+    socket = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+    return {**plain, "filter_chains": [{**chain, "transport_socket": socket} for chain in plain["filter_chains"]]}
+
+
+def _trusting(trust: Trust) -> Config:
+    context = {
+        "@type": _TLS + "UpstreamTlsContext",
+        "sni": trust.name,
+        "common_tls_context": {
+            "tls_params": _ONLY_TLS_1_3,
+            "validation_context": {
+                "trusted_ca": {"filename": str(trust.authority)},
+                "match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": trust.name}}],
+            },
+        },
+    }
+    return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
 def _egress(sidecar: Sidecar, egress: Egress) -> Config:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.aws.runtime import NamespaceEndpoint, TaskFailed, TaskSpec
-from rehearsal.dataplane.proxy import Egress, Ingress, OutlierSettings, Route, Sidecar, Upstream
+from rehearsal.dataplane.certificates import Certificates
+from rehearsal.dataplane.proxy import Egress, Ingress, OutlierSettings, Route, Sidecar, Trust, Upstream
 from rehearsal.dataplane.task_shape import TaskShape
 
 PER_REQUEST_SECONDS = 15
@@ -48,12 +49,14 @@ def sidecar(
     outlier: OutlierSettings,
     merge_seconds: float,
     endpoints: Callable[[str], Path],
+    certificates: Certificates | None = None,
 ) -> Sidecar:
     """
     Return what the proxy of a task with Service Connect does.
 
     Its egress is the namespace as it was when the task started, its ingress the endpoints it serves. A port that no
-    endpoint names has no proxy in front of it, as on AWS. `endpoints` gives the file of a set of hosts.
+    endpoint names has no proxy in front of it, as on AWS. `endpoints` gives the file of a set of hosts,
+    `certificates` the secrets of endpoints that are encrypted.
     """
     configuration = spec.service_connect or {}
     timeouts = {
@@ -73,6 +76,7 @@ def sidecar(
                 idle_seconds=_idle(timeouts[names[0]]),
                 discovery_names=names,
                 is_tcp=protocols.get(port) is None,
+                secret=_secret(configuration, names[0], spec.namespace, certificates),
             )
         )
     upstreams = [
@@ -81,6 +85,7 @@ def sidecar(
             endpoints=endpoints(name),
             http2=endpoint.app_protocol in {"http2", "grpc"},
             outlier=outlier,
+            trust=_trust(endpoint, spec.namespace, certificates),
         )
         for name, endpoint in {host_set(spec.namespace, e.discovery_name): e for e in spec.endpoints}.items()
     ]
@@ -95,6 +100,29 @@ def sidecar(
         measures=True,
         merge_seconds=merge_seconds,
     )
+
+
+def certified_name(namespace: str | None, discovery_name: str) -> str:
+    """Return the DNS name that an endpoint's certificate is for."""
+    return f"{discovery_name}.{(namespace or '').rsplit('/', 1)[-1]}"
+
+
+def _secret(
+    configuration: Mapping[str, Any], name: str, namespace: str | None, certificates: Certificates | None
+) -> Path | None:
+    for one in configuration.get("services") or ():
+        authority = one.get("tls", {}).get("issuerCertificateAuthority", {}).get("awsPcaAuthorityArn")
+        if authority and (one.get("discoveryName") or one["portName"]) == name:
+            assert certificates is not None
+            return certificates.secret(authority, certified_name(namespace, name))
+    return None
+
+
+def _trust(endpoint: NamespaceEndpoint, namespace: str | None, certificates: Certificates | None) -> Trust | None:
+    if endpoint.authority is None:
+        return None
+    assert certificates is not None
+    return Trust(certificates.trust(endpoint.authority), certified_name(namespace, endpoint.discovery_name))
 
 
 def _egress(namespace: str | None, endpoint: NamespaceEndpoint) -> Egress:
