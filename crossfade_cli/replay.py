@@ -65,7 +65,8 @@ def replay_command(
 
 
 def _entries(migration: str, table: str | None, export: Path | None, region: str | None) -> tuple[Entry, ...]:
-    from crossfade.journal.dynamodb import DynamoDbJournal, read_entries  # noqa: PLC0415 — boto3, only when needed
+    from crossfade.journal.dynamodb import DynamoDbJournal  # noqa: PLC0415 — boto3, only when needed
+    from crossfade.journal.items import read_entries  # noqa: PLC0415 — only when needed
 
     if export is not None:
         return read_entries(_items(export), migration)

@@ -29,32 +29,54 @@ integrations: names and types are an interface. Absent values are absent attribu
 from __future__ import annotations
 
 import json
-import secrets
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBusy, UnknownEdge, UnknownMigration
-from crossfade.events.outbound import What
 from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
+from crossfade.journal.items import (
+    Item,
+    edge_from,
+    edge_item,
+    entry_from,
+    entry_item,
+    hold_from,
+    is_closed,
+    iso,
+    note_item,
+    number,
+    optional,
+    owner_item,
+    owner_key,
+    owner_still,
+    pk_of,
+    present,
+    record_from,
+    record_item,
+    record_key,
+    refuse_stale,
+    string,
+    token_key,
+    unchanged,
+    untold_from,
+    untold_item,
+    words,
+)
 from crossfade.journal.model import (
     EdgeRecord,
     Entry,
     MigrationRecord,
-    PlanRef,
     Token,
-    bounded_detail,
     bounded_reason,
 )
 from crossfade.journal.opening import opening
-from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of
+from crossfade.journal.untold import Told, Untold
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
 
 if TYPE_CHECKING:
@@ -80,9 +102,6 @@ _BUSY = frozenset(
         "TransactionInProgressException",
     }
 )
-
-_Item = dict[str, Any]
-"""A DynamoDB item or attribute value, in the low-level client's form."""
 
 
 class _ConditionFailed(Exception):
@@ -138,18 +157,18 @@ class DynamoDbJournal:
         dropped = {edge.name for edge in before} - {edge.name for edge in edges}
         given_up = {rule.arn for edge in before for rule in edge.resolved.rules} - set(owned)
         return [
-            self._put_if(_record_item(written), *_unchanged(found)),
-            *(self._put(_edge_item(edge)) for edge in edges),
-            *(self._put_if(_owner_item(arn, migration), *_owner_still(owners[arn])) for arn in owned),
-            *(self._check(_record_key(other), *_closed()) for other in others),
-            *(self._delete({"pk": _s(_pk(migration)), "sk": _s(f"edge#{name}")}) for name in sorted(dropped)),
-            *(self._delete(_owner_key(arn)) for arn in sorted(given_up) if self._owner(arn) == migration),
-            self._put(_note(written, written.opened_at, "opened", {"execution": written.execution})),
-            self._put(_untold_item(written, "opened", f"by {written.execution}", written.opened_at)),
+            self._put_if(record_item(written), *unchanged(found)),
+            *(self._put(edge_item(edge)) for edge in edges),
+            *(self._put_if(owner_item(arn, migration), *owner_still(owners[arn])) for arn in owned),
+            *(self._check(record_key(other), *is_closed()) for other in others),
+            *(self._delete({"pk": string(pk_of(migration)), "sk": string(f"edge#{name}")}) for name in sorted(dropped)),
+            *(self._delete(owner_key(arn)) for arn in sorted(given_up) if self._owner(arn) == migration),
+            self._put(note_item(written, written.opened_at, "opened", {"execution": written.execution})),
+            self._put(untold_item(written, "opened", f"by {written.execution}", written.opened_at)),
         ]
 
     def _owner(self, arn: str) -> str | None:
-        item = self._get(_owner_key(arn))
+        item = self._get(owner_key(arn))
         return None if item is None else str(item["migration"]["S"])
 
     def _refuse_open(self, edge: str, owner: str) -> None:
@@ -164,13 +183,13 @@ class DynamoDbJournal:
         return found
 
     def _find(self, migration: str) -> MigrationRecord | None:
-        item = self._get(_record_key(migration))
-        return None if item is None else _record(item)
+        item = self._get(record_key(migration))
+        return None if item is None else record_from(item)
 
     def enter(self, migration: str, phase: Phase, *, fence: int, at: datetime, why: str = "") -> MigrationRecord:
         for _ in range(_ATTEMPTS):
             record = self.read(migration)
-            _same_fence(record, fence)
+            refuse_stale(record, fence)
             if record.phase == phase:
                 return record
             entered = record.model_copy(update={"phase": move(record.phase, phase)})
@@ -179,13 +198,13 @@ class DynamoDbJournal:
                 self._transact(
                     [
                         self._update(
-                            _record_key(migration),
+                            record_key(migration),
                             "SET phase = :to",
                             "fence = :fence AND phase = :from",
-                            {":to": _s(phase), ":from": _s(record.phase), ":fence": _n(fence)},
+                            {":to": string(phase), ":from": string(record.phase), ":fence": number(fence)},
                         ),
-                        self._put(_note(entered, at, "entered", change)),
-                        *(self._put(item) for item in _words(entered, why, at)),
+                        self._put(note_item(entered, at, "entered", change)),
+                        *(self._put(item) for item in words(entered, why, at)),
                     ]
                 )
             except _ConditionFailed:
@@ -204,19 +223,19 @@ class DynamoDbJournal:
                 self._transact(
                     [
                         self._update(
-                            _record_key(migration),
+                            record_key(migration),
                             "SET phase = :back, fence = :next, reason = :reason",
                             "fence = :seen AND NOT phase IN (:retiring, :done)",
                             {
-                                ":back": _s(Phase.ROLLING_BACK),
-                                ":next": _n(seen + 1),
-                                ":seen": _n(seen),
-                                ":reason": _s(raised.reason or "unsaid"),
-                                ":retiring": _s(Phase.RETIRING),
-                                ":done": _s(Phase.DONE),
+                                ":back": string(Phase.ROLLING_BACK),
+                                ":next": number(seen + 1),
+                                ":seen": number(seen),
+                                ":reason": string(raised.reason or "unsaid"),
+                                ":retiring": string(Phase.RETIRING),
+                                ":done": string(Phase.DONE),
                             },
                         ),
-                        self._put(_note(raised, at, "fence raised", why)),
+                        self._put(note_item(raised, at, "fence raised", why)),
                     ]
                 )
             except _ConditionFailed:
@@ -232,10 +251,10 @@ class DynamoDbJournal:
             self._transact(
                 [
                     self._update(
-                        _record_key(migration),
+                        record_key(migration),
                         "SET climb = :climb",
                         "fence = :fence",
-                        {":climb": _s(climb), ":fence": _n(fence)},
+                        {":climb": string(climb), ":fence": number(fence)},
                     )
                 ]
             )
@@ -243,30 +262,30 @@ class DynamoDbJournal:
     # -- its edges -----------------------------------------------------------
 
     def edges(self, migration: str) -> tuple[EdgeRecord, ...]:
-        return tuple(_edge(item, migration) for item in self._query(_pk(migration), "edge#"))
+        return tuple(edge_from(item, migration) for item in self._query(pk_of(migration), "edge#"))
 
     def edge(self, migration: str, name: str) -> EdgeRecord:
-        item = self._get({"pk": _s(_pk(migration)), "sk": _s(f"edge#{name}")})
+        item = self._get({"pk": string(pk_of(migration)), "sk": string(f"edge#{name}")})
         if item is None:
             raise UnknownEdge(f"migration {migration} owns no edge {name}")
-        return _edge(item, migration)
+        return edge_from(item, migration)
 
     def put_edge(self, edge: EdgeRecord, *, fence: int) -> None:
         try:
             self._transact(
                 [
                     self._fence_check(edge.migration, fence),
-                    self._put_if(_edge_item(edge), "attribute_exists(pk)", {}),
+                    self._put_if(edge_item(edge), "attribute_exists(pk)", {}),
                 ]
             )
         except _ConditionFailed as refused:
-            _same_fence(self.read(edge.migration), fence)
+            refuse_stale(self.read(edge.migration), fence)
             raise UnknownEdge(f"migration {edge.migration} owns no edge {edge.name}") from refused
 
     # -- its story -----------------------------------------------------------
 
     def append(self, entry: Entry, *, fence: int | None = None) -> str:
-        item = _entry_item(entry)
+        item = entry_item(entry)
         writes = [self._put(item)]
         if fence is not None:
             writes.insert(0, self._fence_check(entry.migration, fence))
@@ -275,26 +294,35 @@ class DynamoDbJournal:
         return str(item["sk"]["S"]).removeprefix("entry#")
 
     def entries(self, migration: str) -> tuple[Entry, ...]:
-        return tuple(_entry(item, migration) for item in self._query(_pk(migration), "entry#"))
+        return tuple(entry_from(item, migration) for item in self._query(pk_of(migration), "entry#"))
 
     def newest_first(self, migration: str) -> Iterator[Entry]:
-        return (_entry(item, migration) for item in self._query(_pk(migration), "entry#", forward=False))
+        return (entry_from(item, migration) for item in self._query(pk_of(migration), "entry#", forward=False))
 
     # -- what is promised, found and held --------------------------------------
 
     def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
-        item = {"pk": _s(_pk(migration)), "sk": _s("look"), "due": _s(_iso(due)), "fence": _n(fence)}
+        item = {
+            "pk": string(pk_of(migration)),
+            "sk": string("look"),
+            "due": string(iso(due)),
+            "fence": number(fence),
+        }
         with self._fence_kept(migration, fence):
             self._transact([self._fence_check(migration, fence), self._put(item)])
 
     def look_due(self, migration: str) -> datetime | None:
-        item = self._get({"pk": _s(_pk(migration)), "sk": _s("look")})
+        item = self._get({"pk": string(pk_of(migration)), "sk": string("look")})
         if item is None or int(item["fence"]["N"]) != self.read(migration).fence:
             return None
         return datetime.fromisoformat(item["due"]["S"])
 
     def once(self, migration: str, what: str, *, until: datetime) -> bool:
-        item = {"pk": _s(_pk(migration)), "sk": _s(f"once#{what}"), "expires": _n(int(until.timestamp()))}
+        item = {
+            "pk": string(pk_of(migration)),
+            "sk": string(f"once#{what}"),
+            "expires": number(int(until.timestamp())),
+        }
         try:
             with _busy():
                 self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
@@ -303,13 +331,13 @@ class DynamoDbJournal:
         return True
 
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
-        key = {"pk": _s(_pk(blue.migration)), "sk": _s(f"blue#{blue.service}")}
+        key = {"pk": string(pk_of(blue.migration)), "sk": string(f"blue#{blue.service}")}
         for _ in range(_ATTEMPTS):
-            _same_fence(self.read(blue.migration), fence)
+            refuse_stale(self.read(blue.migration), fence)
             kept = self._get(key)
             if kept is not None:
                 return BlueFound.model_validate_json(kept["found"]["S"])
-            item = {**key, "found": _s(blue.model_dump_json())}
+            item = {**key, "found": string(blue.model_dump_json())}
             try:
                 self._transact(
                     [self._fence_check(blue.migration, fence), self._put_if(item, "attribute_not_exists(pk)", {})]
@@ -320,37 +348,42 @@ class DynamoDbJournal:
         raise JournalBusy(f"{blue.migration}: what was found on {blue.service} is written by others at the same time")
 
     def blues(self, migration: str) -> tuple[BlueFound, ...]:
-        return tuple(BlueFound.model_validate_json(item["found"]["S"]) for item in self._query(_pk(migration), "blue#"))
+        return tuple(
+            BlueFound.model_validate_json(item["found"]["S"]) for item in self._query(pk_of(migration), "blue#")
+        )
 
     def drop_blue(self, migration: str, service: str) -> None:
         with _busy():
-            self._client.delete_item(TableName=self._table, Key={"pk": _s(_pk(migration)), "sk": _s(f"blue#{service}")})
+            self._client.delete_item(
+                TableName=self._table, Key={"pk": string(pk_of(migration)), "sk": string(f"blue#{service}")}
+            )
 
     def keep_hold(self, hold: Hold) -> None:
         item = {
-            "pk": _s(_pk(hold.migration)),
-            "sk": _s(f"hold#{hold.by}"),
-            "why": _s(hold.why),
-            "at": _s(_iso(hold.at)),
-            "fence": _n(hold.fence),
+            "pk": string(pk_of(hold.migration)),
+            "sk": string(f"hold#{hold.by}"),
+            "why": string(hold.why),
+            "at": string(iso(hold.at)),
+            "fence": number(hold.fence),
         }
-        word = _untold_item(self.read(hold.migration), "held", f"{hold.by}: {hold.why}", hold.at)
+        word = untold_item(self.read(hold.migration), "held", f"{hold.by}: {hold.why}", hold.at)
         self._transact([self._put(item), self._put(word)])
 
     def untold(self, migration: str) -> tuple[Untold, ...]:
-        return tuple(_untold(item, migration) for item in self._query(_pk(migration), "untold#"))
+        return tuple(untold_from(item, migration) for item in self._query(pk_of(migration), "untold#"))
 
     def drop_untold(self, untold: Untold) -> None:
         with _busy():
             self._client.delete_item(
-                TableName=self._table, Key={"pk": _s(_pk(untold.migration)), "sk": _s(f"untold#{untold.key}")}
+                TableName=self._table,
+                Key={"pk": string(pk_of(untold.migration)), "sk": string(f"untold#{untold.key}")},
             )
 
     def told(self, migration: str) -> Told:
-        item = self._get({"pk": _s(_pk(migration)), "sk": _s("told")})
+        item = self._get({"pk": string(pk_of(migration)), "sk": string("told")})
         if item is None:
             return Told(migration=migration)
-        phase = _optional(item, "phase")
+        phase = optional(item, "phase")
         return Told(
             migration=migration,
             fence=int(item["fence"]["N"]),
@@ -360,23 +393,25 @@ class DynamoDbJournal:
 
     def keep_told(self, told: Told) -> None:
         item = {
-            "pk": _s(_pk(told.migration)),
-            "sk": _s("told"),
-            "fence": _n(told.fence),
-            "edges": _s(json.dumps(told.edges)),
-            **_present({"phase": told.phase}),
+            "pk": string(pk_of(told.migration)),
+            "sk": string("told"),
+            "fence": number(told.fence),
+            "edges": string(json.dumps(told.edges)),
+            **present({"phase": told.phase}),
         }
         with _busy():
             self._client.put_item(TableName=self._table, Item=item)
 
     def holds(self, migration: str) -> tuple[Hold, ...]:
         fence = self.read(migration).fence
-        found = tuple(_hold(item, migration) for item in self._query(_pk(migration), "hold#"))
+        found = tuple(hold_from(item, migration) for item in self._query(pk_of(migration), "hold#"))
         return tuple(hold for hold in found if hold.fence == fence)
 
     def drop_hold(self, migration: str, by: str) -> None:
         with _busy():
-            self._client.delete_item(TableName=self._table, Key={"pk": _s(_pk(migration)), "sk": _s(f"hold#{by}")})
+            self._client.delete_item(
+                TableName=self._table, Key={"pk": string(pk_of(migration)), "sk": string(f"hold#{by}")}
+            )
 
     # -- whom news concern, and who waits ------------------------------------
 
@@ -384,13 +419,18 @@ class DynamoDbJournal:
         with _busy():
             self._client.put_item(
                 TableName=self._table,
-                Item={"pk": _s(f"resource#{resource}"), "sk": _s(_pk(migration)), "migration": _s(migration)},
+                Item={
+                    "pk": string(f"resource#{resource}"),
+                    "sk": string(pk_of(migration)),
+                    "migration": string(migration),
+                },
             )
 
     def unindex(self, resource: str, migration: str) -> None:
         with _busy():
             self._client.delete_item(
-                TableName=self._table, Key={"pk": _s(f"resource#{resource}"), "sk": _s(_pk(migration))}
+                TableName=self._table,
+                Key={"pk": string(f"resource#{resource}"), "sk": string(pk_of(migration))},
             )
 
     def migrations_of(self, resource: str) -> tuple[str, ...]:
@@ -398,20 +438,20 @@ class DynamoDbJournal:
 
     def keep_token(self, token: Token) -> None:
         item = {
-            **_token_key(token.resource),
-            "migration": _s(token.migration),
-            "token": _s(token.token),
-            "at": _s(_iso(token.at)),
+            **token_key(token.resource),
+            "migration": string(token.migration),
+            "token": string(token.token),
+            "at": string(iso(token.at)),
         }
         if token.deployment is not None:
-            item["deployment"] = _s(token.deployment)
+            item["deployment"] = string(token.deployment)
         if token.replaces is not None:
-            item["replaces"] = _s(token.replaces)
+            item["replaces"] = string(token.replaces)
         with _busy():
             self._client.put_item(TableName=self._table, Item=item)
 
     def token(self, resource: str) -> Token | None:
-        item = self._get(_token_key(resource))
+        item = self._get(token_key(resource))
         if item is None:
             return None
         return Token(
@@ -419,8 +459,8 @@ class DynamoDbJournal:
             resource=resource,
             token=item["token"]["S"],
             at=datetime.fromisoformat(item["at"]["S"]),
-            deployment=_optional(item, "deployment"),
-            replaces=_optional(item, "replaces"),
+            deployment=optional(item, "deployment"),
+            replaces=optional(item, "replaces"),
         )
 
     def drop_token(self, resource: str, token: str) -> None:
@@ -428,26 +468,26 @@ class DynamoDbJournal:
             with _busy():
                 self._client.delete_item(
                     TableName=self._table,
-                    Key=_token_key(resource),
+                    Key=token_key(resource),
                     ConditionExpression="#token = :token",
                     ExpressionAttributeNames={"#token": "token"},
-                    ExpressionAttributeValues={":token": _s(token)},
+                    ExpressionAttributeValues={":token": string(token)},
                 )
         except _ConditionFailed:
             return  # gone already, or a newer one waits
 
     # -- calls ---------------------------------------------------------------
 
-    def _get(self, key: _Item) -> _Item | None:
+    def _get(self, key: Item) -> Item | None:
         with _busy():
             return self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
 
-    def _query(self, pk: str, prefix: str, *, forward: bool = True) -> Iterator[_Item]:
+    def _query(self, pk: str, prefix: str, *, forward: bool = True) -> Iterator[Item]:
         with _busy():
             for page in self._client.get_paginator("query").paginate(
                 TableName=self._table,
                 KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-                ExpressionAttributeValues={":pk": _s(pk), ":prefix": _s(prefix)},
+                ExpressionAttributeValues={":pk": string(pk), ":prefix": string(prefix)},
                 ConsistentRead=True,
                 ScanIndexForward=forward,
                 PaginationConfig={} if forward else {"PageSize": _NEWEST_AT_ONCE},
@@ -467,14 +507,14 @@ class DynamoDbJournal:
             stands = self.read(migration).fence
             raise Fenced(f"{migration}: fence {fence} is carried, {stands} stands") from refused
 
-    def _put(self, item: _Item) -> TransactWriteItemTypeDef:
+    def _put(self, item: Item) -> TransactWriteItemTypeDef:
         return {"Put": {"TableName": self._table, "Item": item}}
 
-    def _put_if(self, item: _Item, condition: str, values: _Item) -> TransactWriteItemTypeDef:
+    def _put_if(self, item: Item, condition: str, values: Item) -> TransactWriteItemTypeDef:
         given = {"ExpressionAttributeValues": values} if values else {}
         return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": condition, **given}}  # type: ignore[typeddict-item]
 
-    def _update(self, key: _Item, update: str, condition: str, values: _Item) -> TransactWriteItemTypeDef:
+    def _update(self, key: Item, update: str, condition: str, values: Item) -> TransactWriteItemTypeDef:
         return {
             "Update": {
                 "TableName": self._table,
@@ -485,16 +525,16 @@ class DynamoDbJournal:
             }
         }
 
-    def _check(self, key: _Item, condition: str, values: _Item) -> TransactWriteItemTypeDef:
+    def _check(self, key: Item, condition: str, values: Item) -> TransactWriteItemTypeDef:
         given = {"ExpressionAttributeValues": values} if values else {}
         return {
             "ConditionCheck": {"TableName": self._table, "Key": key, "ConditionExpression": condition, **given}  # type: ignore[typeddict-item]
         }
 
     def _fence_check(self, migration: str, fence: int) -> TransactWriteItemTypeDef:
-        return self._check(_record_key(migration), "fence = :fence", {":fence": _n(fence)})
+        return self._check(record_key(migration), "fence = :fence", {":fence": number(fence)})
 
-    def _delete(self, key: _Item) -> TransactWriteItemTypeDef:
+    def _delete(self, key: Item) -> TransactWriteItemTypeDef:
         return {"Delete": {"TableName": self._table, "Key": key}}
 
 
@@ -518,254 +558,3 @@ def _busy() -> Iterator[None]:
         if code in _BUSY:
             raise JournalBusy(f"the table is throttled: {code}") from refused
         raise
-
-
-# -- keys --------------------------------------------------------------------
-
-
-def _pk(migration: str) -> str:
-    return f"migration#{migration}"
-
-
-def _record_key(migration: str) -> _Item:
-    return {"pk": _s(_pk(migration)), "sk": _s("record")}
-
-
-def _owner_key(arn: str) -> _Item:
-    return {"pk": _s(f"edge#{arn}"), "sk": _s("owner")}
-
-
-def _token_key(resource: str) -> _Item:
-    return {"pk": _s(f"resource#{resource}"), "sk": _s("token")}
-
-
-# -- conditions --------------------------------------------------------------
-
-
-def _unchanged(found: MigrationRecord | None) -> tuple[str, _Item]:
-    if found is None:
-        return "attribute_not_exists(pk)", {}
-    return "phase = :phase AND fence = :seen", {":phase": _s(found.phase), ":seen": _n(found.fence)}
-
-
-def _owner_still(owner: str | None) -> tuple[str, _Item]:
-    if owner is None:
-        return "attribute_not_exists(pk)", {}
-    return "migration = :owner", {":owner": _s(owner)}
-
-
-def _closed() -> tuple[str, _Item]:
-    names = {f":closed{place}": _s(phase) for place, phase in enumerate(sorted(CLOSED))}
-    return f"phase IN ({', '.join(names)})", names
-
-
-def _same_fence(record: MigrationRecord, fence: int) -> None:
-    if record.fence != fence:
-        raise Fenced(f"{record.migration}: fence {fence} is carried, {record.fence} stands")
-
-
-# -- items -------------------------------------------------------------------
-
-
-def _s(text: str) -> _Item:
-    return {"S": str(text)}
-
-
-def _n(number: int) -> _Item:
-    return {"N": str(number)}
-
-
-def _optional(item: Mapping[str, Any], name: str) -> str | None:
-    value = item.get(name)
-    return None if value is None or "S" not in value else str(value["S"])
-
-
-def _present(attributes: Mapping[str, str | None]) -> _Item:
-    return {name: _s(value) for name, value in attributes.items() if value is not None}
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _record_item(record: MigrationRecord) -> _Item:
-    plan = record.plan
-    return {
-        **_record_key(record.migration),
-        "migration": _s(record.migration),
-        "phase": _s(record.phase),
-        "fence": _n(record.fence),
-        "settle_seconds": _n(record.settle_seconds),
-        "confirm_seconds": _n(record.confirm_seconds),
-        "restore_retry_seconds": _n(record.restore_retry_seconds),
-        "opened_at": _s(_iso(record.opened_at)),
-        "execution": _s(record.execution),
-        "plan": {
-            "M": _present({"bucket": plan.bucket, "key": plan.key, "version": plan.version, "sha256": plan.sha256})
-        },
-        **_present({"climb": record.climb, "reason": record.reason}),
-    }
-
-
-def _record(item: Mapping[str, Any]) -> MigrationRecord:
-    plan = item["plan"]["M"]
-    return MigrationRecord(
-        migration=str(item["pk"]["S"]).removeprefix("migration#"),
-        phase=Phase(item["phase"]["S"]),
-        fence=int(item["fence"]["N"]),
-        plan=PlanRef(
-            bucket=plan["bucket"]["S"],
-            key=plan["key"]["S"],
-            version=_optional(plan, "version"),
-            sha256=plan["sha256"]["S"],
-        ),
-        opened_at=datetime.fromisoformat(item["opened_at"]["S"]),
-        execution=item["execution"]["S"],
-        climb=_optional(item, "climb"),
-        reason=_optional(item, "reason"),
-        settle_seconds=int(item["settle_seconds"]["N"]),
-        confirm_seconds=int(item["confirm_seconds"]["N"]),
-        restore_retry_seconds=int(item["restore_retry_seconds"]["N"]),
-    )
-
-
-def _edge_item(edge: EdgeRecord) -> _Item:
-    return {
-        "pk": _s(_pk(edge.migration)),
-        "sk": _s(f"edge#{edge.name}"),
-        "name": _s(edge.name),
-        "kind": _s(edge.kind),
-        "resolved": _s(edge.resolved.model_dump_json()),
-        "way_back": _s(json.dumps([request.model_dump(mode="json") for request in edge.way_back])),
-        "ceiling_bp": _n(edge.ceiling_bp),
-        "settle_seconds": _n(edge.settle_seconds),
-        "asked_bp": _n(edge.asked_bp),
-        "held_bp": _n(edge.held_bp),
-        **({} if edge.change is None else {"change": _s(edge.change)}),
-    }
-
-
-def _edge(item: Mapping[str, Any], migration: str) -> EdgeRecord:
-    return EdgeRecord.model_validate(
-        {
-            "migration": migration,
-            "name": item["name"]["S"],
-            "kind": item["kind"]["S"],
-            "resolved": json.loads(item["resolved"]["S"]),
-            "way_back": json.loads(item["way_back"]["S"]),
-            "ceiling_bp": int(item["ceiling_bp"]["N"]),
-            "settle_seconds": int(item["settle_seconds"]["N"]),
-            "asked_bp": int(item["asked_bp"]["N"]),
-            "held_bp": int(item["held_bp"]["N"]),
-            "change": _optional(item, "change"),
-        }
-    )
-
-
-def _owner_item(arn: str, migration: str) -> _Item:
-    return {**_owner_key(arn), "migration": _s(migration)}
-
-
-def _hold(item: Mapping[str, Any], migration: str) -> Hold:
-    return Hold(
-        migration=migration,
-        by=str(item["sk"]["S"]).removeprefix("hold#"),
-        why=item["why"]["S"],
-        at=datetime.fromisoformat(item["at"]["S"]),
-        fence=int(item["fence"]["N"]),
-    )
-
-
-def _untold_item(record: MigrationRecord, what: What, reason: str, at: datetime) -> _Item:
-    return {
-        "pk": _s(_pk(record.migration)),
-        "sk": _s(f"untold#{_iso(at)}#{_time_ordered_uuid()}"),
-        "what": _s(what),
-        "phase": _s(record.phase),
-        "reason": _s(bounded_reason(reason)),
-        "at": _s(_iso(at)),
-    }
-
-
-def _words(entered: MigrationRecord, why: str, at: datetime) -> list[_Item]:
-    """Return the word to leave of a phase that was entered; none where somebody else tells of it."""
-    what = OF_PHASE.get(entered.phase)
-    return [_untold_item(entered, what, told_of(entered.phase, why), at)] if what else []
-
-
-def _untold(item: Mapping[str, Any], migration: str) -> Untold:
-    return Untold(
-        migration=migration,
-        key=str(item["sk"]["S"]).removeprefix("untold#"),
-        what=item["what"]["S"],
-        phase=Phase(item["phase"]["S"]),
-        reason=item["reason"]["S"],
-        at=datetime.fromisoformat(item["at"]["S"]),
-    )
-
-
-def _entry_item(entry: Entry) -> _Item:
-    item = {
-        "pk": _s(_pk(entry.migration)),
-        "sk": _s(f"entry#{_iso(entry.at)}#{_time_ordered_uuid()}"),
-        "at": _s(_iso(entry.at)),
-        "kind": _s(entry.kind),
-        "what": _s(entry.what),
-        "subject": _s(entry.subject),
-        "detail": _s(json.dumps(bounded_detail(entry.detail), sort_keys=True, ensure_ascii=False)),
-        **_present({"of": entry.of}),
-    }
-    return item if entry.fence is None else {**item, "fence": _n(entry.fence)}
-
-
-def read_entries(items: Iterable[Mapping[str, Any]], migration: str) -> tuple[Entry, ...]:
-    """
-    Return a migration's story from items of an exported table, oldest first; other items are passed over.
-
-    Raises:
-        BadInput: an item is none of this table's.
-    """
-    try:
-        mine = [item for item in items if item["pk"]["S"] == _pk(migration) and item["sk"]["S"].startswith("entry#")]
-        return tuple(_entry(item, migration) for item in sorted(mine, key=lambda item: str(item["sk"]["S"])))
-    except (KeyError, TypeError, ValueError) as unknown:
-        raise BadInput(f"this is no export of a journal: {unknown!r}") from unknown
-
-
-def _entry(item: Mapping[str, Any], migration: str) -> Entry:
-    return Entry(
-        migration=migration,
-        at=datetime.fromisoformat(item["at"]["S"]),
-        kind=item["kind"]["S"],
-        what=item["what"]["S"],
-        subject=item["subject"]["S"],
-        detail=json.loads(item["detail"]["S"]),
-        fence=int(item["fence"]["N"]) if "fence" in item else None,
-        of=_optional(item, "of"),
-    )
-
-
-def _note(record: MigrationRecord, at: datetime, what: str, detail: Mapping[str, str | None]) -> _Item:
-    return _entry_item(
-        Entry(
-            migration=record.migration,
-            at=at,
-            kind="note",
-            what=what,
-            subject=record.migration,
-            detail=dict(detail),
-            fence=record.fence,
-        )
-    )
-
-
-def _time_ordered_uuid() -> UUID:
-    """
-    Return a UUID of version 7, so that entries of one instant sort as they were written.
-
-    Source: RFC 9562 §5.7, with the fraction of a millisecond in rand_a (§6.2, method 3).
-    """
-    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
-    fraction = rest * 4_096 // 1_000_000
-    number = milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62)
-    return UUID(int=number)
