@@ -29,6 +29,7 @@ from rehearsal.examples import application
 
 _PER_LOOK = ("JudgeGreen",)
 _PER_MINUTE = ("Watch",)
+_TOLD = ("SNS publish", "EventBridge event put")  # `watch` tells of each move once, whenever it looks
 _STATES_OF_A_LOOK = 3  # Judge Green, Answer?, Hold
 _STATES_OF_A_HELD_LOOK = 5  # Judge Green, Answer?, Read Holds, Held?, Hold
 _HOUR, _DAY = 3_600, 86_400
@@ -80,7 +81,8 @@ def _migration(count: Count, plan: MigrationPlan) -> Cost:
         if name not in (*_PER_LOOK, *_PER_MINUTE):
             used += _with_invocations(count, name, part)
     used += _times(_one(count, "JudgeGreen"), sum(looks))
-    used += _times(_one(count, "Watch"), round(60 * _hours(plan)))
+    used += _times(_minute(count), round(60 * _hours(plan)))
+    used += Counter({unit: count.used.get("Watch", Counter())[unit] for unit in _TOLD})
     counted = sum(times for execution, times in count.executions.values())
     looked = count.invocations["JudgeGreen"]
     used["state transition"] = counted + _STATES_OF_A_LOOK * (sum(looks) - looked)
@@ -97,7 +99,7 @@ def _hold(count: Count, timings: Timings) -> Cost:
     looks = _looks(timings, _HOUR)
     used = _times(_one(count, "JudgeGreen"), looks)
     used += _times(_one(count, "ShiftTraffic"), looks // timings.looks_at_once)
-    used += _times(_one(count, "Watch"), _HOUR // 60)
+    used += _times(_minute(count), _HOUR // 60)
     used["state transition"] = _STATES_OF_A_HELD_LOOK * looks
     used["DynamoDB read unit"] += looks  # the state that reads the holds
     climbs = math.ceil(_looks(timings, _DAY) / timings.looks_at_once)
@@ -136,6 +138,11 @@ def _one(count: Count, name: str) -> Used:
     return Counter({unit: round(number / times) for unit, number in whole.items()})
 
 
+def _minute(count: Count) -> Used:
+    """Return what `watch` uses in a minute in which there is nothing to tell."""
+    return Counter({unit: number for unit, number in _one(count, "Watch").items() if unit not in _TOLD})
+
+
 def _times(used: Used, times: int) -> Used:
     return Counter({unit: number * times for unit, number in used.items()})
 
@@ -152,7 +159,7 @@ def _events_of_a_look(count: Count) -> int:
 
 def _events_between(machine: str, state: str, count: Count) -> int:
     """Return the most events between one entry of a state and the next; executions that enter it once say nothing."""
-    found = []
+    found: list[int] = []
     for execution, _ in count.executions.values():
         if f"-{machine}:" not in execution.origin.arn:
             continue

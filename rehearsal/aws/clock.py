@@ -28,6 +28,8 @@ from datetime import UTC, datetime
 _FIRST_SECOND = 1_000.0  # of a clock that leaps: nothing that begins at 0 is of late
 _LONGEST_SLEEP = 2.0  # seconds of the machine's: who sleeps longer looks whether the clock still runs
 
+_POOL = "clock"  # by which its own tasks are known among what works
+
 logger = logging.getLogger(__name__)
 
 
@@ -125,6 +127,8 @@ class Clock:
             thread.join()
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
+        with self._changed:
+            self._working -= self._at_work.pop(_POOL, 0)  # what was dropped on its way to the pool
         self.leaps = False
 
     # -- the time -----------------------------------------------------------
@@ -296,7 +300,7 @@ class Clock:
                     continue
                 if self.leaps:
                     self._now = max(self._now, due)
-                self._count("clock", 1)
+                self._count(_POOL, 1)
                 pool = self._pool
             if pool is not None:
                 pool.submit(self._guarded, function)
@@ -321,7 +325,7 @@ class Clock:
             self.troubles.append(f"{type(trouble).__name__}: {trouble}")
         finally:
             self._mine.counted = False
-            self._end_work("clock")
+            self._end_work(_POOL)
 
 
 class _TimedCondition(threading.Condition):

@@ -114,3 +114,17 @@ def test_what_fails_when_it_is_due_is_a_trouble_and_no_end(clock: Clock) -> None
     clock.sleep(2)
 
     assert [trouble.partition(":")[0] for trouble in clock.troubles] == ["ZeroDivisionError"]
+
+
+def test_what_a_stop_drops_does_not_stop_the_time_of_the_next_start() -> None:
+    clock, may_end = Clock(), threading.Event()
+    clock.start(leaping=True)
+    for _ in range(20):  # more than run at once
+        clock.soon(may_end.wait)
+    while len(clock.at_work()) < 20:
+        threading.Event().wait(0.001)
+    threading.Timer(0.2, may_end.set).start()
+
+    clock.stop()
+
+    assert clock.at_work() == ()
