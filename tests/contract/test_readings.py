@@ -16,11 +16,11 @@ from botocore.stub import ANY, Stubber
 from crossfade.errors import LogsBusy, MetricsBusy
 from crossfade.journal.model import AlbEdge
 from crossfade.judge.alarms import Alarms
-from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
-from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
+from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics, CloudWatchViewers
+from crossfade.judge.feeds import EdgeMetrics, ProxyLogs, ViewerMetrics
 from crossfade.judge.inside import Series, Source, dimensions
 from crossfade.judge.logs import CloudWatchProxyLogs
-from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.memory import MemoryAlarms, MemoryMetrics, MemoryProxyLogs, MemoryViewers
 from crossfade.judge.reading import AlarmState, Row
 from crossfade.judge.signal import FINAL_5XX, SIGNALS, SUPPRESSED_EJECTION, Metric, Place
 from rehearsal.aws import in_process
@@ -464,6 +464,7 @@ def _make(client: Any, alarms: dict[str, str]) -> None:
             EvaluationPeriods=1,
             Threshold=1,
             ComparisonOperator="GreaterThanThreshold",
+            TreatMissingData="ignore",  # so that the state stays as it is set
         )
         client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="for a test")
 
@@ -533,6 +534,68 @@ def test_more_alarms_than_one_call_takes_are_asked_for_in_parts() -> None:
         states = CloudWatchAlarms(client).states(names)
 
     assert set(states.values()) == {AlarmState.OK}
+
+
+# -- what CloudFront answered ----------------------------------------------------------------
+
+
+def viewers_in_memory() -> ViewerMetrics:
+    found = MemoryViewers()
+    found.record("E2", START, requests=400, percent=2.5)
+    found.record("E2", START + timedelta(minutes=2), requests=100)
+    found.record("E1", START, requests=9_000, percent=50)
+    return found
+
+
+def viewers_in_cloudwatch() -> ViewerMetrics:
+    client = boto3.client("cloudwatch", region_name="us-east-1")
+    for name, distribution, minutes, value in (
+        ("Requests", "E2", 0, 400),
+        ("5xxErrorRate", "E2", 0, 2.5),
+        ("Requests", "E2", 2, 100),
+        ("Requests", "E1", 0, 9_000),
+        ("5xxErrorRate", "E1", 0, 50),
+    ):
+        client.put_metric_data(
+            Namespace="AWS/CloudFront",
+            MetricData=[
+                {
+                    "MetricName": name,
+                    "Dimensions": [
+                        {"Name": "DistributionId", "Value": distribution},
+                        {"Name": "Region", "Value": "Global"},
+                    ],
+                    "Timestamp": START + timedelta(minutes=minutes),
+                    "Value": value,
+                }
+            ],
+        )
+    return CloudWatchViewers(lambda: client)
+
+
+VIEWERS: dict[str, Callable[[], ViewerMetrics]] = {"memory": viewers_in_memory, "cloudwatch": viewers_in_cloudwatch}
+
+
+@pytest.mark.parametrize("where", VIEWERS)
+def test_what_users_of_a_distribution_were_answered_is_counted_by_period(where: str) -> None:
+    with nullcontext() if where == "memory" else in_process():
+        viewers = VIEWERS[where]()
+
+        read = viewers.viewers("E2", start=START, periods=3, period_seconds=60)
+        nothing = viewers.viewers("E2", start=START, periods=0, period_seconds=60)
+
+    assert (read.rows, read.faults) == ((((400, 10), None, (100, 0)),), ())
+    assert (nothing.rows, nothing.faults) == (((),), ())
+
+
+def test_viewers_that_cannot_be_read_are_a_matter_of_patience() -> None:
+    client = cloudwatch()
+    with Stubber(client) as stub:
+        stub.add_client_error("get_metric_data", service_error_code="Throttling")
+        with pytest.raises(MetricsBusy):
+            CloudWatchViewers(lambda: client).viewers("E2", start=START, periods=1, period_seconds=60)
+    with pytest.raises(MetricsBusy):
+        MemoryViewers(busy="throttled").viewers("E2", start=START, periods=1, period_seconds=60)
 
 
 # -- the proxies' log ----------------------------------------------------------------

@@ -24,10 +24,11 @@ from crossfade.judge.reading import (
     counted,
     inside_counted,
     no_counts,
+    rated,
     slow_counted,
     states_of,
 )
-from crossfade.judge.signal import EDGE_5XX, EDGE_ERRORS, SLOW_REQUEST, Metric
+from crossfade.judge.signal import EDGE_5XX, EDGE_ERRORS, SLOW_REQUEST, VIEWER_5XX, Metric
 from crossfade.throttles import is_busy
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class CloudWatchMetrics:
         if not starts:
             return EdgeRead(Window(start=start, period_seconds=period_seconds, slow_over=slow_over))
         end = start + timedelta(seconds=period_seconds * periods)
-        series, faults = self._series(_queries(edge, period_seconds, slow_over), start, end)
+        series, faults = _series(self._client, _queries(edge, period_seconds, slow_over), start, end)
         if faults:
             series = {}
         asked = slow_over is not None
@@ -81,7 +82,7 @@ class CloudWatchMetrics:
         query = _query(
             _BLUE_P99, SLOW_REQUEST.in_time, edge.load_balancer_arn, edge.blue_arn, period_seconds, statistic="p99"
         )
-        series, faults = self._series([query], start, end)
+        series, faults = _series(self._client, [query], start, end)
         if faults:
             raise MetricsBusy("; ".join(faults))
         return series[_BLUE_P99]
@@ -97,7 +98,7 @@ class CloudWatchMetrics:
         end = start + timedelta(seconds=period_seconds * periods)
         found: dict[str, _Series] = {}
         for first in range(0, len(queries), _QUERIES_AT_ONCE):
-            part, faults = self._series(queries[first : first + _QUERIES_AT_ONCE], start, end)
+            part, faults = _series(self._client, queries[first : first + _QUERIES_AT_ONCE], start, end)
             if faults:
                 said = {name: series.metric.name for series, name in names.items()}
                 return InsideRead(nothing.rows, tuple(_named(fault, said) for fault in faults))
@@ -108,20 +109,30 @@ class CloudWatchMetrics:
         starts = [start + timedelta(seconds=period_seconds * at) for at in range(periods)]
         return InsideRead(tuple(_rows(source, names, found, starts) for source in asked))
 
-    def _series(
-        self, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
-    ) -> tuple[dict[str, _Series], tuple[str, ...]]:
-        series: dict[str, _Series] = {query["Id"]: {} for query in queries}
-        status: dict[str, str] = {query["Id"]: "nothing" for query in queries}
-        with _asking("GetMetricData"):
-            for page in self._client.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
-            ):
-                for result in page["MetricDataResults"]:
-                    name = result["Id"]
-                    series[name].update(zip(result.get("Timestamps", []), result.get("Values", []), strict=True))
-                    status[name] = result.get("StatusCode", "Complete")  # of a page with a next one: PartialData
-        return series, _faults(status)
+
+class CloudWatchViewers:
+    """`ViewerMetrics` from GetMetricData, by a client of the Region in which CloudFront publishes."""
+
+    def __init__(self, client: Callable[[], CloudWatchClient]) -> None:
+        self._client = client
+
+    def viewers(self, distribution: str, *, start: datetime, periods: int, period_seconds: int) -> InsideRead:
+        """See `ViewerMetrics`."""
+        assert VIEWER_5XX.requests is not None
+        assert VIEWER_5XX.errors is not None
+        if not periods:
+            return InsideRead(((),))
+        values = (distribution, "Global")
+        queries = [
+            _stat("requests", Series(VIEWER_5XX.requests, values), period_seconds),
+            _stat("percent", Series(VIEWER_5XX.errors, values), period_seconds, statistic="Average"),
+        ]
+        end = start + timedelta(seconds=period_seconds * periods)
+        found, faults = _series(self._client(), queries, start, end)
+        if faults:
+            return InsideRead(((None,) * periods,), faults)
+        starts = [start + timedelta(seconds=period_seconds * at) for at in range(periods)]
+        return InsideRead((tuple(rated(found["requests"].get(at), found["percent"].get(at)) for at in starts),))
 
 
 class CloudWatchAlarms:
@@ -165,6 +176,22 @@ class CloudWatchAlarms:
                     found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("MetricAlarms", [])}
                     found |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in page.get("CompositeAlarms", [])}
         return found
+
+
+def _series(
+    client: CloudWatchClient, queries: Sequence[MetricDataQueryTypeDef], start: datetime, end: datetime
+) -> tuple[dict[str, _Series], tuple[str, ...]]:
+    series: dict[str, _Series] = {query["Id"]: {} for query in queries}
+    status: dict[str, str] = {query["Id"]: "nothing" for query in queries}
+    with _asking("GetMetricData"):
+        for page in client.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+        ):
+            for result in page["MetricDataResults"]:
+                name = result["Id"]
+                series[name].update(zip(result.get("Timestamps", []), result.get("Values", []), strict=True))
+                status[name] = result.get("StatusCode", "Complete")  # of a page with a next one: PartialData
+    return series, _faults(status)
 
 
 def _queries(edge: ResolvedEdge, period_seconds: int, slow_over: float | None) -> list[MetricDataQueryTypeDef]:

@@ -78,6 +78,25 @@ class EdgeMetrics(Protocol):
         ...
 
 
+class ViewerMetrics(Protocol):
+    """
+    What CloudFront answered to users.
+
+    Every implementation must pass `tests/contract/test_readings.py`.
+    """
+
+    def viewers(self, distribution: str, *, start: datetime, periods: int, period_seconds: int) -> InsideRead:
+        """
+        Return the one source's counts of `periods` periods from `start`: requests, and 5xx among them.
+
+        A period without requests has no count.
+
+        Raises:
+            MetricsBusy: CloudWatch throttles.
+        """
+        ...
+
+
 class ProxyLogs(Protocol):
     """
     What green's proxies wrote.

@@ -20,6 +20,7 @@ from crossfade.judge.reading import (
     counted,
     inside_counted,
     no_counts,
+    rated,
     slow_counted,
     states_of,
 )
@@ -140,6 +141,29 @@ class MemoryMetrics:
                 period = start + (at - start) // timedelta(seconds=period_seconds) * timedelta(seconds=period_seconds)
                 periods.setdefault(period, []).append(seconds)
         return {at: sorted(found)[ceil(0.99 * len(found)) - 1] for at, found in periods.items()}
+
+
+class MemoryViewers:
+    """`ViewerMetrics` of what was recorded, by distribution. `busy` is why it throttles, if it does."""
+
+    def __init__(self, *, busy: str = "") -> None:
+        self.busy = busy
+        self._counts: dict[str, list[tuple[datetime, int, float]]] = {}
+
+    def record(self, distribution: str, at: datetime, *, requests: int, percent: float = 0.0) -> None:
+        """Count requests of a period, and the percentage of them that failed."""
+        self._counts.setdefault(distribution, []).append((at, requests, percent))
+
+    def viewers(self, distribution: str, *, start: datetime, periods: int, period_seconds: int) -> InsideRead:
+        """See `ViewerMetrics`."""
+        if self.busy:
+            raise MetricsBusy(self.busy)
+        rows: list[Row] = [None] * periods
+        for at, requests, percent in self._counts.get(distribution, []):
+            number = (at - start) // timedelta(seconds=period_seconds)
+            if 0 <= number < periods:
+                rows[number] = rated(requests, percent)
+        return InsideRead((tuple(rows),))
 
 
 class MemoryAlarms:

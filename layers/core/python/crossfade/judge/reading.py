@@ -242,6 +242,12 @@ def inside_counted(requests: Sequence[float | None], errors: float | None) -> Ro
     return None if count is None else (count.requests, count.errors)
 
 
+def rated(requests: float | None, percent: float | None) -> Row:
+    """Return a period's count from requests and the percentage of them that failed; None without requests."""
+    count = counted(requests, None if requests is None or percent is None else round(requests * percent / 100))
+    return None if count is None else (count.requests, count.errors)
+
+
 def added_up(rows: Iterable[Row]) -> Count | None:
     """Return one period's counts of several sources together; None where none of them counted anything."""
     known = [row for row in rows if row is not None]

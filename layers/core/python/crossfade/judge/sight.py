@@ -10,7 +10,7 @@ from crossfade.connect.services import Services
 from crossfade.errors import EcsBusy, LogsBusy, MetricsBusy
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.judge.alarms import Alarms
-from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs
+from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs, ViewerMetrics
 from crossfade.judge.inside import entry_sources, insides, occurrences, sources
 from crossfade.judge.look import Look, kept_look
 from crossfade.judge.probing import Prober
@@ -28,7 +28,9 @@ from crossfade.judge.reading import (
     slow_over,
     wanting,
 )
+from crossfade.judge.signal import VIEWER_5XX
 from crossfade.plan.document import MigrationPlan, Timings
+from crossfade.shift.share import ALL
 
 SLOWED = ((60, 30), (12, 6))
 """From the 60th look on, looks are 30 times further apart than at first; from the 12th, 6 times."""
@@ -56,6 +58,7 @@ class Sight:
     proxy_logs: ProxyLogs
     alarms: Alarms
     services: Services
+    viewers: ViewerMetrics | None = None
     prober: Prober | None = None
 
 
@@ -78,16 +81,17 @@ def see(
     newest = kept_look(before[0]) if before else None
     window, metric_faults = _read_edge(edge, plan, before, since=since, sight=sight, now=now)
     inside, occurred, inside_faults = _read_inside(plan, window, newest, sight)
+    viewed, viewer_faults = _read_viewers(edge, plan, window, sight)
     lacking, service_faults = _read_services(plan, newest, sight, now)
     lines, log_faults = _read_logs(_logs_since(opened_at, since, edge, plan.timings, now), plan, sight, now)
     states, alarm_faults = _read_alarms(plan, sight.alarms)
-    faults = (*metric_faults, *inside_faults, *service_faults, *log_faults, *alarm_faults)
+    faults = (*metric_faults, *inside_faults, *viewer_faults, *service_faults, *log_faults, *alarm_faults)
     return Readings(
         window=window,
         control=edge.resolved.counts_requests,
         may_idle=edge.resolved.may_idle,
         ejections=ejections(lines),
-        inside=inside,
+        inside=(*inside, *viewed),
         occurred=occurred,
         wanting=lacking,
         probes=_ask(edge, plan, window=window, newest=newest, sight=sight, now=now),
@@ -160,6 +164,30 @@ def _read_entry(edge: EdgeRecord, plan: MigrationPlan, sight: Sight, nothing: Wi
     return EdgeRead(Window.of(buckets, start=nothing.start, period_seconds=period), read.faults)
 
 
+def _read_viewers(
+    edge: EdgeRecord, plan: MigrationPlan, window: Window, sight: Sight
+) -> tuple[tuple[Inside, ...], tuple[str, ...]]:
+    """Read what users of the distribution that leads to green were answered, where one does."""
+    if edge.resolved.distributions is None or sight.viewers is None:
+        return (), ()
+    part, whole = edge.resolved.distributions
+    distribution, periods = whole if edge.held_bp == ALL.bp else part, len(window.rows)
+    seen = Inside(
+        signal=VIEWER_5XX.name,
+        subject=f"distribution {distribution}",
+        among=1,
+        allowed=plan.bounds.slo_error_rate,
+        rows=(None,) * periods,
+    )
+    try:
+        read = sight.viewers.viewers(
+            distribution, start=window.start, periods=periods, period_seconds=window.period_seconds
+        )
+    except MetricsBusy as busy:
+        return (seen,), (f"CloudFront's metrics could not be read: {busy}",)
+    return (seen.model_copy(update={"rows": read.rows[0]}),), read.faults
+
+
 def _read_inside(
     plan: MigrationPlan, window: Window, newest: Look | None, sight: Sight
 ) -> tuple[tuple[Inside, ...], Occurred, tuple[str, ...]]:
@@ -173,7 +201,7 @@ def _read_inside(
     if newest is not None and not newest.readings.faults:
         known = newest.readings
         if (known.window.start, len(known.window.rows)) == (window.start, periods) and (known.inside or not periods):
-            return known.inside, known.occurred, ()
+            return tuple(each for each in known.inside if each.signal != VIEWER_5XX.name), known.occurred, ()
     try:
         read = sight.metrics.inside(asked, start=window.start, periods=periods, period_seconds=window.period_seconds)
     except MetricsBusy as busy:

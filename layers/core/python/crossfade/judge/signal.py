@@ -31,8 +31,9 @@ class Place(StrEnum):
     service and endpoint, against the SLO. GREEN: over all of green, against the SLO.
     COUNT: over all of green, where one is one too many. ENTRY: where an edge divides flows
     and nobody counts requests before green, by what the service behind it is asked and
-    asks, in the edge's stead and against the SLO. OTHER: not from metrics, or with a rule
-    of its own.
+    asks, in the edge's stead and against the SLO. VIEWER: by the distribution that leads
+    users to green, where `errors` is the percentage of `requests`, against the SLO. OTHER:
+    not from metrics, or with a rule of its own.
     """
 
     EDGE = "edge"
@@ -40,6 +41,7 @@ class Place(StrEnum):
     GREEN = "green"
     COUNT = "count"
     ENTRY = "entry"
+    VIEWER = "viewer"
     OTHER = "other"
 
 
@@ -185,6 +187,21 @@ ENTRY_SERVED = Signal(
     place=Place.ENTRY,
 )
 
+_DISTRIBUTION = ("DistributionId", "Region")
+
+VIEWER_5XX = Signal(
+    name="viewer_5xx",
+    unit="5xx answers that CloudFront gave to users on the way to green, per request, by distribution",
+    worse=Worse.HIGHER,
+    source="AWS/CloudFront, in us-east-1",
+    lag="the metric period, plus the plan's metric_lag_seconds; minutes more at times",
+    blind_to="the speed of answers; what was answered before the period in which CloudFront first reports",
+    errors=Metric("AWS/CloudFront", "5xxErrorRate", _DISTRIBUTION),
+    requests=Metric("AWS/CloudFront", "Requests", _DISTRIBUTION),
+    place=Place.VIEWER,
+)
+"""Seen by no load balancer: what CloudFront answers itself when it cannot reach green's."""
+
 FINAL_5XX = Signal(
     name="final_5xx",
     unit="5xx answers of an endpoint after the caller's retries, per answer, by caller and endpoint",
@@ -323,6 +340,7 @@ SIGNALS: tuple[Signal, ...] = (
     SLOW_REQUEST,
     ENTRY_CALLED,
     ENTRY_SERVED,
+    VIEWER_5XX,
     FINAL_5XX,
     CONNECT_TLS,
     ATTEMPT_5XX,

@@ -23,7 +23,7 @@ from crossfade.events.sqs import SqsUndelivered
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.journal import Journal
 from crossfade.judge.alarms import Alarms
-from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics
+from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics, CloudWatchViewers
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
 from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs, CloudWatchProxyStreams
 from crossfade.judge.meter import LookMeter
@@ -160,7 +160,12 @@ def proxy_logs() -> ProxyLogs:
 def sight() -> Sight:
     """Return everything that a look reads from."""
     return Sight(
-        metrics=metrics(), proxy_logs=proxy_logs(), alarms=alarms(), services=services(), prober=HttpProber()
+        metrics=metrics(),
+        proxy_logs=proxy_logs(),
+        alarms=alarms(),
+        services=services(),
+        viewers=CloudWatchViewers(lambda: clients.cloudwatch_of_cloudfront() or clients.cloudwatch()),
+        prober=HttpProber(),
     )
 
 
