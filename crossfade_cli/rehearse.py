@@ -138,13 +138,20 @@ def rehearse_command(
     console = Console(highlight=False, soft_wrap=True, stderr=table)
     pace = BRIEF if brief else FULL
     played: list[tuple[Application, Scenario, Breaking]] = []
+    given = Given(params=param or [], params_file=params, background=background or [], accept_file=accept_file)
     try:
+        if plan is not None and plan_file is not None:
+            raise BadInput(f"two plans are given, {plan_file} and {plan}; one is rehearsed at a time")
+        if not source and (param or params or mesh or background):
+            raise BadInput("--param, --params, --mesh and --background are for --source; a plan has been drawn already")
+        if not source and (example or not (plan or plan_file)) and (accept_file or edge_of or most_tasks):
+            raise BadInput("--accept, --edge-of and --most-tasks are for stand-ins: give PLAN or --source, no example")
         for door in edge.kinds:
             played_by = _application(
                 example,
                 plan or plan_file,
                 source or [],
-                Given(params=param or [], params_file=params, background=background or [], accept_file=accept_file),
+                given,
                 mesh=mesh,
                 door=door,
                 stand_in=lambda of: stand_ins(of, edge_of=edge_of, most_tasks=most_tasks or machine_holds()),

@@ -43,6 +43,10 @@ def test_a_plan_with_an_open_blocking_gap_is_refused_with_the_answers_it_waits_f
     [
         (["--source", "t.json", "--plan", "plan.json"], "--source is drawn anew"),
         (["missing.json"], "missing.json: No such file or directory"),
+        (["a.json", "--plan", "b.json"], "two plans are given, a.json and b.json"),
+        (["a.json", "--param", "Env=prod"], "are for --source; a plan has been drawn already"),
+        (["--edge-of", "web"], "are for stand-ins: give PLAN or --source"),
+        (["--example", "shop", "--plan", "a.json", "--most-tasks", "3"], "are for stand-ins"),
         (["--source", "t.json", "--accept", "yes.yaml", "--edge-of", "nobody"], "no such edge"),
         (["--source", "t.json", "--accept", "yes.yaml", "--service", "nobody"], "no service 'nobody'"),
         (["--source", "t.json", "--edge", "nlb"], "--edge nlb is a form of the example shop"),
