@@ -71,7 +71,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicyChange:
-    """A change of what users get of staging's configuration: the weight, 1 while the primary holds what was promoted."""
+    """A change of what users get of staging: the weight, or 1 while the primary holds what was promoted."""
 
     at: datetime
     operation: str
