@@ -209,15 +209,22 @@ _ROWS: Final = (
     Row(
         "GATEWAY_ROUTE",
         _INFORMATIONAL,
-        "Through the gateway, {match} reaches {target}; the load balancer that takes the gateway's place needs the "
-        "same rule.",
+        "Through the gateway, {match} reaches {target}; the Application Load Balancer that takes the gateway's place "
+        "needs the same rule: {rule}. A Network Load Balancer tells no requests apart.",
         _MESH + "gateway-routes.html",
+    ),
+    Row(
+        "GATEWAY_ROUTE_MATCH",
+        _BLOCKING,
+        "The gateway asks {what} before it lets a request reach {target}; no rule of a load balancer asks that, so let "
+        "the application ask it, or do without.",
+        _ELB + "listener-rules.html",
     ),
     Row(
         "GATEWAY_ROUTE_REWRITE",
         _BLOCKING,
         "The gateway rewrites {what} of what it hands to {target}; a load balancer's rule hands it on as it is, so "
-        "the application would see the original.",
+        "the application would see the original, unless the rule has a transform that does the same.",
         _MESH + "gateway-routes.html",
     ),
     Row(

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
+from crossfade.connect.entrances import entrance
 from crossfade.connect.fields import leaves
 from crossfade.connect.gaps import gap
 from crossfade.connect.providers import Provider, main_target
@@ -96,7 +97,11 @@ def _gateway_route_losses(route: GatewayRoute) -> Iterator[Gap]:
         if not found:
             continue
         match = (found / "match").mapping()
-        yield gap("GATEWAY_ROUTE", place, match=_said(match) or "every request", target=target)
+        here = entrance(route)
+        said = _said(match) or "every request"
+        yield gap("GATEWAY_ROUTE", place, match=said, target=target, rule=here.in_words())
+        for what in here.cannot_ask:
+            yield gap("GATEWAY_ROUTE_MATCH", place, what=what, target=target)
         rewrite = found / "action" / "rewrite"
         prefix = match.get("prefix")
         default = (rewrite / "prefix" / "defaultPrefix").text_or_none() != "DISABLED"
