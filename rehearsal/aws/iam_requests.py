@@ -237,6 +237,11 @@ def _definition_made(call: Call) -> Iterator[Asked]:
         yield from _passed(call.params.get(member), _TASKS)
 
 
+def _tagged_at_ecs(call: Call) -> Iterator[Asked]:
+    keys = {**_tags(call.params["tags"]), "ecs:CreateAction": None}
+    yield _asks("ecs:TagResource", call.params["resourceArn"], keys)
+
+
 def _passed(role: str | None, to: str) -> Iterator[Asked]:
     if role:
         yield _asks("iam:PassRole", role, {"iam:PassedToService": (to,)})
@@ -252,6 +257,8 @@ def _scalable_target(call: Call) -> Iterator[Asked]:
     }
     where = _arn(call, "application-autoscaling", f"scalable-target/{call.params['ResourceId']}")
     yield _asks(f"application-autoscaling:{call.action}", where, keys)
+    if call.params.get("Tags"):
+        yield _asks("application-autoscaling:TagResource", where, _tags(call.params["Tags"]))
 
 
 def _alarms(call: Call) -> Iterator[Asked]:
@@ -429,6 +436,7 @@ _CALLS: dict[tuple[str, str], Asking] = {
     ("ecs", "UpdateService"): _service_changed,
     ("ecs", "DeleteService"): lambda call: [_ask(call, resource=_service_arn(call, call.params["service"]))],
     ("ecs", "RegisterTaskDefinition"): _definition_made,
+    ("ecs", "TagResource"): _tagged_at_ecs,
     ("application-autoscaling", "RegisterScalableTarget"): _scalable_target,
     ("application-autoscaling", "DeregisterScalableTarget"): _scalable_target,
     ("application-autoscaling", "PutScalingPolicy"): _scalable_target,
