@@ -26,6 +26,7 @@ _HEALTH: Final[Mapping[str, Any]] = {
     "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
 }
 _PROXY: Final = {"ProxyIngressPort": "15000", "ProxyEgressPort": "15001", "IgnoredUID": "1337"}
+_EXECUTION_POLICY: Final = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 _BALANCED_AT_MOST: Final = 5  # target groups of one ECS service
 
 Template = dict[str, Any]
@@ -92,6 +93,13 @@ def _network(resources: _Resources) -> None:
             label, "AWS::EC2::Subnet", VpcId=_ref("Vpc"), AvailabilityZone=zone, CidrBlock=f"10.40.{number}.0/24"
         )
     resources.add("Access", "AWS::EC2::SecurityGroup", GroupDescription="Stand-ins", VpcId=_ref("Vpc"))
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    resources.add(
+        "ExecutionRole",
+        "AWS::IAM::Role",
+        AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trust]},
+        ManagedPolicyArns=[{"Fn::Sub": _EXECUTION_POLICY}],
+    )
 
 
 # ------------------------------------------------------------------------------- the edge
@@ -339,6 +347,7 @@ def _task(plan: MigrationPlan, service: ServicePlan) -> Template:
         "NetworkMode": "awsvpc",
         "Cpu": "256",
         "Memory": "512",
+        "ExecutionRoleArn": _attribute("ExecutionRole", "Arn"),
         "ContainerDefinitions": containers,
     }
     if change.remove_proxy_configuration:

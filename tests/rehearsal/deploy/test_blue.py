@@ -38,6 +38,7 @@ def test_stand_ins_for_any_plan_run_as_the_plan_says_blue_does(aws: EmbeddedAws,
     for service in plan.services:
         blue = found[service.blue.service_name]["taskDefinition"]
         definition = ecs.describe_task_definition(taskDefinition=blue)["taskDefinition"]
+        assert definition["executionRoleArn"], "the preflight refuses a task without one: it could not log"
         green = rewrite(definition, service.green.task_definition)
         named = {each.get("name") for one in green["containerDefinitions"] for each in one.get("portMappings", ())}
         assert named >= {each.port_name for each in service.endpoints}
