@@ -168,6 +168,7 @@ def draw(
     edges, edge_gaps = _edges(found, translation.members, through, options)
     has_mesh = Origin.NONE not in origins
     services = tuple(_service(member, edges, through, options, has_mesh=has_mesh) for member in translation.members)
+    _refuse_taken(found, services)
     creation = order(
         {each.name: {call.service for call in each.calls if call.service is not None} for each in services}
     )
@@ -259,6 +260,17 @@ def _green_name(service: str, options: DrawOptions) -> str:
             f"{name} cannot be the name of green's {service}: 1 to 255 letters, digits, _ and -, and another"
         )
     return name
+
+
+def _refuse_taken(found: Found, services: Sequence[ServicePlan]) -> None:
+    """Refuse a name for green that another service of the sources has already."""
+    taken = {each.name: each.place for each in found.services}
+    for service in services:
+        if (place := taken.get(service.green.service_name)) is not None:
+            raise BadInput(
+                f"green's {service.name} would be called {service.green.service_name}, as the service at {place} is; "
+                "name green otherwise (--green-name), or leave that source out"
+            )
 
 
 def _left_out(members: Sequence[Member], options: DrawOptions) -> frozenset[str]:
