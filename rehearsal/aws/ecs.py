@@ -890,6 +890,15 @@ def delete_cluster(call: Call) -> Any:
     return call.next()
 
 
+def tags_of(region: str, arn: str) -> dict[str, str]:
+    """Return what a service is tagged with now; nothing for what is none."""
+    here = _fleets.get(region)
+    if here is None:
+        return {}
+    with here.lock:
+        return next((dict(each.tags) for each in here.services.values() if each.arn == arn), {})
+
+
 @operation("ecs", "TagResource", "UntagResource", "ListTagsForResource")
 def tags(call: Call) -> Any:
     """Keep the tags of services; those of anything else are moto's."""

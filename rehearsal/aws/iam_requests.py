@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from rehearsal.aws.cloudfront import tags_of
+from rehearsal.aws import cloudfront, ecs
 from rehearsal.aws.iam_policy import Asked, Values
 from rehearsal.aws.registry import Call
 
@@ -171,7 +171,7 @@ def _copied(call: Call) -> Iterator[Asked]:
 
 
 def _held_tags(arn: str) -> dict[str, Values]:
-    return {"aws:ResourceTag/": None, **{f"aws:ResourceTag/{key}": (value,) for key, value in tags_of(arn).items()}}
+    return _held(cloudfront.tags_of(arn))
 
 
 def _tagged_at_cloudfront(call: Call) -> Iterator[Asked]:
@@ -225,7 +225,16 @@ def _service_made(call: Call) -> Iterator[Asked]:
 
 
 def _service_changed(call: Call) -> Iterator[Asked]:
-    yield _asks("ecs:UpdateService", _service_arn(call, call.params["service"]), _service_keys(call))
+    arn = _service_arn(call, call.params["service"])
+    yield _asks(f"ecs:{call.action}", arn, {**_service_keys(call), **_tags_of_service(call, arn)})
+
+
+def _tags_of_service(call: Call, arn: str) -> dict[str, Values]:
+    return _held(ecs.tags_of(call.region, arn))
+
+
+def _held(tags: Mapping[str, str]) -> dict[str, Values]:
+    return {"aws:ResourceTag/": None, **{f"aws:ResourceTag/{key}": (value,) for key, value in tags.items()}}
 
 
 def _definition_made(call: Call) -> Iterator[Asked]:
@@ -434,7 +443,7 @@ _CALLS: dict[tuple[str, str], Asking] = {
     ("ecs", "UpdateTaskProtection"): _of_tasks,
     ("ecs", "CreateService"): _service_made,
     ("ecs", "UpdateService"): _service_changed,
-    ("ecs", "DeleteService"): lambda call: [_ask(call, resource=_service_arn(call, call.params["service"]))],
+    ("ecs", "DeleteService"): _service_changed,
     ("ecs", "RegisterTaskDefinition"): _definition_made,
     ("ecs", "TagResource"): _tagged_at_ecs,
     ("application-autoscaling", "RegisterScalableTarget"): _scalable_target,

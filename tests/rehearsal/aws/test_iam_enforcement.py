@@ -55,7 +55,7 @@ class Somebody:
         document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
         self._iam.put_role_policy(RoleName=self.name, PolicyName="all", PolicyDocument=document)
 
-    def tries(self, service: str, call: str, **arguments: Any) -> dict[str, Any]:
+    def tries(self, service: str, call: str, /, **arguments: Any) -> dict[str, Any]:
         answer, error = self._lab.invoke(
             self.function, {"service": service, "call": call, "arguments": arguments}, InvocationType="RequestResponse"
         )
@@ -261,3 +261,20 @@ def _run(lab: Lab, states: dict[str, Any], role: str) -> dict[str, Any]:
         return found if found["status"] != "RUNNING" else None
 
     return until(ended)
+
+
+def test_a_service_is_changed_only_where_it_carries_the_tag_that_is_asked_for(lab: Lab) -> None:
+    client = lab.aws.client("ecs")
+    client.create_cluster(clusterName="c")
+    client.register_task_definition(family="f", containerDefinitions=[{"name": "app", "image": "i", "memory": 64}])
+    for name, tags in (("ours", [{"key": "owner", "value": "us"}]), ("theirs", [])):
+        client.create_service(cluster="c", serviceName=name, taskDefinition="f", desiredCount=0, tags=tags)
+    condition = {"Condition": {"Null": {"aws:ResourceTag/owner": "false", "ecs:task-definition": "true"}}}
+    somebody = Somebody(lab, {"Action": "ecs:UpdateService", **condition})
+
+    def tries(service: str, **given: Any) -> int:
+        return int(somebody.tries("ecs", "update_service", cluster="c", service=service, **given)["status"])
+
+    assert tries("ours", forceNewDeployment=True) == 200
+    assert tries("theirs", forceNewDeployment=True) == 400
+    assert tries("ours", taskDefinition="f") == 400
