@@ -31,6 +31,7 @@ _A_FUNCTION_MAY_RUN = 30.0  # template.yaml: Timeout
 _A_STATE_MAY_TAKE = 61.0  # a second more than the state machines' TimeoutSeconds
 _HEARD = {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED", "ALARM", "FAILED", "TIMED_OUT", "ABORTED"}
 _NAME = re.compile(r"\bshop\d+\b")
+_NUMBERED = re.compile(r"\bshop\d+(?:-\d+\b)?")
 _MACHINES = {"migrate": "migrate", "climb": "climb", "back": "roll_back"}
 _THROTTLES = {
     "dynamodb": "ProvisionedThroughputExceededException",
@@ -283,7 +284,7 @@ def _about(event: Mapping[str, Any]) -> str:
             return f" of {_NAME.sub('shop', str(detail.get('group')))}"
         if event.get("resources"):
             of = str(event["resources"][0]).rpartition("/")[2].rpartition(":")[2]
-            return f" of {_NAME.sub('shop', of)}"  # the same place in every lane
+            return f" of {_NUMBERED.sub('shop', of)}"  # the same place in every lane and migration
     return ""
 
 
