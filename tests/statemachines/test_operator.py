@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from crossfade.plan.document import Retirement
 from crossfade.runtime import clients
 from crossfade_cli.app import app
+from rehearsal.aws.clock import clock
 
 from .world import World
 
@@ -25,7 +26,7 @@ class Operator:
         self._command = app(rehearsal=False)
         self.home = home
         self.plan = home / "plan.json"
-        soon = Retirement(parked_seconds=25, quiet_seconds=3)
+        soon = Retirement(parked_seconds=600, quiet_seconds=3)
         self.plan.write_text(world.plan.model_copy(update={"retirement": soon}).to_json())
         self.code = [home / name for name in ("mesh.yaml", "services.yaml")]
         for file in self.code:
@@ -41,6 +42,7 @@ class Operator:
 def operator(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operator]:
     for name, value in world.aws.environment().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr("time.sleep", clock.sleep)  # the command waits on the clock of the world it looks at
     monkeypatch.chdir(tmp_path)
     clients._client.cache_clear()  # those of another endpoint
     yield Operator(world, tmp_path)
@@ -76,7 +78,7 @@ def test_a_migration_is_started_watched_checked_for_drift_and_retired(world: Wor
     )
     assert mended.returncode == 0, mended.stderr
     assert "clean; applying this code again would undo nothing" in operator.says("drift", *code)
-    world.until(lambda: _retired(operator), "blue has been parked and quiet for long enough", looks=100)
+    world.until(lambda: _retired(operator), "blue has been parked and quiet for long enough", looks=2_000)
     tasks = world.aws.client("ecs").describe_services(cluster="shop", services=["web", "orders", "payments"])
     assert [service["desiredCount"] for service in tasks["services"]] == [0, 0, 0]
     assert world.meter.green_percent() == 100
