@@ -20,6 +20,10 @@ START: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 SETTLE: Final = 30
 """Seconds after a shift in which clients still follow the old split, as plans have it for a load balancer."""
 
+_SIGNALS: Final = 6
+_SIGNALS_HERE: Final = 2
+"""The world has errors and slow requests; what is counted inside green costs its part of alpha all the same."""
+
 _SLOW_OVER: Final = 0.3  # the world says what is slow; this only has to be there
 
 
@@ -46,7 +50,7 @@ class Crossfade:
         rung = self.ladder[self.at]
         following = self.ladder[self.at + 1] if self.at + 1 < len(self.ladder) else None
         readings = Readings(window=self._window(world))
-        judgement = judge(readings, rung, self.bounds, tests=len(self.ladder), following=following)
+        judgement = judge(readings, rung, self.bounds, tests=self._tests, following=following)
         if judgement.answer is Answer.ROLL_BACK:
             return ROLL_BACK
         if judgement.answer is Answer.ADVANCE:
@@ -54,6 +58,11 @@ class Crossfade:
         self._due = world.now + next_look_seconds(Timings(), self.look)
         self.look += 1
         return self._hold()
+
+    @property
+    def _tests(self) -> int:
+        """How the product splits alpha: each rung while climbed and while it waits there, and by six signals a look."""
+        return 2 * len(self.ladder) * _SIGNALS // _SIGNALS_HERE
 
     def _hold(self) -> Act:
         return Act(Share(self.ladder[self.at].share_bp).fraction)
