@@ -103,7 +103,9 @@ def test_an_event_reaches_topic_log_group_and_other_bus(lab: Lab) -> None:
 
 def test_an_event_passed_on_to_another_regions_bus_says_still_where_it_happened(lab: Lab) -> None:
     name, elsewhere = lab.name("alarm"), lab.aws.client("events", "us-east-1")
-    url = lab.hear({"source": ["aws.cloudwatch"], "region": [{"anything-but": "eu-west-1"}], "detail": {"name": [name]}})
+    url = lab.hear(
+        {"source": ["aws.cloudwatch"], "region": [{"anything-but": "eu-west-1"}], "detail": {"name": [name]}}
+    )
     elsewhere.put_rule(Name=name, EventPattern=json.dumps({"detail": {"name": [name]}}))
     bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
     elsewhere.put_targets(Rule=name, Targets=[{"Id": "home", "Arn": bus, "RoleArn": lab.role}])
