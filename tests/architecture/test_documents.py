@@ -150,6 +150,15 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
+    decisions = sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
+    listed = (ROOT / "docs/decisions/README.md").read_text()
+
+    assert [name[:4] for name in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    assert all((ROOT / "docs/decisions" / name).read_text().startswith(f"# {name[:4]} ") for name in decisions)
+    assert [name for name in decisions if f"[{name[:4]}]({name})" not in listed] == []
+
+
 def test_every_target_a_document_tells_to_make_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
