@@ -61,6 +61,19 @@ Resources:
         Destinations: [{CloudWatchLogsLogGroup: {LogGroupArn: !GetAtt Logs.Arn}}]
       Policies:
         - LambdaInvokePolicy: {FunctionName: !Ref Greet}
+        - Version: "2012-10-17"
+          Statement:
+            - Effect: Allow
+              Action:
+                - logs:CreateLogDelivery
+                - logs:GetLogDelivery
+                - logs:UpdateLogDelivery
+                - logs:DeleteLogDelivery
+                - logs:ListLogDeliveries
+                - logs:PutResourcePolicy
+                - logs:DescribeResourcePolicies
+                - logs:DescribeLogGroups
+              Resource: "*"
 Outputs:
   Machine: {Value: !Ref Hello}
   Alias: {Value: !Ref Greet.Alias}
