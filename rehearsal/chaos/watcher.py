@@ -135,8 +135,8 @@ class Watcher:
 
     def event(self, event: dict[str, Any]) -> tuple[str, float] | None:
         """See an event on its way; say what becomes of it if it is the one."""
-        what = _guard_event(event)
-        track = self._track(json.dumps(event)) if what else None
+        track = self._track(json.dumps(event))
+        what = _guard_event(event) if track else None
         if track is None or what is None:
             return None
         operation, phase = what
