@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.journal.model import CloudFrontEdge, EdgeRecord, Route53Edge, alarm_resource
+from crossfade.journal.model import CloudFrontEdge, EdgeRecord, PlanRef, Route53Edge, alarm_resource
 from crossfade.plan.document import EdgePlan, RuleRef, RungKind, TargetGroupRef
 from crossfade.rollout.phases import Phase
 from crossfade.shift.share import ALL, NONE, Share
@@ -64,6 +64,7 @@ class Kinds:
         self.edges = {edge.name: edge for edge in made}
         record = a_record(
             "kinds",
+            plan=PlanRef(bucket=self.world.outputs["PlanBucket"], key="kinds.json", sha256="0" * 64),
             execution=f"{MIGRATE}-{uuid.uuid4()}",
             opened_at=datetime.now(UTC),
             confirm_seconds=1,
