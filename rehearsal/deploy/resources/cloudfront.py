@@ -59,8 +59,9 @@ def _with_quantities(value: Any, shape: Shape) -> Any:
         assert isinstance(items, ListShape)
         return {"Quantity": len(value), "Items": [_with_quantities(each, items.member) for each in value]}
     if isinstance(value, Mapping) and isinstance(shape, StructureShape):
+        members = {name.lower(): member for name, member in shape.members.items()}  # OriginSSLProtocols, and the like
         return {
-            name: _with_quantities(each, shape.members[name]) if name in shape.members else each
+            name: _with_quantities(each, members[name.lower()]) if name.lower() in members else each
             for name, each in value.items()
         }
     return value

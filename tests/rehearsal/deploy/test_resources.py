@@ -377,6 +377,21 @@ def a_zone(aws: Any, outputs: dict[str, str]) -> None:
 
 Case = tuple[str, Callable[[Any, dict[str, str]], None]]
 
+
+def a_distribution(aws: Any, outputs: dict[str, str]) -> None:
+    client = aws.client("cloudfront")
+    found = client.get_distribution(Id=outputs["Id"])["Distribution"]
+    assert (found["DomainName"], found["Status"]) == (outputs["Domain"], "Deployed")
+    config = found["DistributionConfig"]
+    assert (config["Enabled"], config["Staging"], config["Aliases"]["Items"]) == (True, False, ["shop.example.com"])
+    [origin] = config["Origins"]["Items"]
+    assert (origin["Id"], origin["CustomOriginConfig"]["OriginProtocolPolicy"]) == ("app", "http-only")
+    assert origin["CustomOriginConfig"]["OriginSslProtocols"]["Items"] == ["TLSv1.2"]
+    methods = config["DefaultCacheBehavior"]["AllowedMethods"]
+    assert (methods["Items"], methods["CachedMethods"]["Items"]) == (["GET", "HEAD", "OPTIONS"], ["GET", "HEAD"])
+    assert client.list_tags_for_resource(Resource=found["ARN"])["Tags"]["Items"] == [{"Key": "a", "Value": "b"}]
+
+
 CASES: dict[str, Case] = {
     "function": ("Resources:" + LAMBDA, a_function),
     "version": (
@@ -965,6 +980,32 @@ Resources:
 Outputs: {Zone: {Value: !Ref Zone}}
 """,
         a_zone,
+    ),
+    "distribution": (
+        """
+Resources:
+  Cdn:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Enabled: true
+        Aliases: [shop.example.com]
+        Origins:
+          - Id: app
+            DomainName: lb.example.com
+            CustomOriginConfig:
+              HTTPPort: "80"
+              HTTPSPort: 443
+              OriginProtocolPolicy: http-only
+              OriginSSLProtocols: [TLSv1.2]
+        DefaultCacheBehavior:
+          TargetOriginId: app
+          ViewerProtocolPolicy: allow-all
+          AllowedMethods: [GET, HEAD, OPTIONS]
+      Tags: [{Key: a, Value: b}]
+Outputs: {Id: {Value: !Ref Cdn}, Domain: {Value: !GetAtt Cdn.DomainName}}
+""",
+        a_distribution,
     ),
 }
 
