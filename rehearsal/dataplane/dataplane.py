@@ -218,6 +218,8 @@ class DataPlane:
         edge = self._attached_edge()
         end = time.monotonic() + timeout_seconds
         edge.catch_up(timeout_seconds)
+        if self._flows is not None and edge.port(load_balancer, listener_port) is None:
+            self._flows.catch_up(max(0.0, end - time.monotonic()))
         while time.monotonic() < end:
             if (port := self._port(load_balancer, listener_port)) is not None:
                 return port

@@ -59,6 +59,8 @@ class NlbEdge:
         self._registered: dict[str, frozenset[int]] = {}
         self._ending: dict[tuple[str, int], float] = {}  # a deregistered target, and when its connections end
         self._withdrawn: set[int] = set()
+        self._looked = threading.Condition()
+        self._begun = self._done = 0
 
     # -- what others ask ---------------------------------------------------------------------------------------------
 
@@ -99,15 +101,31 @@ class NlbEdge:
         """Look until stopped; a look that fails is named once and repeated."""
         follow(self.look, "the Network Load Balancers", stopped)
 
+    def catch_up(self, timeout_seconds: float) -> bool:
+        """Wait for a look that began after this was called; False when none ended in time."""
+        with self._looked:
+            wanted = self._begun + 1
+            return self._looked.wait_for(lambda: self._done >= wanted, timeout_seconds)
+
     def look(self) -> None:
         """Read every Network Load Balancer and let its connections follow."""
+        with self._looked:
+            self._begun += 1
+            number = self._begun
+        self._follow_all()
+        with self._looked:
+            self._done = number
+            self._looked.notify_all()
+
+    def _follow_all(self) -> None:
         for one, action in self._listeners():
+            groups = [(arn, weight, self._served(arn, one)) for arn, weight in weights_of(action)]
             if one not in self._ports:
                 port = int(self._child().ask({"do": "listen", "listener": one.arn})["port"])
-                with self._lock:
+                self._follow(one, groups)
+                with self._lock:  # not before: until it follows, every connection to it is reset
                     self._ports[one] = port
-            groups = [(arn, weight, self._served(arn, one)) for arn, weight in weights_of(action)]
-            if self._followed.get(one) != groups:
+            elif self._followed.get(one) != groups:
                 self._follow(one, groups)
         if self._flows is not None:
             self._end_what_is_due()

@@ -161,6 +161,7 @@ def test_connections_stay_where_they_are_until_deregistration_ends_them(sides: S
     [made] = sides.elbv2.create_listener(LoadBalancerArn=arn, Protocol="TCP", Port=80, DefaultActions=actions(0, 1))[
         "Listeners"
     ]
+    until(lambda: sides.health(blue) == sides.health(green) == ["healthy"])  # no connection goes to one not yet checked
     load = sides.plane.drive(Users(ports=(sides.plane.edge_port(arn, 80),), clients=5), RPS)
     load.wait_for_requests(100)
     sides.elbv2.modify_listener(ListenerArn=made["ListenerArn"], DefaultActions=actions(1, 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,6 +58,7 @@ class Balancing:
     weights: dict[str, int]
     targets: dict[str, dict[int, str]]
     attributes: dict[str, str] = field(default_factory=dict)
+    asked_for_health: Callable[[], object] = lambda: None
 
     def get_paginator(self, operation: str) -> Balancing:
         self.asked = operation
@@ -74,6 +75,7 @@ class Balancing:
             yield {"Listeners": [{"ListenerArn": "listener", "Port": 80, "DefaultActions": [action]}]}
 
     def describe_target_health(self, *, TargetGroupArn: str) -> dict[str, Any]:  # noqa: N803
+        self.asked_for_health()
         described = [
             {"Target": {"Id": "127.0.0.1", "Port": port}, "TargetHealth": {"State": state}}
             for port, state in self.targets[TargetGroupArn].items()
@@ -245,6 +247,43 @@ def test_flows_are_counted_by_load_balancer_and_hosts_by_target_group(ground: Gr
     assert of_balancer["ProcessedBytes"]["Value"] == len(b"who?blue")
     hosts = [each["Dimensions"] for each in data if each["MetricName"] == "HealthyHostCount"]
     assert [{"Name": "TargetGroup", "Value": "targetgroup/web-sc/bbbb"}, *whole] in hosts
+
+
+def test_a_port_is_known_once_its_connections_have_somewhere_to_go(ground: Ground) -> None:
+    seen: list[int | None] = []
+    edge = NlbEdge(ground.balancing, Meter(1))
+    ground.balancing.asked_for_health = lambda: seen.append(edge.port("shop", 80))
+    try:
+        edge.look()
+        known = edge.port("shop", 80)
+    finally:
+        edge.close()
+
+    assert seen == [None, None]
+    assert known is not None
+
+
+def test_catching_up_waits_for_a_look_that_begins_afterwards(ground: Ground) -> None:
+    reading, read = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        reading.set()
+        read.wait(5)
+
+    ground.balancing.asked_for_health = hold
+    looking = threading.Thread(target=ground.edge.look)
+    looking.start()
+    reading.wait(5)
+    early = threading.Timer(0.05, read.set)
+    early.start()
+    caught_up_by_the_look_before = ground.edge.catch_up(0.5)
+    looking.join()
+    later = threading.Timer(0.05, ground.edge.look)
+    later.start()
+
+    assert not caught_up_by_the_look_before
+    assert ground.edge.catch_up(5)
+    later.join()
 
 
 def test_a_listener_is_found_by_arn_name_and_dns_name(ground: Ground) -> None:
