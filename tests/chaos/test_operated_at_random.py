@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from crossfade.connect.memory import MemoryBlues, MemoryScaling
+from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling
 from crossfade.errors import BlueIsGone, CrossfadeError, EdgeBusy, Fenced, JournalBusy
 from crossfade.events.memory import MemoryNotices, MemorySchedule
 from crossfade.journal.hold import OPERATOR, Hold
@@ -67,6 +67,7 @@ class AtRandom(RuleBasedStateMachine):
             MemoryBlues(*(each.blue.service_name for each in self.plan.services)),
             MemoryScaling(),
         )
+        self.green_scaling = MemoryGreenScaling()
         self.opened = 0
         self.wire = Wire({})
         self.rungs: tuple[Any, ...] = ()
@@ -170,6 +171,7 @@ class AtRandom(RuleBasedStateMachine):
                 edges=self._edges(),
                 metrics=metrics,
                 scaling=self.scaling,
+                green_scaling=self.green_scaling,
                 blues=self.blues,
                 executions=self.executions,
                 notices=self.notices,

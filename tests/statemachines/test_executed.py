@@ -336,7 +336,7 @@ def _counted(world: World, metric: str) -> float:
     found = world.aws.client("cloudwatch").get_metric_statistics(
         Namespace="Crossfade",
         MetricName=metric,
-        Dimensions=[{"Name": "service", "Value": "crossfade"}, {"Name": "migration", "Value": "shop"}],
+        Dimensions=[{"Name": "Migration", "Value": "shop"}],
         StartTime=now - timedelta(minutes=2),
         EndTime=now + timedelta(minutes=1),
         Period=10,

@@ -17,6 +17,7 @@ from rehearsal.aws.clock import clock
 from .world import World
 
 SHOP = Path(__file__).parents[2] / "examples" / "shop"
+PARKED_SECONDS = 20
 
 
 class Operator:
@@ -26,7 +27,7 @@ class Operator:
         self._command = app(rehearsal=False)
         self.home = home
         self.plan = home / "plan.json"
-        soon = Retirement(parked_seconds=600, quiet_seconds=3)
+        soon = Retirement(parked_seconds=PARKED_SECONDS, quiet_seconds=3)
         self.plan.write_text(world.plan.model_copy(update={"retirement": soon}).to_json())
         self.code = [home / name for name in ("mesh.yaml", "services.yaml")]
         for file in self.code:
@@ -78,7 +79,8 @@ def test_a_migration_is_started_watched_checked_for_drift_and_retired(world: Wor
     )
     assert mended.returncode == 0, mended.stderr
     assert "clean; applying this code again would undo nothing" in operator.says("drift", *code)
-    world.until(lambda: _retired(operator), "blue has been parked and quiet for long enough", looks=2_000)
+    clock.sleep(PARKED_SECONDS)
+    world.until(lambda: _retired(operator), "blue has been parked and quiet for long enough", looks=50)
     tasks = world.aws.client("ecs").describe_services(cluster="shop", services=["web", "orders", "payments"])
     assert [service["desiredCount"] for service in tasks["services"]] == [0, 0, 0]
     assert world.meter.green_percent() == 100
