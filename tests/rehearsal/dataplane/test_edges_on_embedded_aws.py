@@ -162,7 +162,7 @@ def test_connections_stay_where_they_are_until_deregistration_ends_them(sides: S
         "Listeners"
     ]
     until(lambda: sides.health(blue) == sides.health(green) == ["healthy"])  # no connection goes to one not yet checked
-    load = sides.plane.drive(Users(ports=(sides.plane.edge_port(arn, 80),), clients=5), RPS)
+    load = sides.plane.drive(Users(ports=(sides.plane.edge_port(arn, 80),), clients=40), RPS)
     load.wait_for_requests(100)
     sides.elbv2.modify_listener(ListenerArn=made["ListenerArn"], DefaultActions=actions(1, 0))
     sent = load.snapshot().totals.total
