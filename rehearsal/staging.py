@@ -14,11 +14,15 @@ from typing import Final
 
 from pydantic import Field
 
+from crossfade.connect.gaps import gap
+from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import BadInput
 from crossfade.plan.document import (
+    Acceptance,
     BackgroundAnswer,
     EdgePlan,
     Frozen,
+    Gap,
     MigrationPlan,
     RuleRef,
     ServicePlan,
@@ -118,6 +122,7 @@ def stage(plan: MigrationPlan, *, edge_of: str | None = None, most_tasks: int) -
             "waves": creation.waves,
             "redeploy": tuple(name for name in plan.redeploy if any(name in cycle for cycle in creation.cycles)),
             "edges": (edge,),
+            "gaps": _consented(plan, services, said),
             "alarms": (),
             "namespace": plan.namespace.model_copy(update={"arn": None}),
         }
@@ -253,6 +258,24 @@ def _staged(
         }
     )
     return service.model_copy(update={"blue": blue, "green": green, "calls": calls})
+
+
+def _consented(plan: MigrationPlan, services: Sequence[ServicePlan], said: list[str]) -> tuple[Gap, ...]:
+    """Return the plan's gaps, with consent to every service of which one task serves here without anyone's."""
+    alone = [each for each in services if serves_alone_unasked(plan, each, each.green.desired_count)]
+    planned = [each.name for each in alone if plan.service(each.name).green.desired_count == 1]
+    if planned:
+        said.append(
+            f"one task is planned of {_listed(planned)}, and callers' proxies never eject a lone one: the rehearsal "
+            f"accepts that on your behalf, the stack only where the plan accepts the gap {SINGLE_TASK}"
+        )
+    if only_here := [each.name for each in alone if each.name not in planned]:
+        said.append(f"callers' proxies cannot eject the one task that runs here of {_listed(only_here)}")
+    taken = Acceptance(who="rehearsal", why="one task is enough for a rehearsal", at=plan.drawn_at)
+    places = {single_task_place(each) for each in alone}
+    others = (each for each in plan.gaps if not (each.id == SINGLE_TASK and each.resource in places))
+    consents = (gap(SINGLE_TASK, place).model_copy(update={"accepted": taken}) for place in sorted(places))
+    return (*others, *consents)
 
 
 def _with_proxy(change: TaskDefinitionChange) -> TaskDefinitionChange:

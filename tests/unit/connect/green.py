@@ -12,9 +12,11 @@ from crossfade.connect.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
 from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.plan.document import (
+    Acceptance,
     BlueService,
     ClientAlias,
     Endpoint,
+    Gap,
     GreenService,
     MigrationPlan,
     PortName,
@@ -68,6 +70,11 @@ def a_service(name: str, *, desired: int = 2, **green: Any) -> ServicePlan:
 
 def a_shop(**changes: Any) -> MigrationPlan:
     return a_plan(**{"services": (a_service("web"), a_service("orders")), "waves": (("orders",), ("web",)), **changes})
+
+
+def accepted(gap: Gap) -> Gap:
+    """Return a gap that a person takes as it is."""
+    return gap.model_copy(update={"accepted": Acceptance(who="ada", why="one is enough", at=NOON)})
 
 
 def run_blue(services: MemoryServices, name: str, *, tasks: int = 2, **settings: Any) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from crossfade.connect.gaps import gap
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import Fenced, GreenFailed, GreenNotReady
+from crossfade.plan.document import Gap, ServicePlan
 from crossfade.rollout.phases import Phase
 from tests.traffic import NOON
-from tests.unit.connect.green import World, a_service, a_shop
+from tests.unit.connect.green import World, a_service, a_shop, accepted
 
 
 def a_world() -> World:
@@ -119,14 +121,46 @@ def test_an_edge_without_a_green_end_is_no_green() -> None:
         world.verify()
 
 
-def test_a_service_of_one_task_is_whole_but_remarked_on_since_it_cannot_be_ejected() -> None:
-    world = World(a_shop(services=(a_service("web"), a_service("orders", desired=1))))
+def a_world_with_one_task_of_orders(*gaps: Gap, orders: ServicePlan | None = None) -> World:
+    world = World(a_shop(services=(a_service("web"), orders or a_service("orders", desired=1)), gaps=gaps))
     world.services.run("shop", "orders", 1)
     world.make_green()
+    return world
+
+
+def test_one_task_that_a_person_has_accepted_is_whole_but_remarked_on() -> None:
+    world = a_world_with_one_task_of_orders(accepted(gap("SINGLE_TASK", "ecsService/orders")))
 
     verified = world.verify()
 
     assert [bool(service.remark) for service in verified.services] == [False, True]
+
+
+UNASKED = {
+    "nobody has accepted": (gap("SINGLE_TASK", "ecsService/orders"),),
+    "the plan does not even name": (),
+    "was accepted of another service": (
+        accepted(gap("SINGLE_TASK", "ecsService/web")),
+        gap("SINGLE_TASK", "ecsService/orders"),
+    ),
+    "is another gap of it": (accepted(gap("LAUNCH_TYPE", "ecsService/orders", launch="EXTERNAL")),),
+}
+
+
+@pytest.mark.parametrize("name", UNASKED)
+def test_one_task_that_others_call_has_failed_where_its_consent(name: str) -> None:
+    world = a_world_with_one_task_of_orders(*UNASKED[name])
+
+    with pytest.raises(GreenFailed, match=r"orders-green serves with one task.* gap SINGLE_TASK of ecsService/orders"):
+        world.verify()
+
+    assert world.journal.read("shop").phase == Phase.CREATING
+
+
+def test_one_task_that_nobody_calls_needs_no_consent() -> None:
+    caller = a_service("orders", desired=1).model_copy(update={"endpoints": ()})
+
+    a_world_with_one_task_of_orders(orders=caller).verify()
 
 
 def test_a_stale_executor_does_not_make_green_ready() -> None:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossfade.connect.gaps import gap
 from crossfade.errors import Fenced, PlanChanged, PreflightRefused
 from crossfade.judge.memory import MemoryAlarms
 from crossfade.plan.document import (
     BackgroundWork,
+    Gap,
     MigrationPlan,
     ServicePlan,
     Timings,
@@ -26,7 +28,7 @@ from crossfade.plan.preflight_permits import May, matches
 from crossfade.plan.surroundings import Authority, DeploymentGroup, Key, ShiftedService, Vcpus
 from crossfade.shift.share import Share
 from tests.traffic import NOON
-from tests.unit.connect.green import World, a_service, a_shop
+from tests.unit.connect.green import World, a_service, a_shop, accepted
 
 _FIELDS = {
     "edges": "EdgeArns",
@@ -292,6 +294,35 @@ def test_trouble_is_refused_with_its_name_and_its_mend(name: str) -> None:
     assert mend in str(refused.value)
     note = preflight.world.journal.entries("shop")[-1]
     assert (note.what, bool(note.detail["refused"])) == ("preflight", True)
+
+
+def with_one_task_of_orders(*gaps: Gap, running: int = 1) -> Preflight:
+    preflight = Preflight(a_shop(services=(a_service("web"), a_service("orders", desired=1)), gaps=gaps))
+    services = preflight.world.services._services
+    services["shop", "orders"] = replace(services["shop", "orders"], desired=running, running=running)
+    return preflight
+
+
+@pytest.mark.parametrize("gaps", [(), (gap("SINGLE_TASK", "ecsService/orders"),)], ids=["unnamed", "open"])
+def test_one_task_that_others_call_is_refused_by_name_before_anything_is_made(gaps: tuple[Gap, ...]) -> None:
+    preflight = with_one_task_of_orders(*gaps)
+    before = len(preflight.world.services.created)
+
+    with pytest.raises(PreflightRefused) as refused:
+        preflight.check()
+
+    assert "green service orders-green: would serve with one task" in str(refused.value)
+    assert "accept the gap SINGLE_TASK of ecsService/orders with --accept" in str(refused.value)
+    assert " | " not in str(refused.value)
+    assert len(preflight.world.services.created) == before
+
+
+def test_one_task_that_a_person_has_accepted_may_begin() -> None:
+    with_one_task_of_orders(accepted(gap("SINGLE_TASK", "ecsService/orders"))).check()
+
+
+def test_one_planned_task_needs_no_consent_where_blue_runs_more_since_green_does_too() -> None:
+    with_one_task_of_orders(running=2).check()
 
 
 def test_all_refusals_are_named_at_once() -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from crossfade.connect.gaps import gap
+from crossfade.connect.sizing import serves_alone_unasked
 from crossfade.errors import BadInput
 from crossfade.plan.document import (
     Acceptance,
@@ -86,7 +88,7 @@ def said(staged: Staged) -> str:
 
 
 def test_a_plan_that_fits_is_rehearsed_whole_and_nothing_is_said() -> None:
-    plan = a_system(a_service("web", "api"), a_service("api"), edges=(an_edge("web"),), alarms=())
+    plan = a_system(a_service("web", "api", tasks=2), a_service("api", tasks=2), edges=(an_edge("web"),), alarms=())
 
     staged = stage(plan, most_tasks=ROOM)
 
@@ -144,6 +146,40 @@ def test_fewer_tasks_come_before_fewer_services() -> None:
 
     assert (staged.staging.left_out, staged.staging.tasks) == ((), 4)
     assert [each.green.desired_count for each in staged.plan.services] == [2, 2]
+
+
+def test_one_task_is_consented_to_on_the_rehearsals_behalf_and_said() -> None:
+    plan = a_system(a_service("web", "api", tasks=2), a_service("api"), edges=(an_edge("web"),), alarms=())
+
+    staged = stage(plan, most_tasks=ROOM)
+
+    [consent] = staged.plan.gaps
+    assert (consent.id, consent.resource) == ("SINGLE_TASK", "ecsService/api")
+    assert consent.accepted
+    assert consent.accepted.who == "rehearsal"
+    assert "one task is planned of api" in said(staged)
+    assert "the stack only where the plan accepts the gap SINGLE_TASK" in said(staged)
+    assert not any(serves_alone_unasked(staged.plan, each, 1) for each in staged.plan.services if each.name == "api")
+
+
+def test_one_task_that_a_person_has_accepted_stays_theirs_and_nothing_is_said() -> None:
+    theirs = Acceptance(who="ada", why="known", at=NOON)
+    lone = gap("SINGLE_TASK", "ecsService/web").model_copy(update={"accepted": theirs})
+    plan = a_system(a_service("web"), edges=(an_edge("web"),), alarms=()).model_copy(update={"gaps": (lone,)})
+
+    staged = stage(plan, most_tasks=ROOM)
+
+    assert (staged.plan.gaps, staged.staging.differences) == ((lone,), ())
+
+
+def test_one_task_that_only_the_machine_asks_for_is_not_held_against_the_plan() -> None:
+    plan = a_system(a_service("web", "api", tasks=2), a_service("api", tasks=2), edges=(an_edge("web"),), alarms=())
+
+    staged = stage(plan, most_tasks=2)
+
+    assert {each.resource for each in staged.plan.gaps if each.accepted} == {"ecsService/api", "ecsService/web"}
+    assert "cannot eject the one task that runs here of api, web" in said(staged)
+    assert "one task is planned" not in said(staged)
 
 
 def test_a_plan_without_an_edge_gets_a_stand_in_before_the_service_that_reaches_most() -> None:

@@ -453,7 +453,7 @@ _ROWS: Final = (
         "SINGLE_TASK",
         _INFORMATIONAL,
         "One task is asked for, as today; a lone task is never left alone by outlier detection, so its errors reach "
-        "callers.",
+        "callers. Where others call it, the move begins only once this is accepted, or with two tasks.",
         _CONCEPTS,
     ),
     Row(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from crossfade.connect.services import MIGRATION_TAG, Services, ServiceState
+from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import GreenFailed, GreenNotReady
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
@@ -48,7 +49,8 @@ def verify(
 
     Whole means: deployment complete, all tasks running and none unhealthy; Service Connect enabled with
     its proxies' log configured; every target behind an edge healthy; what was made before
-    an edge for green at work everywhere (CloudFront takes minutes). Safe to repeat,
+    an edge for green at work everywhere (CloudFront takes minutes). What others call runs two tasks, or the
+    plan holds a person's consent to one. Safe to repeat,
     since it only looks, and entering the phase one is in changes nothing.
 
     Raises:
@@ -86,6 +88,11 @@ def _verify_one(
         raise GreenFailed(f"green service {name} is not in {plan.cluster}, or has lost its tag {MIGRATION_TAG}")
     if green.failure is not None:
         raise GreenFailed(f"the deployment of {name} failed: {green.failure}")
+    if serves_alone_unasked(plan, service, green.desired):
+        raise GreenFailed(
+            f"{name} serves with one task, which its callers' proxies can never eject: give it two in the plan, or "
+            f"accept there the gap {SINGLE_TASK} of {single_task_place(service)}"
+        )
     if not green.is_complete:
         raise GreenNotReady(f"{name}: {green.progress}")
     _refuse_mute(green)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from crossfade.connect.services import Services, ServiceState
+from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import BlueChanged, EdgeChanged, PreflightRefused, UnknownEdge
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
@@ -75,6 +76,7 @@ def check_preflight(
         *_answers(plan),
         *_alarms(plan, alarms),
         *_blue_services(plan, blues),
+        *_lone_tasks(plan, beside),
         *_task_definitions(plan, blues, beside),
         *_edges(held, edges),
         *divided(plan, held, edges),
@@ -181,6 +183,19 @@ def _blue_services(plan: MigrationPlan, blues: dict[str, ServiceState | BlueChan
             )
         else:
             yield finding
+
+
+def _lone_tasks(plan: MigrationPlan, beside: Sequence[Beside]) -> Iterator[Finding]:
+    for each in beside:
+        if serves_alone_unasked(plan, each.service, each.tasks):
+            finding = Finding(
+                check="may be ejected by its callers", subject=f"green service {each.service.green.service_name}"
+            )
+            yield finding.refuse(
+                "would serve with one task, which its callers' proxies can never eject, so its errors reach them",
+                f"give it two tasks in the plan (green.desired_count), or accept the gap {SINGLE_TASK} of "
+                f"{single_task_place(each.service)} with --accept",
+            )
 
 
 def _task_definitions(
