@@ -16,5 +16,6 @@ def handler(request: VerifyRequest) -> Verified:
         plans=parts.plans(),
         services=parts.services(),
         edges=parts.edges(),
+        prober=parts.prober(),
         now=parts.now(),
     )

@@ -10,6 +10,7 @@ from crossfade.connect.memory import MemoryGreenScaling, MemoryLogGroups, Memory
 from crossfade.connect.redeploying import Redeployed, RedeployRequest, redeploy
 from crossfade.connect.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
+from crossfade.judge.probing import MemoryProber
 from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.plan.document import (
     Acceptance,
@@ -161,6 +162,7 @@ class World:
         self.scaling = MemoryGreenScaling("web")
         self.edges = MemoryEdges.of(*self.plan.edges)
         self.executions = MemoryExecutions(waiting={FIRST, SECOND})
+        self.prober = MemoryProber(200)
         self.plans = MemoryPlanStore()
         self.journal = MemoryJournal()
         ref = self.plans.put("plans", "shop.json", self.plan)
@@ -207,6 +209,7 @@ class World:
             plans=self.plans,
             services=self.services,
             edges=self.edges,
+            prober=self.prober,
             now=NOON,
         )
 

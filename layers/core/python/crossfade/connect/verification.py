@@ -10,11 +10,14 @@ from crossfade.errors import GreenFailed, GreenNotReady
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
+from crossfade.judge.probing import Prober
 from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
+from crossfade.shift.share import NONE
 from crossfade.shift.shifter import Edges
+from crossfade.shift.staging import staging_probe
 
 _EJECTABLE_FROM = 2
 
@@ -42,14 +45,22 @@ class Verified(Frozen):
 
 
 def verify(
-    request: VerifyRequest, *, journal: Journal, plans: PlanStore, services: Services, edges: Edges, now: datetime
+    request: VerifyRequest,
+    *,
+    journal: Journal,
+    plans: PlanStore,
+    services: Services,
+    edges: Edges,
+    prober: Prober,
+    now: datetime,
 ) -> Verified:
     """
     Look at every green service, and enter READY when all are whole.
 
     Whole means: deployment complete, all tasks running and none unhealthy; Service Connect enabled with
     its proxies' log configured; every target behind an edge healthy; what was made before
-    an edge for green at work everywhere (CloudFront takes minutes). What others call runs two tasks, or the
+    an edge for green at work everywhere (CloudFront takes minutes); our own requests through
+    staging answered, where the plan has such a probe. What others call runs two tasks, or the
     plan holds a person's consent to one. Safe to repeat,
     since it only looks, and entering the phase one is in changes nothing.
 
@@ -63,6 +74,7 @@ def verify(
     plan = read_plan(plans, record.plan)
     found = tuple(_verify_one(plan, service, journal, services, edges) for service in plan.services)
     _refuse_spreading(request.migration, journal, edges)
+    _refuse_failing(plan, journal, edges, prober)
     journal.append(
         Entry(
             migration=request.migration,
@@ -111,6 +123,22 @@ def _refuse_spreading(migration: str, journal: Journal, edges: Edges) -> None:
     told = [said for edge in journal.edges(migration) if (said := edges.shifter(edge).spreading())]
     if told:
         raise GreenNotReady("; ".join(told))
+
+
+def _refuse_failing(plan: MigrationPlan, journal: Journal, edges: Edges, prober: Prober) -> None:
+    """Ask green alone through staging, while it is the header that leads there: a weight leads to blue as well."""
+    for planned in plan.edges:
+        probe = staging_probe(planned)
+        if probe is None:
+            continue
+        if any(share > NONE for share in edges.shifter(journal.edge(plan.migration, planned.name)).shares()):
+            continue
+        count = prober.ask(probe)
+        if count.requests < probe.per_look or count.errors:
+            raise GreenNotReady(
+                f"edge {planned.name}: of {probe.per_look} requests through staging to {probe.url} "
+                f"{count.requests} were answered, {count.errors} of them with 5xx"
+            )
 
 
 def _refuse_mute(green: ServiceState) -> None:

@@ -22,6 +22,7 @@ Seconds = Annotated[int, Field(ge=0)]
 
 
 _ALL_BP = 10_000
+_ADDRESS = r"^https?://[^\s/?#@]+(/[^\s#]*)?$"
 _MOST_STAGED_BP = 1_500  # CloudFront sends no more to a staging distribution
 
 
@@ -363,12 +364,22 @@ class Probe(Frozen):
 
     `url` must lead to green and to nobody else, and be safe to GET: green's own load balancer
     where the edge has one, else a listener or rule that the operator makes for it.
+
+    `staging_url` is an address of a cloudfront edge's distribution itself, as users know it. It is
+    asked with the policy's header before green has any share, and at no look: later it leads
+    to blue as well.
     """
 
-    url: str = Field(pattern=r"^https?://[^\s/?#@]+(/[^\s#]*)?$")
+    url: str = Field(pattern=_ADDRESS)
     headers: dict[str, str] = Field(default_factory=dict, description="Host among them, where the entry needs one")
     per_look: int = Field(default=5, ge=1, le=20)
     timeout_seconds: float = Field(default=2.0, gt=0, le=5)
+    staging_url: str | None = Field(
+        default=None,
+        pattern=_ADDRESS,
+        description="Asked before the first share, so that staging answers",
+        exclude_if=lambda url: url is None,
+    )
 
 
 class EdgePlan(Frozen):
@@ -405,6 +416,12 @@ class EdgePlan(Frozen):
         needed = _DIVIDED_BY[self.kind]
         if named != {each: each == needed for each in named}:
             raise ValueError(f"edge {self.name}: a {self.kind} edge is described by {needed}, and by nothing else")
+        return self
+
+    @model_validator(mode="after")
+    def _has_staging_to_ask(self) -> EdgePlan:
+        if self.cdn is None and self.probe is not None and self.probe.staging_url is not None:
+            raise ValueError(f"edge {self.name}: `staging_url` is for cloudfront, a {self.kind} edge has no staging")
         return self
 
     @model_validator(mode="before")

@@ -27,6 +27,7 @@ from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics, Clou
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs
 from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs, CloudWatchProxyStreams
 from crossfade.judge.meter import LookMeter
+from crossfade.judge.probing import Prober
 from crossfade.judge.proxylog_feed import ProxyFeed, ProxyMeter, ProxyStreams
 from crossfade.judge.sight import Sight
 from crossfade.plan.acmpca import PrivateAuthorities
@@ -165,8 +166,13 @@ def sight() -> Sight:
         alarms=alarms(),
         services=services(),
         viewers=CloudWatchViewers(lambda: clients.cloudwatch_of_cloudfront() or clients.cloudwatch()),
-        prober=HttpProber(),
+        prober=prober(),
     )
+
+
+def prober() -> Prober:
+    """Return who asks green by requests of our own."""
+    return HttpProber()
 
 
 def proxy_feed() -> ProxyFeed:

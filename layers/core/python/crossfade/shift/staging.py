@@ -14,7 +14,7 @@ from typing import Any
 
 from crossfade.errors import UnreachableGoal
 from crossfade.journal.model import CloudFrontEdge, StoredRequest
-from crossfade.plan.document import Session
+from crossfade.plan.document import EdgePlan, Probe, Session
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import ALL, NONE, Share
 
@@ -66,6 +66,19 @@ def policy(staging_domain: str, share: Share, edge: str, session: Session | None
         "Enabled": True,
         "TrafficConfig": traffic,
     }
+
+
+def staging_probe(plan: EdgePlan) -> Probe | None:
+    """
+    Return requests that lead to staging alone while the policy goes by the test header; None where none are planned.
+
+    `Host` is left to the address: the plan's is what green's own entry needs.
+    """
+    probe = plan.probe
+    if plan.cdn is None or probe is None or probe.staging_url is None:
+        return None
+    headers = {name: value for name, value in probe.headers.items() if name.lower() not in {"host", TEST_HEADER}}
+    return probe.model_copy(update={"url": probe.staging_url, "headers": {**headers, TEST_HEADER: plan.name}})
 
 
 def share_of(policy_config: Mapping[str, Any]) -> Share:

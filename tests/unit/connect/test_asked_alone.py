@@ -1,0 +1,98 @@
+"""Before its first share green is asked alone, through CloudFront's staging distribution, where the plan says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from crossfade.errors import GreenNotReady
+from crossfade.judge.probing import MemoryProber
+from crossfade.plan.document import CdnRef, EdgePlan, Probe, Rung
+from crossfade.rollout.phases import Phase
+from crossfade.shift.share import Share
+from tests.traffic import an_edge_plan
+from tests.unit.connect.green import World, a_shop
+
+STAGED = Probe(url="https://green.example/", staging_url="https://shop.example/cart", per_look=3)
+
+
+def a_staged_edge(probe: Probe | None = STAGED) -> EdgePlan:
+    cdn = CdnRef(distribution_id="E1", origin_id="app", green_domain="green.example", green_load_balancer="front-green")
+    return an_edge_plan(
+        kind="cloudfront", rules=(), cdn=cdn, probe=probe, ladder=(Rung(share_bp=500, soak_seconds=60),)
+    )
+
+
+def a_world_of(edge: EdgePlan, *answers: int | None) -> World:
+    world = World(a_shop(edges=(edge,)))
+    world.make_green()
+    world.prober = MemoryProber(*answers)
+    return world
+
+
+def test_green_that_answers_through_staging_is_ready() -> None:
+    world = a_world_of(a_staged_edge(), 200, 404, 302)
+
+    world.verify()
+
+    [asked] = world.prober.asked
+    assert (asked.url, asked.per_look) == ("https://shop.example/cart", 3)
+    assert asked.headers == {"aws-cf-cd-crossfade": "web"}
+    assert world.journal.read("shop").phase == Phase.READY
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ((200, 503, 200), "3 were answered, 1 of them with 5xx"),
+        ((200, None, 200), "2 were answered, 0 of them"),
+        ((None,), "0 were answered"),
+    ],
+)
+def test_green_that_fails_through_staging_is_not_ready_until_it_answers(
+    answers: tuple[int | None, ...], reason: str
+) -> None:
+    world = a_world_of(a_staged_edge(), *answers)
+
+    with pytest.raises(GreenNotReady, match=rf"edge web: of 3 requests through staging to \S+ {reason}"):
+        world.verify()
+
+    assert world.journal.read("shop").phase == Phase.CREATING
+    world.prober = MemoryProber(200)
+    world.verify()
+    assert world.journal.read("shop").phase == Phase.READY
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        a_staged_edge(None),
+        a_staged_edge(Probe(url="https://green.example/")),
+        an_edge_plan(probe=Probe(url="https://green.example/")),
+    ],
+    ids=["cloudfront without a probe", "cloudfront whose probe names green alone", "alb"],
+)
+def test_where_the_plan_names_no_way_through_staging_nothing_is_asked(edge: EdgePlan) -> None:
+    world = a_world_of(edge, 503)
+
+    world.verify()
+
+    assert world.prober.asked == []
+
+
+def test_staging_is_asked_only_once_it_is_everywhere() -> None:
+    world = a_world_of(a_staged_edge(), 503)
+    world.edges.slow = "edge web: distribution E2 is InProgress"
+
+    with pytest.raises(GreenNotReady, match="E2 is InProgress"):
+        world.verify()
+
+    assert world.prober.asked == []
+
+
+def test_once_a_weight_leads_to_blue_too_staging_is_not_asked() -> None:
+    world = a_world_of(a_staged_edge(), 503)
+    world.edges.laid["web"].rules["policy"] = Share(500)
+
+    world.verify()
+
+    assert world.prober.asked == []
