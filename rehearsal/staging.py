@@ -88,7 +88,12 @@ def stage(plan: MigrationPlan, *, edge_of: str | None = None, most_tasks: int) -
     edge, entry = _chosen(plan, edge_of)
     _say_other_edges(plan, edge, said)
     names, counts = _within(plan, entry, most_tasks, said)
-    answered = {each.dns_name for service in plan.services if service.name in names for each in service.endpoints}
+    answered = {
+        (service.name, each.dns_name)
+        for service in plan.services
+        if service.name in names
+        for each in service.endpoints
+    }
     services = tuple(
         _staged(service, counts[service.name], answered=answered, edge=edge, entry=entry, plan=plan, said=said)
         for service in plan.services
@@ -228,13 +233,13 @@ def _staged(
     service: ServicePlan,
     count: int,
     *,
-    answered: Collection[str],
+    answered: Collection[tuple[str | None, str]],
     edge: EdgePlan | None,
     entry: str,
     plan: MigrationPlan,
     said: list[str],
 ) -> ServicePlan:
-    calls = tuple(call for call in service.calls if call.service is not None and call.dns_name in answered)
+    calls = tuple(call for call in service.calls if (call.service, call.dns_name) in answered)
     outside = sorted({f"{call.dns_name}:{call.port}" for call in service.calls if call.service is None})
     if outside:
         said.append(f"calls of {service.name} that leave ECS are not made: {_listed(outside)}")

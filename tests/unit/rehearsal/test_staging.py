@@ -139,6 +139,16 @@ def test_a_call_graph_too_large_keeps_the_services_nearest_to_the_edge_with_one_
     assert "cut to the 3 services nearest to s0 of the 5" in said(staged)
 
 
+def test_a_call_to_a_service_left_out_is_not_made_though_one_that_stays_has_its_name() -> None:
+    web, api = a_service("web", "api"), a_service("api")
+    both = web.model_copy(update={"endpoints": (*web.endpoints, *api.endpoints)})
+    plan = a_system(both, api, edges=(an_edge("web"),))
+
+    staged = stage(plan, most_tasks=1)
+
+    assert (staged.staging.services, staged.plan.service("web").calls) == (("web",), ())
+
+
 def test_fewer_tasks_come_before_fewer_services() -> None:
     plan = a_system(a_service("web", "api", tasks=9), a_service("api", tasks=9), edges=(an_edge("web"),))
 
