@@ -328,6 +328,7 @@ def test_blue_is_retired_at_random_too() -> None:
             reached.add(self._record().phase)
             super().teardown()
 
-    run_state_machine_as_test(Seen, settings=settings(LOOKED, max_examples=150))
+    # The same examples each time: which phases come up in so many must not be a matter of luck.
+    run_state_machine_as_test(Seen, settings=settings(LOOKED, max_examples=250, derandomize=True))
 
     assert {Phase.DONE, Phase.HELD, Phase.ROLLED_BACK} <= reached
