@@ -186,20 +186,27 @@ def test_deregistration_without_termination_ends_nothing(ground: Ground) -> None
         assert said(connection) == "blue"
 
 
+def is_reset_at_once(ground: Ground) -> bool:
+    """Say whether a new connection is reset, be it while it is made: whoever is faster decides."""
+    try:
+        with ground.connect() as connection:
+            return is_reset(connection)
+    except ConnectionResetError:
+        return True
+
+
 def test_a_group_without_a_target_is_not_passed_over(ground: Ground) -> None:
     ground.balancing.targets[BLUE] = {}
     ground.balancing.weights = {BLUE: 1, GREEN: 0}
     ground.edge.look()
 
-    with ground.connect() as connection:
-        assert is_reset(connection)
+    assert is_reset_at_once(ground)
 
 
 def test_a_target_that_refuses_resets_its_user_and_is_counted_so(ground: Ground) -> None:
     ground.blue.close()
 
-    with ground.connect() as connection:
-        assert is_reset(connection)
+    assert is_reset_at_once(ground)
     ground.edge.look()
 
     assert ground.sum("TCP_Target_Reset_Count") == 1
