@@ -368,9 +368,9 @@ def _group(call: Call, arn: str) -> Any:
 
 def _balancers_using(region: str) -> dict[str, list[str]]:
     using: dict[str, list[str]] = {}
-    for balancer in elbv2_backends[ACCOUNT][region].load_balancers.values():
-        for listener in balancer.listeners.values():
-            for rule in listener.rules.values():
+    for balancer in list(elbv2_backends[ACCOUNT][region].load_balancers.values()):
+        for listener in list(balancer.listeners.values()):
+            for rule in list(listener.rules.values()):
                 for action in rule.actions:
                     for arn in _weights(action.data):
                         owners = using.setdefault(arn, [])
@@ -381,7 +381,7 @@ def _balancers_using(region: str) -> dict[str, list[str]]:
 
 def _attach(region: str) -> None:
     using = _balancers_using(region)
-    for group in elbv2_backends[ACCOUNT][region].target_groups.values():
+    for group in list(elbv2_backends[ACCOUNT][region].target_groups.values()):
         group.load_balancer_arns = using.get(group.arn, [])
 
 
@@ -444,7 +444,7 @@ def _check_port(call: Call) -> None:
 def _check_not_default(call: Call, what: str) -> None:
     arn = call.params["RuleArn"]
     for balancer in elbv2_backends[call.account][call.region].load_balancers.values():
-        for listener in balancer.listeners.values():
+        for listener in list(balancer.listeners.values()):
             if any(rule.arn == arn and rule.is_default for rule in listener.rules.values()):
                 raise call.error("OperationNotPermitted", f"Default rule '{arn}' cannot be {what}")
 

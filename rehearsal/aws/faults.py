@@ -24,7 +24,7 @@ from moto.core.responses import ActionResult
 from moto.core.routing import get_service_router
 from moto.s3.responses import S3Response
 
-from rehearsal.aws.registry import AwsError, Call, intercept, look_after, look_before, on_reset
+from rehearsal.aws.registry import AwsError, Call, intercept, look_after, look_before, on_reset, turn
 
 Fault: TypeAlias = Callable[[Call], None]
 
@@ -150,7 +150,8 @@ def _s3(moto: Callable[..., Any]) -> Callable[..., Any]:
         call = Call(response, "s3", found.name)
         try:
             look_before(call)
-            answer = moto(response, request, full_url)
+            with turn("s3", found.name):
+                answer = moto(response, request, full_url)
             look_after(call)
         except AwsError as refused:
             status, headers, body = response.serialized(ActionResult(refused))

@@ -26,7 +26,7 @@ from rehearsal.aws.clock import clock, later, soon
 from rehearsal.aws.events import deliver_failure
 from rehearsal.aws.faults import error_payload, faults
 from rehearsal.aws.iam_enforcement import enforcement
-from rehearsal.aws.registry import Call, on_reset, operation
+from rehearsal.aws.registry import Call, on_reset, operation, turn
 from rehearsal.aws.sandbox import Bundle, Outcome, Shape, sandbox
 from rehearsal.aws.wire import wire
 
@@ -200,11 +200,12 @@ def _write_log(function: Any, outcome: Outcome, request_id: str, *, seconds: flo
         said = [f"[ERROR] {outcome.payload}"]
     stamp = int(clock.time() * 1000)
     backend = logs_backends[function.account_id][function.region]
-    with _lock:
+    with turn("logs", "PutLogEvents"):
         backend.ensure_log_group(group)
         if stream not in backend.groups[group].streams:
             backend.create_log_stream(group, stream)
-    backend.put_log_events(group, stream, [{"timestamp": stamp, "message": text} for text in (*first, *said, *last)])
+        lines = [{"timestamp": stamp, "message": text} for text in (*first, *said, *last)]
+        backend.put_log_events(group, stream, lines)
 
 
 # -- the API ------------------------------------------------------------------

@@ -17,7 +17,9 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 from moto.core.base_backend import BackendDict
@@ -123,7 +125,8 @@ class Call:
         method = getattr(self._response, camelcase_to_underscores(self.action), None)
         if method is None:
             raise NotImplementedError(f"moto answers no {self.service}:{self.action}")
-        return method()
+        with turn(self.service, self.action):
+            return method()
 
     def error(self, code: str, message: str) -> AwsError:
         """Make the AWS error of this code, to be raised."""
@@ -153,6 +156,22 @@ _operations: dict[tuple[str, str], Operation] = {}
 _before: list[Interceptor] = []
 _after: list[Interceptor] = []
 _resets: list[Callable[[], None]] = []
+
+# moto keeps what it knows in plain dicts, and one call may go through a dict that another adds to: so calls take
+# turns, from the answer to the last byte of it, since an answer may hold moto's own objects.
+_moto = threading.RLock()
+_RUNS_SOMETHING = frozenset(
+    {
+        ("lambda", "Invoke"),
+        ("lambda", "InvokeAsync"),
+        ("sns", "Publish"),
+        ("sns", "PublishBatch"),
+        ("sqs", "SendMessage"),
+        ("sqs", "SendMessageBatch"),
+        ("stepfunctions", "StartSyncExecution"),
+    }
+)
+"""What ends only when a function has, which calls in turn: it takes none."""
 
 
 def operation(service: str, *actions: str) -> Callable[[Operation], Operation]:
@@ -198,6 +217,11 @@ def look_after(call: Call) -> None:
         look(call)
 
 
+def turn(service: str, action: str) -> AbstractContextManager[object]:
+    """Let one call be answered at a time; one that runs something takes no turn."""
+    return nullcontext() if (service, action) in _RUNS_SOMETHING else _moto
+
+
 def add_paths(service: str, *patterns: str) -> None:
     """
     Make moto's URL matcher know paths it has none for (REST services only).
@@ -221,11 +245,13 @@ def _call_action(response: Any) -> Any:
     service, action = response.boto3_service_name, response._get_action()  # noqa: SLF001
     answer = _operations.get((service, action))
     if answer is None and not _before and not _after:
-        return _moto_call_action(response)
+        with turn(service, action):
+            return _moto_call_action(response)
     call = Call(response, service, action)
     try:
         look_before(call)
-        result = answer(call) if answer is not None else _moto_call_action(response)
+        with turn(service, action):
+            result = answer(call) if answer is not None else _moto_call_action(response)
         look_after(call)
     except ServiceException as refused:
         result = ActionResult(refused)
@@ -233,6 +259,11 @@ def _call_action(response: Any) -> Any:
         headers: dict[str, Any] = dict(refused.get_headers() or [])
         headers["status"] = refused.code
         result = (refused.description, headers)
+    with turn(service, action):
+        return _rendered(response, answer, result)
+
+
+def _rendered(response: Any, answer: Operation | None, result: Any) -> Any:
     if isinstance(result, tuple) and len(result) == 3:  # noqa: PLR2004  (status, headers, body)
         if answer is None:
             return result

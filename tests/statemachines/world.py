@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.plan.document import MigrationPlan, digest
 from rehearsal.aws import EmbeddedAws
-from rehearsal.aws.clock import clock, later
+from rehearsal.aws.clock import clock
 from rehearsal.chaos.application import PACE
+from rehearsal.chaos.meter import EverySecond
 
 __all__ = ["PACE", "Meter", "World"]
 
@@ -31,25 +32,21 @@ class Meter:
         self._balancing = aws.client("elbv2")
         self._metrics = aws.client("cloudwatch")
         self._plan = plan
-        self._is_over = False
+        self._seconds = EverySecond(self._count)
         self.green_fails = 0.0
         self.blue_fails = 0.0
         self.counts = True
 
     def start(self) -> None:
         """Count from the next full second on."""
-        later(1 - clock.time() % 1, self._count)
+        self._seconds.start()
 
-    def _count(self) -> None:
-        if self._is_over:
-            return
+    def _count(self, second: datetime) -> None:
         edge = self._plan.edges[0]
-        second = datetime.fromtimestamp(int(clock.time()) - 1, UTC)
         for arn, weight in self.weights().items():
             fails = self.green_fails if arn.split("/")[1] == edge.green.name else self.blue_fails
             if self.counts:
                 self._publish(arn, second, round(REQUESTS_PER_SECOND * weight), fails)
-        later(1 - clock.time() % 1, self._count)
 
     def weights(self) -> dict[str, float]:
         """Return the part of the requests that each target group of the edge gets now."""
@@ -67,7 +64,7 @@ class Meter:
 
     def stop(self) -> None:
         """Count no more."""
-        self._is_over = True
+        self._seconds.stop()
 
     def _publish(self, arn: str, at: datetime, requests: int, fails: float) -> None:
         balancer = self._balancing.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]["LoadBalancerArns"]

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -209,3 +210,29 @@ def test_what_was_planned_before_a_stop_never_runs() -> None:
         until(done.is_set)
 
     assert ran == []
+
+
+def test_calls_are_answered_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, most, guard = 0, 0, threading.Lock()
+
+    def answer(_: Call) -> dict[str, object]:
+        nonlocal inside, most
+        with guard:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.05)  # long enough for the others to come in, if nothing keeps them out
+        with guard:
+            inside -= 1
+        return {}
+
+    for service, action in (("logs", "DescribeLogGroups"), ("elbv2", "DescribeRules")):
+        monkeypatch.setitem(registry._operations, (service, action), answer)
+    with EmbeddedAws() as aws:
+        asks = [aws.client("logs").describe_log_groups, aws.client("elbv2").describe_rules] * 3
+        callers = [threading.Thread(target=ask) for ask in asks]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+
+    assert most == 1
