@@ -161,7 +161,11 @@ class World:
             if holds():
                 return
             clock.sleep(0.1)
-        raise AssertionError(f"waited in vain until {what}; the journal says {self.journal.entries('shop')[-3:]}")
+        last = [
+            f"{entry.kind} {entry.what} {entry.subject}: {entry.detail.get('judgement', entry.detail)}"
+            for entry in self.journal.entries("shop")[-3:]
+        ]
+        raise AssertionError("\n".join([f"waited in vain until {what}; the journal ends with", *last]))
 
     def until_green_has(self, percent: float) -> None:
         self.until(lambda: self.meter.green_percent() >= percent, f"green has {percent} %")
