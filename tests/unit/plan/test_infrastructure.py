@@ -68,3 +68,25 @@ def test_a_namespace_that_is_there_is_not_made_again(side: object) -> None:
     assert arn in said
     assert "HttpNamespace" not in said
     assert "http_namespace" not in said
+
+
+def test_green_as_code_writes_the_access_log_that_the_migration_sets_up() -> None:
+    """The same format as the request that makes green, so that owning it by code changes nothing."""
+    plan = a_full_plan()
+
+    resources = json.loads(cloudformation(plan))["Resources"]
+    services = [each for each in resources.values() if each["Type"] == "AWS::ECS::Service"]
+    blocks = [
+        next(iter(block.values()))
+        for each in hcl2.loads(terraform(plan))["resource"]
+        for kind, block in each.items()
+        if kind.strip('"') == "aws_ecs_service"
+    ]
+    logs = [each["service_connect_configuration"][0]["access_log_configuration"][0] for each in blocks]
+
+    assert [each["Properties"]["ServiceConnectConfiguration"]["AccessLogConfiguration"] for each in services] == [
+        {"Format": "JSON", "IncludeQueryParameters": "DISABLED"}
+    ] * 3
+    assert [(log["format"].strip('"'), log["include_query_parameters"].strip('"')) for log in logs] == [
+        ("JSON", "DISABLED")
+    ] * 3

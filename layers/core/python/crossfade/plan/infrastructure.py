@@ -18,6 +18,7 @@ from typing import Any
 from crossfade.plan.document import Endpoint, MigrationPlan, ServicePlan
 
 _LOG_DAYS = 30
+_PROVIDER = "6.34.0"  # the first whose service_connect_configuration has access_log_configuration
 _NO_WORD = re.compile(r"[^A-Za-z0-9]+")
 
 # --------------------------------------------------------------------------- CloudFormation
@@ -114,6 +115,7 @@ def _cloudformation_service(
                 "mode": "non-blocking",
             },
         },
+        "AccessLogConfiguration": {"Format": "JSON", "IncludeQueryParameters": "DISABLED"},
     }
     if service.endpoints:
         connect["Services"] = [_cloudformation_endpoint(endpoint) for endpoint in service.endpoints]
@@ -180,6 +182,10 @@ def terraform(plan: MigrationPlan) -> str:
 def _terraform_blocks(plan: MigrationPlan) -> Iterator[str]:
     labels = {name: _snake(logical) for name, logical in _logical_ids(plan).items()}
     yield f"# Green of {plan.migration}: its services on ECS Service Connect."
+    yield _block(
+        "terraform",
+        _nested("required_providers", [f'aws = {{ source = "hashicorp/aws", version = ">= {_PROVIDER}" }}']),
+    )
     yield _variable("cluster", "string", plan.cluster)
     yield _variable("region", "string", plan.region)
     yield _variable("subnets", "list(string)", None)
@@ -242,7 +248,15 @@ def _terraform_connect(plan: MigrationPlan, service: ServicePlan) -> list[str]:
         'mode                  = "non-blocking"',
     ]
     log = ['log_driver = "awslogs"', "options = {", *(f"  {line}" for line in options), "}"]
-    lines = ["enabled   = true", f"namespace = {said}", "", *_nested("log_configuration", log)]
+    access = ['format                   = "JSON"', 'include_query_parameters = "DISABLED"']
+    lines = [
+        "enabled   = true",
+        f"namespace = {said}",
+        "",
+        *_nested("log_configuration", log),
+        "",
+        *_nested("access_log_configuration", access),
+    ]
     for endpoint in service.endpoints:
         lines += ["", *_nested("service", _terraform_endpoint(endpoint))]
     return lines
