@@ -70,8 +70,9 @@ _ANSWERS: dict[str, Any] = {
     "describe_load_balancers": {"LoadBalancers": [{"LoadBalancerArn": "b"}]},
     "describe_listeners": {"Listeners": [{"ListenerArn": "l"}]},
     "describe_rules": {"Rules": []},
-    "describe_target_groups": {"TargetGroups": [{"TargetGroupArn": "t"}]},
+    "describe_target_groups": {"TargetGroups": [{"TargetGroupArn": "t"}, {"TargetGroupArn": "n", "TargetType": "alb"}]},
     "describe_target_group_attributes": {"Attributes": []},
+    "describe_target_health": {"TargetHealthDescriptions": [{"Target": {"Id": "loadbalancer/app/lb/1", "Port": 80}}]},
     "describe_alarms": {"MetricAlarms": [{"AlarmName": "a", "Dimensions": []}]},
     "list_hosted_zones": {"HostedZones": [{"Id": "z"}]},
     "list_resource_record_sets": {"ResourceRecordSets": [{"Name": "a.b.", "Type": "NS"}]},
@@ -93,6 +94,13 @@ def test_an_app_mesh_that_no_longer_answers_is_a_remark() -> None:
 
     assert [note.partition(" ")[0] for note in notes] == ["appmesh", "route53"]
     assert any("taskDefinition" in answer for answer in answers)
+
+
+def test_a_load_balancer_behind_another_is_written_down_with_it() -> None:
+    answers, _notes = read_account(Account().client, [])
+
+    groups = next(answer["TargetGroups"] for answer in answers if "TargetGroups" in answer)
+    assert [each.get("Targets") for each in groups] == [None, [{"Id": "loadbalancer/app/lb/1", "Port": 80}]]
 
 
 def test_without_ecs_there_is_nothing_to_export() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from crossfade.errors import BadInput
+from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw
 from crossfade.plan.report import report
@@ -220,3 +221,82 @@ def test_a_group_of_records_is_read_as_its_records_are() -> None:
     (edge,) = plan_of(group).edges
 
     assert edge.reached_by == ("shop.example.com A",)
+
+
+def a_network_load_balancer(before: str = "Balancer", name: str = "front") -> Resources:
+    """A network load balancer with the load balancer of `an_edge` as its target, as fixed addresses want it."""
+    elb = "AWS::ElasticLoadBalancingV2::"
+    group = {"Name": f"{name}-to-alb", "Port": 80, "Protocol": "TCP", "TargetType": "alb"}
+    action = {"Type": "forward", "TargetGroupArn": {"Ref": f"{name}ToAlb"}}
+    listener = {"LoadBalancerArn": {"Ref": f"{name}Nlb"}, "Port": 443, "DefaultActions": [action]}
+    return {
+        f"{name}Nlb": {"Type": f"{elb}LoadBalancer", "Properties": {"Name": name, "Type": "network"}},
+        f"{name}ToAlb": {"Type": f"{elb}TargetGroup", "Properties": {**group, "Targets": [{"Id": {"Ref": before}}]}},
+        f"{name}Listener": {"Type": f"{elb}Listener", "Properties": listener},
+    }
+
+
+FRONT = {"Fn::GetAtt": ["frontNlb", "DNSName"]}
+
+
+def test_what_comes_by_a_network_load_balancer_before_the_rule_is_listed() -> None:
+    plan = plan_of(a_network_load_balancer(), a_record("shop.example.com", FRONT), a_distribution(FRONT, "www.e.com"))
+
+    (edge,) = plan.edges
+    assert (edge.kind, edge.load_balancer) == ("alb", "lb")
+    assert edge.reached_by == ("distribution www.e.com (origin app)", "front:443", "shop.example.com A")
+    assert not [each for each in plan.gaps if each.id.startswith("EDGE_")]
+
+
+def test_the_records_of_a_network_load_balancer_before_another_may_be_the_edge() -> None:
+    ready = (a_network_load_balancer(), a_record("shop.example.com", FRONT), a_free_load_balancer())
+
+    (edge,) = plan_of(*ready, edge="route53:green-lb").edges
+
+    assert edge.dns is not None
+    assert [each.name for each in edge.dns.records] == ["shop.example.com"]
+    assert edge.green.name == "web-sc"
+
+
+def test_green_may_stand_behind_two_load_balancers_as_blue_does() -> None:
+    ready = (
+        a_network_load_balancer(),
+        a_record("shop.example.com", FRONT),
+        a_free_load_balancer(),
+        a_network_load_balancer("GreenBalancer", "green-front"),
+    )
+
+    (edge,) = plan_of(*ready, edge="route53:green-front").edges
+
+    assert edge.green.name == "web-sc"
+
+
+def test_two_ways_to_the_same_load_balancer_are_no_green_standing_ready() -> None:
+    """Weighted records that lead to blue straight and by way of a network load balancer both lead to blue."""
+    weighted = [
+        a_record("shop.example.com", target, SetIdentifier=name, Weight=1)
+        for name, target in (("straight", BLUE), ("front", FRONT))
+    ]
+
+    (edge,) = plan_of(a_network_load_balancer(), *weighted).edges
+
+    assert edge.kind == "alb"
+
+
+def test_a_target_registered_by_terraform_is_followed() -> None:
+    text = """
+    resource "aws_lb" "app" { name = "app" }
+    resource "aws_lb_target_group" "to_app" {
+      name        = "to-app"
+      port        = 80
+      target_type = "alb"
+    }
+    resource "aws_lb_target_group_attachment" "to_app" {
+      target_group_arn = aws_lb_target_group.to_app.arn
+      target_id        = aws_lb.app.arn
+    }
+    """
+
+    [group] = read_sources([SourceText("main.tf", text)], {}).target_groups
+
+    assert group.leads_to == ("app",)

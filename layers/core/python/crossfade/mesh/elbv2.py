@@ -20,6 +20,10 @@ def read_load_balancers(client: Any) -> Iterator[Mapping[str, Any]]:
     for page in client.get_paginator("describe_target_groups").paginate():
         groups = []
         for group in page["TargetGroups"]:
-            attributes = client.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])["Attributes"]
+            arn = group["TargetGroupArn"]
+            attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
             groups.append({**group, "TargetGroupAttributes": attributes})
+            if group.get("TargetType") == "alb":  # its target is another load balancer, which leads on
+                health = client.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+                groups[-1]["Targets"] = [each["Target"] for each in health]
         yield {"TargetGroups": groups}

@@ -15,7 +15,7 @@ from typing import Final
 
 from crossfade.errors import BadInput
 from crossfade.mesh import shape
-from crossfade.mesh.model import CloudMapService, Found, Namespace
+from crossfade.mesh.model import CloudMapService, Found, Namespace, TargetGroup
 from crossfade.mesh.tree import Tree
 
 
@@ -35,6 +35,7 @@ class Kind(StrEnum):
     LOAD_BALANCER = "load balancer"
     LISTENER = "listener"
     RULE = "rule"
+    TARGET = "target"
     ALARM = "alarm"
     NAMESPACE = "namespace"
     CLOUD_MAP_SERVICE = "Cloud Map service"
@@ -86,7 +87,10 @@ def found_of(items: Iterable[Item]) -> Found:
         if each.kind is Kind.LISTENER and each.body / "listenerArn"
     }
     groups: dict[str, list[object]] = {}
+    targets = [each.body for each in kept if each.kind is Kind.TARGET]
     for each in kept:
+        if each.kind is Kind.TARGET:
+            continue  # said with the group it belongs to
         if each.kind is Kind.RULE:
             if (each.body / "isDefault").truth(default=False):
                 continue  # the listener says it too
@@ -94,10 +98,18 @@ def found_of(items: Iterable[Item]) -> Found:
         else:
             field, read = _READERS[each.kind]
             made = read(each.body)
+            if isinstance(made, TargetGroup):
+                made = _with_targets(made, targets)
             if each.kind in MESH_NAMES:
                 made = replace(made, beside=shape.beside(each.body))  # type: ignore[type-var]  # one of the mesh's own
             groups.setdefault(field, []).append(made)
     return Found(**{field: tuple(found) for field, found in groups.items()})  # type: ignore[arg-type]
+
+
+def _with_targets(group: TargetGroup, targets: Iterable[Tree]) -> TargetGroup:
+    """Return a target group with the load balancers that are registered in it one by one."""
+    own = [each for each in targets if shape.target_group_name((each / "targetGroupArn").text()) == group.name]
+    return replace(group, leads_to=(*group.leads_to, *shape.leading_to(each / "targetId" for each in own)))
 
 
 def _once(items: Iterable[Item]) -> list[Item]:

@@ -334,7 +334,11 @@ class EcsService:
 
 @dataclass(frozen=True, slots=True)
 class TargetGroup:
-    """A load balancer's target group. `health_port` is a number or `traffic-port`; `speaks` is HTTP1, HTTP2 or GRPC."""
+    """
+    A load balancer's target group. `health_port` is a number or `traffic-port`; `speaks` is HTTP1, HTTP2 or GRPC.
+
+    `leads_to` are the load balancers that are its targets, as an Application Load Balancer is behind a network one.
+    """
 
     name: str
     arn: str | None
@@ -345,6 +349,7 @@ class TargetGroup:
     place: Place
     protocol: str | None = None
     speaks: str | None = None
+    leads_to: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

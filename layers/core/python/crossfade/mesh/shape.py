@@ -9,7 +9,7 @@ AWS App Mesh, Amazon ECS, Elastic Load Balancing and CloudWatch.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from crossfade.errors import BadInput
@@ -336,7 +336,15 @@ def target_group(name: str, found: Tree) -> TargetGroup:
         place=found.place,
         protocol=(found / "protocol").text_or_none(),
         speaks=(found / "protocolVersion").text_or_none(),
+        leads_to=tuple(leading_to(each / "id" for each in found / "targets")),
     )
+
+
+def leading_to(targets: Iterable[Tree]) -> Iterator[str]:
+    """Yield the name of each of a target group's targets that is a load balancer; tasks and addresses are none."""
+    for each in targets:
+        if match := _LOAD_BALANCER.search(each.text_or_none() or ""):
+            yield match[2]
 
 
 def load_balancer(name: str, full_name: str, found: Tree, dns_name: str | None = None) -> LoadBalancer:

@@ -225,6 +225,10 @@ def _target_group(found: Attributes, _place: Place) -> Attributes:
     }
 
 
+def _target(found: Attributes, _place: Place) -> Attributes:
+    return {"targetGroupArn": found.get("target_group_arn"), "targetId": found.get("target_id")}
+
+
 def _load_balancer(found: Attributes, _place: Place) -> Attributes:
     return {
         "loadBalancerName": found.get("name"),
@@ -372,6 +376,8 @@ _KINDS: Final[Mapping[str, tuple[Kind, _Shape]]] = {
     "aws_alb": (Kind.LOAD_BALANCER, _load_balancer),
     "aws_lb_target_group": (Kind.TARGET_GROUP, _target_group),
     "aws_alb_target_group": (Kind.TARGET_GROUP, _target_group),
+    "aws_lb_target_group_attachment": (Kind.TARGET, _target),
+    "aws_alb_target_group_attachment": (Kind.TARGET, _target),
     "aws_lb_listener": (Kind.LISTENER, _listener),
     "aws_alb_listener": (Kind.LISTENER, _listener),
     "aws_lb_listener_rule": (Kind.RULE, _rule),

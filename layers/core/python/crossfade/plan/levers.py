@@ -16,7 +16,7 @@ from typing import Final
 
 from crossfade.connect.gaps import gap
 from crossfade.errors import BadInput
-from crossfade.mesh.model import Distribution, DnsRecord, Found, HostedZone, LoadBalancer
+from crossfade.mesh.model import Distribution, DnsRecord, Found, HostedZone, ListenerRule, LoadBalancer
 from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, Gap, RecordRef, Rung, TargetGroupRef
 
 ROUTE_53, CLOUDFRONT = "route53", "cloudfront"
@@ -57,24 +57,34 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What leads to one load balancer: records and distributions, straight or by way of other names."""
+    """
+    What leads to one load balancer: records and distributions, straight or by way of other names.
+
+    `before` are the listeners of network load balancers whose target it is, `own` the names by which it is dialled: its
+    own and theirs.
+    """
 
     balancer: LoadBalancer
     records: tuple[DnsRecord, ...]
     distributions: tuple[tuple[Distribution, str], ...]
     straight: frozenset[str]
+    before: tuple[ListenerRule, ...]
+    own: frozenset[str]
 
     def in_words(self) -> tuple[str, ...]:
         """Return each name and distribution as a plan lists it; what files do not know is an ellipsis."""
         named = [f"{each.name} {each.kind}".strip() for each in self.records]
+        named += [f"{each.load_balancer}:{each.listener_port}" for each in self.before]
         named += [f"distribution {_own_name(each)} (origin {origin})" for each, origin in self.distributions]
         return tuple(sorted({_HOLE.sub("…", each) for each in named}))
 
 
 def reach(found: Found, balancer: LoadBalancer) -> Reach:
     """Return what leads to a load balancer."""
-    own = _plain(balancer.dns_name or "")
-    names, records, distributions = {own} if own else set(), [], []
+    before = _before(found, balancer)
+    doors = {balancer.name, *(each.load_balancer for each in before)}
+    own = frozenset(_plain(each.dns_name) for each in found.load_balancers if each.name in doors and each.dns_name)
+    names, records, distributions = set(own), [], []
     left, left_out = list(found.records), list(found.distributions)
     while True:
         more = [each for each in left if _plain(each.target) in names]
@@ -86,8 +96,14 @@ def reach(found: Found, balancer: LoadBalancer) -> Reach:
         left = [each for each in left if each not in more]
         left_out = [each for each in left_out if all(each is not taken for taken, _ in through)]
         names |= {_plain(each.name) for each in more} | {_plain(name) for each, _ in through for name in each.names}
-    straight = frozenset(each.name for each in records if _plain(each.target) == own)
-    return Reach(balancer, tuple(records), tuple(distributions), straight)
+    straight = frozenset(each.name for each in records if _plain(each.target) in own)
+    return Reach(balancer, tuple(records), tuple(distributions), straight, before, own)
+
+
+def _before(found: Found, balancer: LoadBalancer) -> tuple[ListenerRule, ...]:
+    """Return what forwards to a target group in which the load balancer itself is the target."""
+    groups = {each.name for each in found.target_groups if balancer.name in each.leads_to}
+    return tuple(each for each in found.rules if groups.intersection(each.target_groups))
 
 
 def standing_ready(found: Found, here: Reach) -> Choice | None:
@@ -165,7 +181,7 @@ def _records(found: Found, service: str, here: Reach, green: LoadBalancer) -> tu
         )
         for zone, records in zones.items()
     ]
-    past = [each for each, origin in here.distributions if _plain(dict(each.origins)[origin]) == _own(here)]
+    past = [each for each, origin in here.distributions if _plain(dict(each.origins)[origin]) in here.own]
     return levers, tuple(f"Distribution {_own_name(each)}" for each in past)
 
 
@@ -194,7 +210,7 @@ def _zones(found: Found, here: Reach) -> dict[str, tuple[RecordRef, ...]]:
     """Return the records that lead straight to the load balancer, by the id of their hosted zone."""
     zones: dict[str, dict[tuple[str, str], RecordRef]] = {}
     for record in here.records:
-        if _plain(record.target) == _own(here) and record.kind in _SHIFTED:
+        if _plain(record.target) in here.own and record.kind in _SHIFTED:
             ref = RecordRef.model_validate({"name": found.known(record.name), "type": record.kind})
             zones.setdefault(_zone_of(found, record), {}).setdefault((ref.name, ref.type), ref)
     return {zone: tuple(refs[each] for each in sorted(refs)) for zone, refs in sorted(zones.items())}
@@ -237,11 +253,21 @@ def _domain(found: Found, service: str, green: LoadBalancer) -> str:
     return found.known(names.pop() if names else green.dns_name or "")
 
 
-def _free_end(found: Found, balancer: str) -> str | None:
-    """Return the one target group a load balancer leads to, if no service is in it."""
+def _free_end(found: Found, balancer: str, *, is_behind: bool = False) -> str | None:
+    """
+    Return the one target group a load balancer leads to, if no service is in it.
+
+    Where its only target is another load balancer it is that one's; `is_behind`: this one is already another's.
+    """
     taken = {each.target_group for service in found.services for each in service.targets}
     groups = {name for rule in found.rules if rule.load_balancer == balancer for name in rule.target_groups}
-    return next(iter(groups)) if len(groups) == 1 and not groups & taken else None
+    if len(groups) != 1 or groups & taken:
+        return None
+    [only] = groups
+    behind = {name for each in found.target_groups if each.name == only for name in each.leads_to}
+    if not behind:
+        return only
+    return _free_end(found, behind.pop(), is_behind=True) if len(behind) == 1 and not is_behind else None
 
 
 def _staged(ladder: Sequence[Rung]) -> tuple[Rung, ...]:
@@ -255,10 +281,6 @@ def _staged(ladder: Sequence[Rung]) -> tuple[Rung, ...]:
 
 def _own_name(distribution: Distribution) -> str:
     return next((each for each in (*distribution.names[::-1], distribution.id) if "${" not in each), "…")
-
-
-def _own(here: Reach) -> str:
-    return _plain(here.balancer.dns_name or "")
 
 
 def _plain(name: str) -> str:
