@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.connect.greenscaling import Twin
 from crossfade.errors import EcsBusy
 from crossfade.journal.blue import ScalingFound
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
     from mypy_boto3_application_autoscaling.literals import ScalableDimensionType
+
+
+_DIMENSION: Final = "ecs:service:DesiredCount"
+_BY_REQUESTS: Final = "ALBRequestCountPerTarget"
+
+_asking = partial(asking, busy=EcsBusy, also={"ConcurrentUpdateException"})
 
 
 class AutoScaling:
@@ -60,22 +63,6 @@ class AutoScaling:
                     "ScheduledScalingSuspended": wanted.scheduled,
                 },
             )
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise EcsBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response) or refused.response["Error"]["Code"] == "ConcurrentUpdateException":
-            raise EcsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
-        raise
-
-
-_DIMENSION: Final = "ecs:service:DesiredCount"
-_BY_REQUESTS: Final = "ALBRequestCountPerTarget"
 
 
 class GreenAutoScaling:

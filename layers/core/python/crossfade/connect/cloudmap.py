@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
-
 from crossfade.errors import EcsBusy, GreenFailed
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_servicediscovery import ServiceDiscoveryClient
@@ -29,14 +25,14 @@ class CloudMapNamespaces:
 
     def ensure(self, name: str, tags: Mapping[str, str]) -> str:
         """See `Namespaces`."""
-        with _asking("ListNamespaces"):
+        with asking("ListNamespaces", EcsBusy):
             found = self._find(name)
         if found is not None:
             return found
         busy = (self._client.exceptions.NamespaceAlreadyExists, self._client.exceptions.DuplicateRequest)
         refusals = (self._client.exceptions.InvalidInput, self._client.exceptions.ResourceLimitExceeded)
         try:
-            with _asking("CreateHttpNamespace"):
+            with asking("CreateHttpNamespace", EcsBusy):
                 operation = self._client.create_http_namespace(
                     Name=name, Tags=[{"Key": key, "Value": value} for key, value in tags.items()]
                 )["OperationId"]
@@ -64,15 +60,3 @@ class CloudMapNamespaces:
                 if namespace.get("Name") == name and namespace.get("Type") == "HTTP":
                     return namespace["Arn"]
         return None
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise EcsBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response):
-            raise EcsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
-        raise

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.connect.services import Deployment, JsonObject, Rollout, ServiceState, StoppedTask
 from crossfade.errors import BlueChanged, EcsBusy, GreenFailed, ServiceExists
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -43,7 +42,7 @@ class EcsServices:
     def describe(self, cluster: str, name: str) -> ServiceState | None:
         """See `Services`."""
         try:
-            with _asking("DescribeServices"):
+            with asking("DescribeServices", EcsBusy):
                 answer = self._client.describe_services(cluster=cluster, services=[name], include=["TAGS"])
         except self._client.exceptions.ClusterNotFoundException as gone:
             raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
@@ -55,7 +54,7 @@ class EcsServices:
         found: dict[str, ServiceState] = {}
         for some in _tens(names):
             try:
-                with _asking("DescribeServices"):
+                with asking("DescribeServices", EcsBusy):
                     answer = self._client.describe_services(cluster=cluster, services=some, include=["TAGS"])
             except self._client.exceptions.ClusterNotFoundException as gone:
                 raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
@@ -67,11 +66,11 @@ class EcsServices:
         """See `Services`."""
         gone = (self._client.exceptions.ServiceNotFoundException, self._client.exceptions.ClusterNotFoundException)
         try:
-            with _asking("ListTasks"):
+            with asking("ListTasks", EcsBusy):
                 arns = self._client.list_tasks(cluster=cluster, serviceName=name, desiredStatus="STOPPED")["taskArns"]
             if not arns:
                 return ()
-            with _asking("DescribeTasks"):
+            with asking("DescribeTasks", EcsBusy):
                 tasks = self._client.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
         except gone:
             return ()
@@ -89,12 +88,12 @@ class EcsServices:
     def unhealthy(self, cluster: str, name: str) -> tuple[str, ...]:
         """See `Services`."""
         arns: list[str] = []
-        with _asking("ListTasks"):
+        with asking("ListTasks", EcsBusy):
             for page in self._client.get_paginator("list_tasks").paginate(cluster=cluster, serviceName=name):
                 arns += page["taskArns"]
         found: list[str] = []
         for start in range(0, len(arns), _TASKS_AT_ONCE):
-            with _asking("DescribeTasks"):
+            with asking("DescribeTasks", EcsBusy):
                 tasks = self._client.describe_tasks(cluster=cluster, tasks=arns[start : start + _TASKS_AT_ONCE])[
                     "tasks"
                 ]
@@ -104,7 +103,7 @@ class EcsServices:
     def task_definition(self, name: str) -> JsonObject:
         """See `Services`."""
         try:
-            with _asking("DescribeTaskDefinition"):
+            with asking("DescribeTaskDefinition", EcsBusy):
                 answer = self._client.describe_task_definition(taskDefinition=name)
         except self._client.exceptions.ClientException as gone:
             raise BlueChanged(f"there is no task definition {name}: {_message(gone)}") from gone
@@ -123,7 +122,7 @@ class EcsServices:
             self._client.exceptions.LimitExceededException,
         )
         try:
-            with _asking("RegisterTaskDefinition"):
+            with asking("RegisterTaskDefinition", EcsBusy):
                 answer = self._client.register_task_definition(**request)
         except refusals as refused:
             raise GreenFailed(f"ECS does not take task definition {family}: {_message(refused)}") from refused
@@ -141,7 +140,7 @@ class EcsServices:
             self._client.exceptions.UnsupportedFeatureException,
         )
         try:
-            with _asking("CreateService"):
+            with asking("CreateService", EcsBusy):
                 answer = self._client.create_service(**wanted)
         except self._client.exceptions.ClusterNotFoundException as gone:
             raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
@@ -162,7 +161,7 @@ class EcsServices:
             self._client.exceptions.InvalidParameterException,
         )
         try:
-            with _asking("UpdateService"):
+            with asking("UpdateService", EcsBusy):
                 answer = self._client.update_service(cluster=cluster, service=name, forceNewDeployment=True)
         except self._client.exceptions.ClusterNotFoundException as gone:
             raise BlueChanged(f"there is no cluster {cluster}; draw the plan again") from gone
@@ -173,7 +172,7 @@ class EcsServices:
     def adopt(self, arn: str, tags: Mapping[str, str]) -> None:
         """See `Services`."""
         listed: Any = _tags(tags)
-        with _asking("TagResource"):
+        with asking("TagResource", EcsBusy):
             self._client.tag_resource(resourceArn=arn, tags=listed)
 
     def remove(self, cluster: str, name: str) -> None:
@@ -184,14 +183,14 @@ class EcsServices:
             self._client.exceptions.ClusterNotFoundException,
         )
         try:
-            with _asking("DeleteService"):
+            with asking("DeleteService", EcsBusy):
                 self._client.delete_service(cluster=cluster, service=name, force=True)
         except gone:
             return
 
     def _newest(self, family: str, tags: Mapping[str, str]) -> str | None:
         try:
-            with _asking("DescribeTaskDefinition"):
+            with asking("DescribeTaskDefinition", EcsBusy):
                 answer = self._client.describe_task_definition(taskDefinition=family, include=["TAGS"])
         except self._client.exceptions.ClientException:  # ECS's answer when the family has no revision
             return None
@@ -267,7 +266,7 @@ def _asking_of_blue(what: str, client: ECSClient, service: str) -> Iterator[None
         client.exceptions.ClusterNotFoundException,
     )
     try:
-        with _asking(what):
+        with asking(what, EcsBusy):
             yield
     except gone as missing:
         raise BlueChanged(f"blue service {service} is gone: {_message(missing)}") from missing
@@ -319,15 +318,3 @@ def _pairs(tags: Any) -> dict[str, str]:
 
 def _message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", error))
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise EcsBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response):
-            raise EcsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
-        raise
