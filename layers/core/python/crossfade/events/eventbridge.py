@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
-
 from crossfade.errors import NoticesBusy
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -20,6 +16,8 @@ if TYPE_CHECKING:
 
 SOURCE = "crossfade"
 DETAIL_TYPE = "Crossfade Migration State Change"
+
+_asking = partial(asking, busy=NoticesBusy, also={"ConcurrentModificationException"})
 
 
 class EventBridgeNotices:
@@ -60,16 +58,3 @@ class EventBridgeSchedule:
         """See `Schedule`."""
         with _asking("DisableRule"):
             self._client.disable_rule(Name=self._rule)
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise NoticesBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        code = refused.response["Error"]["Code"]
-        if is_busy(refused.response) or code == "ConcurrentModificationException":
-            raise NoticesBusy(f"{what}: {code}") from refused
-        raise

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
-
 from crossfade.errors import NoticesBusy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
     from crossfade.events.outbound import Notice
 
-_BUSY = frozenset({"InternalError", "KMSThrottling", "ServiceUnavailable", "Throttled", "ThrottlingException"})
+_BUSY = frozenset({"InternalError", "KMSThrottling", "Throttled"})
 _MOST_SUBJECT = 99  # characters; SNS takes fewer than 100
 
 
@@ -26,7 +24,7 @@ class SnsNotices:
         self._topic_arn = topic_arn
 
     def tell(self, notice: Notice) -> None:
-        try:
+        with asking(self._topic_arn, NoticesBusy, also=_BUSY):
             self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=notice.headline[:_MOST_SUBJECT],
@@ -36,10 +34,3 @@ class SnsNotices:
                     "what": {"DataType": "String", "StringValue": notice.what},
                 },
             )
-        except (HTTPClientError, NoConnection) as cut:
-            raise NoticesBusy(f"{self._topic_arn} did not answer: {cut}") from cut
-        except ClientError as refused:
-            code = refused.response["Error"]["Code"]
-            if code in _BUSY:
-                raise NoticesBusy(f"{self._topic_arn}: {code}") from refused
-            raise

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
-
 from crossfade.errors import NoticesBusy
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -23,14 +20,8 @@ class SqsUndelivered:
 
     def count(self) -> int:
         """See `Undelivered`."""
-        try:
+        with asking(self._url, NoticesBusy):
             answer = self._client.get_queue_attributes(
                 QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
             )
-        except (HTTPClientError, NoConnection) as cut:
-            raise NoticesBusy(f"{self._url} did not answer: {cut}") from cut
-        except ClientError as refused:
-            if is_busy(refused.response):
-                raise NoticesBusy(f"{self._url}: {refused.response['Error']['Code']}") from refused
-            raise
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
