@@ -34,8 +34,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBusy, UnknownEdge, UnknownMigration
 from crossfade.journal.blue import BlueFound
@@ -78,6 +77,7 @@ from crossfade.journal.model import (
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import Told, Untold
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,16 +87,12 @@ _MOST_WRITES = 100  # TransactWriteItems takes no more
 _NEWEST_AT_ONCE = 10  # who reads backwards seldom wants more
 _ATTEMPTS = 4  # of a write whose ground moved between its reading and its writing
 
-_BUSY = frozenset(
+_BUSY = frozenset(  # as the table itself says it, of a call or of a cancelled transaction's reasons
     {
-        "InternalServerError",
         "LimitExceededException",
         "ProvisionedThroughputExceeded",
         "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
         "ThrottlingError",
-        "ThrottlingException",
         "TransactionConflict",
         "TransactionConflictException",
         "TransactionInProgressException",
@@ -542,9 +538,8 @@ class DynamoDbJournal:
 def _busy() -> Iterator[None]:
     """Say JournalBusy for what a later attempt may mend, and _ConditionFailed for what it may not."""
     try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise JournalBusy(f"the table did not answer: {cut}") from cut
+        with asking("the journal's table", JournalBusy, also=_BUSY):
+            yield
     except ClientError as refused:
         code = refused.response["Error"]["Code"]
         if code == "ConditionalCheckFailedException":
@@ -554,7 +549,5 @@ def _busy() -> Iterator[None]:
             if "ConditionalCheckFailed" in reasons:
                 raise _ConditionFailed from refused
             if reasons & _BUSY:
-                raise JournalBusy(f"the table is contended: {sorted(filter(None, reasons))}") from refused
-        if code in _BUSY:
-            raise JournalBusy(f"the table is throttled: {code}") from refused
+                raise JournalBusy(f"the journal's table is contended: {sorted(filter(None, reasons))}") from refused
         raise
