@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import MetricsBusy
 from crossfade.journal.model import ResolvedEdge
@@ -29,7 +25,7 @@ from crossfade.judge.reading import (
     states_of,
 )
 from crossfade.judge.signal import EDGE_5XX, EDGE_ERRORS, SLOW_REQUEST, VIEWER_5XX, Metric
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -167,7 +163,7 @@ class CloudWatchAlarms:
     @staticmethod
     def _found(client: CloudWatchClient, names: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = {}
-        with _asking("DescribeAlarms"):
+        with asking("DescribeAlarms", MetricsBusy):
             for first in range(0, len(names), _NAMES_AT_ONCE):
                 for page in client.get_paginator("describe_alarms").paginate(
                     AlarmNames=names[first : first + _NAMES_AT_ONCE],
@@ -183,7 +179,7 @@ def _series(
 ) -> tuple[dict[str, _Series], tuple[str, ...]]:
     series: dict[str, _Series] = {query["Id"]: {} for query in queries}
     status: dict[str, str] = {query["Id"]: "nothing" for query in queries}
-    with _asking("GetMetricData"):
+    with asking("GetMetricData", MetricsBusy):
         for page in client.get_paginator("get_metric_data").paginate(
             MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
         ):
@@ -268,15 +264,3 @@ def _faults(status: dict[str, str]) -> tuple[str, ...]:
     return tuple(
         f"CloudWatch says {code} of {name.replace('_', ' ')}" for name, code in status.items() if code != "Complete"
     )
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise MetricsBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response):
-            raise MetricsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
-        raise

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.errors import EcsBusy, LogsBusy
 from crossfade.judge.feeds import LogRead
 from crossfade.judge.proxylog import LogLine
 from crossfade.judge.proxylog_feed import DELIVERED, ENFORCED, SUBSCRIPTION, StreamsRead, ejection_alarm
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -43,7 +40,7 @@ class CloudWatchProxyLogs:
             filterPattern=_OUTLIER_LINES,
         )
         try:
-            with _asking():
+            with asking("FilterLogEvents", LogsBusy):
                 return LogRead(tuple(_line(event) for page in pages for event in page["events"]))
         except self._client.exceptions.ResourceNotFoundException:
             return LogRead((), (f"there is no log group {group}, so ejections cannot be seen",))
@@ -51,18 +48,6 @@ class CloudWatchProxyLogs:
 
 def _line(event: FilteredLogEventTypeDef) -> LogLine:
     return LogLine(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
-
-
-@contextmanager
-def _asking() -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise LogsBusy(f"FilterLogEvents: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response):
-            raise LogsBusy(f"FilterLogEvents: {refused.response['Error']['Code']}") from refused
-        raise
 
 
 class CloudWatchProxyStreams:
@@ -78,7 +63,7 @@ class CloudWatchProxyStreams:
         )
         streams: dict[str, list[str]] = defaultdict(list)
         try:
-            with _asking():
+            with asking("FilterLogEvents", LogsBusy):
                 for number, page in enumerate(pages):
                     if number == _MOST_PAGES:
                         return StreamsRead({}, (f"{group} holds more than {_MOST_PAGES} pages of this time",))
@@ -103,31 +88,30 @@ class CloudWatchProxyFeed:
         """See `ProxyFeed`. The alarm is put first: it needs no code of ours."""
         metric = f"LoggedEjections-{migration}"
         try:
-            self._logs.put_metric_filter(
-                logGroupName=group,
-                filterName=SUBSCRIPTION,
-                filterPattern=ENFORCED,
-                metricTransformations=[{"metricNamespace": "Crossfade", "metricName": metric, "metricValue": "1"}],
-            )
-            self._alarms.put_metric_alarm(
-                AlarmName=ejection_alarm(migration),
-                AlarmDescription=f"A green proxy of {migration} ejected a task; made by Crossfade",
-                Namespace="Crossfade",
-                MetricName=metric,
-                Statistic="Sum",
-                Period=60,
-                EvaluationPeriods=1,
-                Threshold=1,
-                ComparisonOperator="GreaterThanOrEqualToThreshold",
-                TreatMissingData="notBreaching",
-            )
-            self._logs.put_subscription_filter(
-                logGroupName=group, filterName=SUBSCRIPTION, filterPattern=DELIVERED, destinationArn=self._function
-            )
-        except (HTTPClientError, NoConnection) as cut:
-            raise EcsBusy(f"CloudWatch: no answer: {cut}") from cut
+            with asking("PutMetricFilter", EcsBusy):
+                self._logs.put_metric_filter(
+                    logGroupName=group,
+                    filterName=SUBSCRIPTION,
+                    filterPattern=ENFORCED,
+                    metricTransformations=[{"metricNamespace": "Crossfade", "metricName": metric, "metricValue": "1"}],
+                )
+            with asking("PutMetricAlarm", EcsBusy):
+                self._alarms.put_metric_alarm(
+                    AlarmName=ejection_alarm(migration),
+                    AlarmDescription=f"A green proxy of {migration} ejected a task; made by Crossfade",
+                    Namespace="Crossfade",
+                    MetricName=metric,
+                    Statistic="Sum",
+                    Period=60,
+                    EvaluationPeriods=1,
+                    Threshold=1,
+                    ComparisonOperator="GreaterThanOrEqualToThreshold",
+                    TreatMissingData="notBreaching",
+                )
+            with asking("PutSubscriptionFilter", EcsBusy):
+                self._logs.put_subscription_filter(
+                    logGroupName=group, filterName=SUBSCRIPTION, filterPattern=DELIVERED, destinationArn=self._function
+                )
         except ClientError as refused:
-            if is_busy(refused.response):
-                raise EcsBusy(f"{refused.operation_name}: {refused.response['Error']['Code']}") from refused
             return f"the proxies' log is not delivered: {refused}"
         return None
