@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
 from crossfade.plan.surroundings import Authority
+from crossfade.throttles import asking
 
 
 class PrivateAuthorities:
@@ -18,9 +19,9 @@ class PrivateAuthorities:
         """See `Authorities`."""
         gone = (self._client.exceptions.ResourceNotFoundException, self._client.exceptions.InvalidArnException)
         try:
-            with asking("DescribeCertificateAuthority"):
+            with asking("DescribeCertificateAuthority", EcsBusy):
                 found = self._client.describe_certificate_authority(CertificateAuthorityArn=arn)
-            with asking("ListTags"):
+            with asking("ListTags", EcsBusy):
                 tags = self._client.list_tags(CertificateAuthorityArn=arn)["Tags"]
         except gone:
             return None

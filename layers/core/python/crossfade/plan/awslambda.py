@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
+from crossfade.throttles import asking
 
 
 class LambdaConcurrency:
@@ -15,6 +16,6 @@ class LambdaConcurrency:
 
     def unreserved(self) -> int:
         """See `Concurrency`."""
-        with asking("GetAccountSettings"):
+        with asking("GetAccountSettings", EcsBusy):
             limit = self._client.get_account_settings()["AccountLimit"]
         return int(limit.get("UnreservedConcurrentExecutions", limit["ConcurrentExecutions"]))

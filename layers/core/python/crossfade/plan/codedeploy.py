@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
 from crossfade.plan.surroundings import DeploymentGroup
+from crossfade.throttles import asking
 
 _DESCRIBED_AT_ONCE = 100  # deployment groups that one BatchGetDeploymentGroups takes
 
@@ -23,17 +24,17 @@ class CodeDeployGroups:
         return tuple(group for group in found if group.target_groups or group.listeners)
 
     def _applications(self) -> list[str]:
-        with asking("ListApplications"):
+        with asking("ListApplications", EcsBusy):
             pages = self._client.get_paginator("list_applications").paginate()
             return [name for page in pages for name in page["applications"]]
 
     def _described(self, application: str) -> list[Any]:
-        with asking("ListDeploymentGroups"):
+        with asking("ListDeploymentGroups", EcsBusy):
             pages = self._client.get_paginator("list_deployment_groups").paginate(applicationName=application)
             names = [name for page in pages for name in page["deploymentGroups"]]
         described: list[Any] = []
         for start in range(0, len(names), _DESCRIBED_AT_ONCE):
-            with asking("BatchGetDeploymentGroups"):
+            with asking("BatchGetDeploymentGroups", EcsBusy):
                 answer = self._client.batch_get_deployment_groups(
                     applicationName=application, deploymentGroupNames=names[start : start + _DESCRIBED_AT_ONCE]
                 )

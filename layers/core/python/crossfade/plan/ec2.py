@@ -7,7 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
+from crossfade.throttles import asking
 
 
 class Ec2Subnets:
@@ -21,7 +22,7 @@ class Ec2Subnets:
         found: dict[str, int] = {}
         for name in subnets:  # one at a time: asked for several, AWS refuses all when one is gone
             try:
-                with asking("DescribeSubnets"):
+                with asking("DescribeSubnets", EcsBusy):
                     described = self._client.describe_subnets(SubnetIds=[name])["Subnets"]
             except ClientError as refused:
                 if not refused.response["Error"]["Code"].startswith("InvalidSubnetID"):

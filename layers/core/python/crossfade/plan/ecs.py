@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import EcsBusy
 from crossfade.plan.surroundings import ShiftedService
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
 _DESCRIBED_AT_ONCE = 10  # services that one DescribeServices takes
-
-
-@contextmanager
-def asking(what: str) -> Iterator[None]:
-    """Say EcsBusy for what a later attempt may mend."""
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise EcsBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response):
-            raise EcsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
-        raise
 
 
 class EcsShiftedServices:
@@ -41,14 +24,14 @@ class EcsShiftedServices:
     def that_shift(self, cluster: str) -> tuple[ShiftedService, ...]:
         """See `ShiftedServices`."""
         try:
-            with asking("ListServices"):
+            with asking("ListServices", EcsBusy):
                 pages = self._client.get_paginator("list_services").paginate(cluster=cluster)
                 arns = [arn for page in pages for arn in page["serviceArns"]]
         except self._client.exceptions.ClusterNotFoundException:
             return ()
         found: list[Any] = []
         for start in range(0, len(arns), _DESCRIBED_AT_ONCE):
-            with asking("DescribeServices"):
+            with asking("DescribeServices", EcsBusy):
                 answer = self._client.describe_services(
                     cluster=cluster, services=arns[start : start + _DESCRIBED_AT_ONCE]
                 )

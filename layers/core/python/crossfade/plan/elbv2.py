@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -31,7 +32,7 @@ class Elbv2Tags:
 
     def _described(self, arns: Sequence[str]) -> dict[str, Mapping[str, str]]:
         try:
-            with asking("DescribeTags"):
+            with asking("DescribeTags", EcsBusy):
                 described = self._client.describe_tags(ResourceArns=arns)["TagDescriptions"]
         except ClientError as refused:
             if refused.response["Error"]["Code"] not in _GONE:

@@ -6,7 +6,8 @@ import json
 from typing import Any
 from urllib.parse import unquote
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
+from crossfade.throttles import asking
 
 
 class IamRoles:
@@ -18,7 +19,7 @@ class IamRoles:
     def trusted_services(self, arn: str) -> frozenset[str] | None:
         """See `Roles`."""
         try:
-            with asking("GetRole"):
+            with asking("GetRole", EcsBusy):
                 document = self._client.get_role(RoleName=arn.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
         except self._client.exceptions.NoSuchEntityException:
             return None

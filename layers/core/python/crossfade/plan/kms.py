@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
 from crossfade.plan.surroundings import Key
+from crossfade.throttles import asking
 
 
 class KmsKeys:
@@ -18,7 +19,7 @@ class KmsKeys:
         """See `Keys`."""
         gone = (self._client.exceptions.NotFoundException, self._client.exceptions.InvalidArnException)
         try:
-            with asking("DescribeKey"):
+            with asking("DescribeKey", EcsBusy):
                 found = self._client.describe_key(KeyId=name)["KeyMetadata"]
         except gone:
             return None

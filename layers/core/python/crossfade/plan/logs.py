@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -19,7 +20,7 @@ class LogsSubscriptions:
     def names(self, group: str) -> tuple[str, ...]:
         """See `Subscriptions`."""
         try:
-            with asking("DescribeSubscriptionFilters"):
+            with asking("DescribeSubscriptionFilters", EcsBusy):
                 found = self._client.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
         except self._client.exceptions.ResourceNotFoundException:
             return ()

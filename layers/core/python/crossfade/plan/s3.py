@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.errors import BadInput, JournalBusy
 from crossfade.journal.model import PlanRef
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -27,16 +26,13 @@ class S3PlanStore:
     def get(self, ref: PlanRef) -> bytes:
         """See `PlanStore`."""
         try:
-            if ref.version is None:
-                return self._client.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
-            return self._client.get_object(Bucket=ref.bucket, Key=ref.key, VersionId=ref.version)["Body"].read()
-        except (HTTPClientError, NoConnection) as cut:
-            raise JournalBusy(f"the plan's bucket did not answer: {cut}") from cut
+            with asking("the plan's bucket", JournalBusy):
+                if ref.version is None:
+                    return self._client.get_object(Bucket=ref.bucket, Key=ref.key)["Body"].read()
+                return self._client.get_object(Bucket=ref.bucket, Key=ref.key, VersionId=ref.version)["Body"].read()
         except ClientError as refused:
             code = refused.response["Error"]["Code"]
             if code in _ABSENT:
                 version = f", version {ref.version}" if ref.version else ""
                 raise BadInput(f"there is no plan at s3://{ref.bucket}/{ref.key}{version} ({code})") from refused
-            if is_busy(refused.response):
-                raise JournalBusy(f"the plan's bucket is throttled: {code}") from refused
             raise

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from crossfade.plan.ecs import asking
+from crossfade.errors import EcsBusy
 from crossfade.plan.surroundings import Vcpus
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -27,7 +28,7 @@ class QuotaOfFargate:
     def found(self, now: datetime) -> Vcpus:
         """See `FargateVcpus`."""
         try:
-            with asking("GetServiceQuota"):
+            with asking("GetServiceQuota", EcsBusy):
                 quota = self._quotas.get_service_quota(ServiceCode=FARGATE, QuotaCode=ON_DEMAND_VCPUS)["Quota"]
         except self._quotas.exceptions.NoSuchResourceException:
             return Vcpus(quota=None, used=None)
@@ -35,7 +36,7 @@ class QuotaOfFargate:
         return Vcpus(quota=float(quota["Value"]), used=self._used(usage, now) if usage else None)
 
     def _used(self, usage: Any, now: datetime) -> float | None:
-        with asking("GetMetricStatistics"):
+        with asking("GetMetricStatistics", EcsBusy):
             points = self._metrics.get_metric_statistics(
                 Namespace=usage["MetricNamespace"],
                 MetricName=usage["MetricName"],
