@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import MetricsBusy
 from crossfade.rollout.gathered import composite_alarm
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -36,7 +34,7 @@ class CloudWatchGatheredAlarms:
             self.remove([composite_alarm(migration)])
             return None
         try:
-            with _asking("PutCompositeAlarm"):
+            with asking("PutCompositeAlarm", MetricsBusy):
                 self._client.put_composite_alarm(
                     AlarmName=composite_alarm(migration),
                     AlarmDescription=f"One of the alarms of migration {migration} rings; made by Crossfade",
@@ -64,7 +62,7 @@ class CloudWatchGatheredAlarms:
         there = {alarm["AlarmName"] for alarm in self._described(names)}
         for name in names:
             if name in there:  # one at a time: a composite alarm may not be deleted among others
-                with _asking("DeleteAlarms"):
+                with asking("DeleteAlarms", MetricsBusy):
                     self._client.delete_alarms(AlarmNames=[name])
 
     def _silenced_by(self, alarm: Any) -> str | None:
@@ -72,14 +70,14 @@ class CloudWatchGatheredAlarms:
             return str(alarm["ActionsSuppressedBy"])
         request: Any = {"AlarmName": alarm["AlarmName"], "Statuses": ["ACTIVE"]}
         client: Any = self._client  # newer than the stubs
-        with _asking("ListAlarmMuteRules"):
+        with asking("ListAlarmMuteRules", MetricsBusy):
             rules = client.list_alarm_mute_rules(**request).get("AlarmMuteRuleSummaries", [])
         return str(rules[0]["AlarmMuteRuleArn"]) if rules else None
 
     def _described(self, names: Sequence[str]) -> list[Any]:
         found: list[Any] = []
         for first in range(0, len(names), _NAMES_AT_ONCE):
-            with _asking("DescribeAlarms"):
+            with asking("DescribeAlarms", MetricsBusy):
                 for page in self._client.get_paginator("describe_alarms").paginate(
                     AlarmNames=names[first : first + _NAMES_AT_ONCE],
                     AlarmTypes=["MetricAlarm", "CompositeAlarm"],  # without this, no composite ones
@@ -90,15 +88,3 @@ class CloudWatchGatheredAlarms:
 
 def _quoted(name: str) -> str:
     return name.replace('"', '\\"')
-
-
-@contextmanager
-def _asking(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise MetricsBusy(f"{what}: no answer: {cut}") from cut
-    except ClientError as refused:
-        if is_busy(refused.response):
-            raise MetricsBusy(f"{what}: {refused.response['Error']['Code']}") from refused
-        raise

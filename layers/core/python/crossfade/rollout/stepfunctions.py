@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
 
 from crossfade.errors import ExecutionsBusy
 from crossfade.rollout.executions import ExecutionStatus, RollbackInput
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-_BUSY = frozenset(
-    {
-        "ExecutionLimitExceeded",
-        "InternalServerError",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
 _MOST_ERROR, _MOST_CAUSE = 256, 32_768  # characters that SendTaskFailure takes
+
+_asking = partial(asking, "Step Functions", ExecutionsBusy, also={"ExecutionLimitExceeded"})
 
 
 class StepFunctionsExecutions:
@@ -38,7 +28,7 @@ class StepFunctionsExecutions:
 
     def start_rollback(self, name: str, given: RollbackInput) -> str | None:
         try:
-            with _busy():
+            with _asking():
                 return self._client.start_execution(
                     stateMachineArn=self._roll_back_arn,
                     name=name,
@@ -52,7 +42,7 @@ class StepFunctionsExecutions:
 
     def status(self, arn: str) -> ExecutionStatus | None:
         try:
-            with _busy():
+            with _asking():
                 return ExecutionStatus(self._client.describe_execution(executionArn=arn)["status"])
         except self._client.exceptions.ExecutionDoesNotExist:
             return None
@@ -70,21 +60,8 @@ class StepFunctionsExecutions:
     def _answered(self, send: Callable[[], object]) -> bool:
         closed = self._client.exceptions
         try:
-            with _busy():
+            with _asking():
                 send()
         except (closed.TaskTimedOut, closed.TaskDoesNotExist, closed.InvalidToken):
             return False
         return True
-
-
-@contextmanager
-def _busy() -> Iterator[None]:
-    try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise ExecutionsBusy(f"Step Functions did not answer: {cut}") from cut
-    except ClientError as refused:
-        code = refused.response["Error"]["Code"]
-        if code in _BUSY:
-            raise ExecutionsBusy(f"Step Functions: {code}") from refused
-        raise
