@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnection
+from botocore.exceptions import ClientError
 
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge
 from crossfade.journal.model import FoundEdge
 from crossfade.plan.document import EdgePlan, TargetGroupRef
 from crossfade.shift.share import ALL, NONE, Share
-from crossfade.throttles import is_busy
+from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -29,13 +28,10 @@ _GONE = frozenset({"RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound", "
 def busy(name: str) -> Iterator[None]:
     """Say EdgeBusy for what a later attempt may mend, and EdgeChanged for a rule gone under our hands."""
     try:
-        yield
-    except (HTTPClientError, NoConnection) as cut:
-        raise EdgeBusy(f"{name}: no answer: {cut}") from cut
+        with asking(name, EdgeBusy):
+            yield
     except ClientError as refused:
         code = refused.response["Error"]["Code"]
-        if is_busy(refused.response):
-            raise EdgeBusy(f"{name}: {code}") from refused
         if code in _GONE:
             raise EdgeChanged(f"{name}: {code}") from refused
         raise
