@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from rehearsal.aws import cloudfront, ecs
+from rehearsal.aws import cloudfront, ecs_fleets
 from rehearsal.aws.iam_policy import Asked, Values
 from rehearsal.aws.registry import Call
 
@@ -230,7 +230,7 @@ def _service_changed(call: Call) -> Iterator[Asked]:
 
 
 def _tags_of_service(call: Call, arn: str) -> dict[str, Values]:
-    return _held(ecs.tags_of(call.region, arn))
+    return _held(ecs_fleets.tags_of(call.region, arn))
 
 
 def _held(tags: Mapping[str, str]) -> dict[str, Values]:

@@ -37,10 +37,13 @@ THREADS = 64  # a running function holds one, and its own calls need more
 _OVERLAYS = (
     "account",
     "appmesh",
+    "autoscaling",
     "cloudformation",
     "cloudfront",
     "cloudwatch",
     "ecs",
+    "ecs_deployments",
+    "ecs_tasks",
     "elbv2",
     "iam",
     "logs",
