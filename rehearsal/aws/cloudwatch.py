@@ -502,6 +502,17 @@ def describe_alarms(call: Call) -> dict[str, Any]:
         }
 
 
+def calling(region: str, action: str) -> list[tuple[str, str]]:
+    """Return the names and ARNs of the alarms of a Region that have this action in any state."""
+    found = _region(region)
+    with found.lock:
+        return [
+            (alarm.name, alarm.arn)
+            for alarm in found.alarms.values()
+            if any(action in alarm.request.get(actions, ()) for actions in _ACTIONS.values())
+        ]
+
+
 @operation("cloudwatch", "DescribeAlarmsForMetric")
 def describe_alarms_for_metric(call: Call) -> dict[str, Any]:
     """Answer the metric alarms that watch exactly this metric."""

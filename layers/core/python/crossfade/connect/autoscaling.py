@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from crossfade.connect.cloudwatch import CloudWatchStepAlarms
 from crossfade.connect.greenscaling import Twin
+from crossfade.connect.stepalarms import of_green
 from crossfade.errors import EcsBusy
 from crossfade.journal.blue import ScalingFound
 from crossfade.throttles import asking
@@ -14,6 +15,13 @@ from crossfade.throttles import asking
 if TYPE_CHECKING:
     from mypy_boto3_application_autoscaling import ApplicationAutoScalingClient
     from mypy_boto3_application_autoscaling.literals import ScalableDimensionType
+
+
+class _Copied(NamedTuple):
+    """Green's copy of a scaling policy, or why there is none."""
+
+    arn: str | None = None
+    why_not: str = ""
 
 
 _DIMENSION: Final = "ecs:service:DesiredCount"
@@ -68,8 +76,9 @@ class AutoScaling:
 class GreenAutoScaling:
     """`GreenScaling` on Application Auto Scaling."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, alarms: CloudWatchStepAlarms) -> None:
         self._client = client
+        self._alarms = alarms
 
     def copy(self, twin: Twin, *, least: int, tags: dict[str, str]) -> tuple[str, ...]:
         """See `GreenScaling`."""
@@ -86,11 +95,21 @@ class GreenAutoScaling:
                 SuspendedState={"DynamicScalingInSuspended": True, "ScheduledScalingSuspended": True},
                 **fresh,
             )
-        remarks = [
-            remark
-            for policy in self._pages("describe_scaling_policies", "ScalingPolicies", blue)
-            for remark in self._copy_policy(policy, twin)
+        found = self._pages("describe_scaling_policies", "ScalingPolicies", blue)
+        copied = {policy["PolicyARN"]: self._copy_policy(policy, twin) for policy in found}
+        remarks = [each.why_not for each in copied.values() if each.why_not]
+        steps = [policy for policy in found if policy["PolicyType"] == "StepScaling"]
+        remarks += [
+            f"nothing calls scaling policy {policy['PolicyName']} of {twin.blue}, so nothing calls its copy"
+            for policy in steps
+            if not policy.get("Alarms")
         ]
+        remarks += self._alarms.copy(
+            [alarm["AlarmName"] for policy in steps for alarm in policy.get("Alarms") or ()],
+            twin,
+            policies={arn: each.arn for arn, each in copied.items() if each.arn is not None},
+            tags=tags,
+        )
         for action in self._pages("describe_scheduled_actions", "ScheduledActions", blue):
             kept = ("ScheduledActionName", "Schedule", "Timezone", "StartTime", "EndTime", "ScalableTargetAction")
             with _asking("PutScheduledAction"):
@@ -116,6 +135,7 @@ class GreenAutoScaling:
     def remove(self, cluster: str, green: str) -> None:
         """See `GreenScaling`."""
         resource = _resource(cluster, green)
+        self._alarms.remove(cluster, green)
         if self._target(resource) is None:
             return
         try:
@@ -124,25 +144,23 @@ class GreenAutoScaling:
         except self._client.exceptions.ObjectNotFoundException:
             return
 
-    def _copy_policy(self, policy: Any, twin: Twin) -> Iterator[str]:
+    def _copy_policy(self, policy: Any, twin: Twin) -> _Copied:
         name, kind = policy["PolicyName"], policy["PolicyType"]
         member = {
             "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
             "StepScaling": "StepScalingPolicyConfiguration",
         }.get(kind)
         if member is None:
-            yield f"scaling policy {name} of {twin.blue} is of {kind}, and was not copied to {twin.green}"
-            return
+            return _Copied(why_not=f"scaling policy {name} of {twin.blue} is of {kind}, and was not copied")
         wanted = _for_green(policy[member], twin)
         if wanted is None:
-            yield f"scaling policy {name} counts requests of a load balancer that does not lead to {twin.green}"
-            return
+            why = f"scaling policy {name} counts requests of a load balancer that does not lead to {twin.green}"
+            return _Copied(why_not=why)
         with _asking("PutScalingPolicy"):
-            self._client.put_scaling_policy(
+            made = self._client.put_scaling_policy(
                 **_of(_resource(twin.cluster, twin.green)), PolicyName=name, PolicyType=kind, **{member: wanted}
             )
-        if kind == "StepScaling":
-            yield f"scaling policy {name} was copied to {twin.green}: let an alarm on green name it, as blue's does"
+        return _Copied(arn=made["PolicyARN"])
 
     def _target(self, resource: str) -> Any:
         with _asking("DescribeScalableTargets"):
@@ -173,13 +191,4 @@ def _for_green(configuration: Any, twin: Twin) -> Any:
         if twin.label is None:
             return None
         return {**configuration, "PredefinedMetricSpecification": {**predefined, "ResourceLabel": twin.label}}
-    return _renamed(configuration, twin)
-
-
-def _renamed(part: Any, twin: Twin) -> Any:
-    """Return a part of a configuration in which dimensions that name blue name green."""
-    if isinstance(part, dict):
-        if part.get("Name") == "ServiceName" and part.get("Value") == twin.blue:
-            return {**part, "Value": twin.green}
-        return {name: _renamed(inner, twin) for name, inner in part.items()}
-    return [_renamed(inner, twin) for inner in part] if isinstance(part, list) else part
+    return of_green(configuration, twin)

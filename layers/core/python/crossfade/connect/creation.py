@@ -161,8 +161,8 @@ def create(
     )
     green = found or services.create(wanted)
     refuse_failed(green)
-    least, label = tasks_of_green(service, blue), _label(plan, service, journal)
-    twin = Twin(plan.cluster, service.blue.service_name, name, label)
+    least, labels = tasks_of_green(service, blue), _labels(plan, service, journal)
+    twin = Twin(plan.cluster, service.blue.service_name, name, *labels)
     remarks = scaling.copy(twin, least=least, tags=tags) if least else ()
     made: dict[str, Any] = {"service_arn": green.arn}
     made |= {"undelivered": undelivered} if undelivered else {}
@@ -327,14 +327,18 @@ def _make_ends(
     return list(dict.fromkeys(target_groups))  # a public and a private zone lead to the same one
 
 
-def _label(plan: MigrationPlan, service: ServicePlan, journal: Journal) -> str | None:
-    """Return green's target group as a scaling policy names it, where the service is at an edge of its own balancer."""
+def _labels(plan: MigrationPlan, service: ServicePlan, journal: Journal) -> tuple[str | None, str | None]:
+    """Return green's and blue's target groups as scaling names them, where the service is at an edge."""
     for planned in plan.edges:
         resolved = journal.edge(plan.migration, planned.name).resolved if planned.service == service.name else None
         if resolved is not None and resolved.green_arn is not None:
-            balancer = resolved.green_balancer_arn.partition(":loadbalancer/")[2]
-            return f"{balancer}/{resolved.green_arn.rpartition(':')[2]}"
-    return None
+            green = _label(resolved.green_balancer_arn, resolved.green_arn)
+            return green, _label(resolved.load_balancer_arn, resolved.blue_arn)
+    return None, None
+
+
+def _label(balancer: str, group: str) -> str:
+    return f"{balancer.partition(':loadbalancer/')[2]}/{group.rpartition(':')[2]}"
 
 
 def _refuse_different(

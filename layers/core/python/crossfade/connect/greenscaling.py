@@ -13,12 +13,17 @@ from typing import NamedTuple, Protocol
 
 
 class Twin(NamedTuple):
-    """A blue service and its green one. `label` names green's target group as `ALBRequestCountPerTarget` does."""
+    """
+    A blue service and its green one.
+
+    `label` names green's target group as `ALBRequestCountPerTarget` does, `blue_label` blue's.
+    """
 
     cluster: str
     blue: str
     green: str
     label: str | None = None
+    blue_label: str | None = None
 
 
 class GreenScaling(Protocol):
@@ -33,6 +38,7 @@ class GreenScaling(Protocol):
         """
         Let green scale as blue does, but never below `least`, never in, and not by schedule.
 
+        The alarms that call blue's step scaling are copied to call green's, with the same tags.
         Return what could not be copied, in words. Where blue does not scale nothing is done.
         """
         ...
@@ -42,5 +48,5 @@ class GreenScaling(Protocol):
         ...
 
     def remove(self, cluster: str, green: str) -> None:
-        """Take green's scaling away, with its policies and scheduled actions."""
+        """Take green's scaling away, with its policies, scheduled actions and the alarms that were copied for it."""
         ...

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from crossfade.connect.autoscaling import AutoScaling, GreenAutoScaling
 from crossfade.connect.blue import Blues, Scaling
 from crossfade.connect.cloudmap import CloudMapNamespaces
+from crossfade.connect.cloudwatch import CloudWatchStepAlarms
 from crossfade.connect.ecs import EcsBlues, EcsServices
 from crossfade.connect.greenscaling import GreenScaling
 from crossfade.connect.logs import CloudWatchLogGroups
@@ -115,7 +116,7 @@ def scaling() -> Scaling:
 
 def green_scaling() -> GreenScaling:
     """Return the scaling of the account's green services."""
-    return GreenAutoScaling(clients.autoscaling())
+    return GreenAutoScaling(clients.autoscaling(), CloudWatchStepAlarms(clients.cloudwatch()))
 
 
 def blues() -> Blues:
