@@ -94,3 +94,19 @@ def test_hostile_text_is_refused_and_stays_small(path: str, text: str) -> None:
         tracemalloc.stop()
 
     assert peak < MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["NaN", "Infinity", "1e400", "9" * 400, f'"{"9" * 5_000}"', ".nan", "0x" + "f" * 5_000],
+    ids=["nan", "infinity", "too large for a float", "too large", "too large a text", "YAML nan", "YAML hexadecimal"],
+)
+@pytest.mark.parametrize(
+    "text",
+    ["Resources: {S: {Type: 'AWS::ECS::Service', Properties: {ServiceName: s, DesiredCount: %s}}}"]
+    + ['{"Resources": {"S": {"Type": "AWS::ECS::Service", "Properties": {"ServiceName": "s", "DesiredCount": %s}}}}'],
+    ids=["YAML", "JSON"],
+)
+def test_a_number_that_is_none_is_refused(text: str, number: str) -> None:
+    with pytest.raises(BadInput):
+        draw(read_sources([SourceText("t.yaml", text % number)], {}), DrawOptions(), NOON)

@@ -18,6 +18,7 @@ LARGEST_BYTES: Final = 8_000_000
 """Eight times what CloudFormation itself accepts."""
 _DEEPEST: Final = 100
 _MOST_VALUES: Final = 1_000_000
+_LARGEST_NUMBER: Final = 2**64
 
 
 @cache
@@ -119,11 +120,13 @@ def _check_depth(text: str, path: str) -> None:
 
 
 def _bounded(data: object, path: str) -> object:
-    """Return `data`; refuse it when its aliases unfold to more than any template holds."""
+    """Return `data`; refuse it when its aliases unfold to more than any template holds, or a number is no such thing."""
     sizes: dict[int, int] = {}
 
     def size(value: object, depth: int) -> int:
         if not isinstance(value, dict | list):
+            if isinstance(value, int | float) and not abs(value) < _LARGEST_NUMBER:  # NaN is not smaller either
+                raise BadInput(f"{path}: it holds a number that no template holds, such as infinity")
             return 1
         if depth > _DEEPEST:
             raise BadInput(f"{path}: nested more than {_DEEPEST} levels deep, or an alias that holds itself")

@@ -7,6 +7,7 @@ type or a missing field is always one sentence with the file and the path.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -81,10 +82,11 @@ class Tree:
         """
         if isinstance(self.value, Unknown):
             raise self._wrong("a number")
-        if isinstance(self.value, int | float) and not isinstance(self.value, bool) and self.value == int(self.value):
-            return int(self.value)
-        if isinstance(self.value, str) and re.fullmatch(r"-?\d+", self.value.strip()):
-            return int(self.value)
+        value = self.value
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value % 1 == 0:
+            return int(value)
+        if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value.strip()):
+            return int(value)
         raise self._wrong("a number")
 
     def number_or_none(self) -> int | None:
