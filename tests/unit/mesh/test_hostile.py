@@ -103,8 +103,10 @@ def test_hostile_text_is_refused_and_stays_small(path: str, text: str) -> None:
 )
 @pytest.mark.parametrize(
     "text",
-    ["Resources: {S: {Type: 'AWS::ECS::Service', Properties: {ServiceName: s, DesiredCount: %s}}}"]
-    + ['{"Resources": {"S": {"Type": "AWS::ECS::Service", "Properties": {"ServiceName": "s", "DesiredCount": %s}}}}'],
+    [
+        "Resources: {S: {Type: 'AWS::ECS::Service', Properties: {ServiceName: s, DesiredCount: %s}}}",
+        '{"Resources": {"S": {"Type": "AWS::ECS::Service", "Properties": {"ServiceName": "s", "DesiredCount": %s}}}}',
+    ],
     ids=["YAML", "JSON"],
 )
 def test_a_number_that_is_none_is_refused(text: str, number: str) -> None:

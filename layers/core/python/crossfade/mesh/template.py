@@ -120,7 +120,7 @@ def _check_depth(text: str, path: str) -> None:
 
 
 def _bounded(data: object, path: str) -> object:
-    """Return `data`; refuse it when its aliases unfold to more than any template holds, or a number is no such thing."""
+    """Return `data`; refuse it when its aliases unfold to more than any template holds, or a number to infinity."""
     sizes: dict[int, int] = {}
 
     def size(value: object, depth: int) -> int:
