@@ -1,7 +1,10 @@
 """
 CloudFront: distributions.
 
-CloudFormation gives lists where the API wants their number beside them; the API's model says where.
+CloudFormation gives lists where the API wants their number beside them; the API's model says where. A custom origin
+needs both of its ports in the API and neither in CloudFormation, whose documented defaults are filled in.
+
+Source: CloudFormation template reference, AWS::CloudFront::Distribution CustomOriginConfig.
 """
 
 from __future__ import annotations
@@ -14,13 +17,15 @@ from botocore.model import ListShape, Shape, StructureShape
 from rehearsal.deploy.making import Made, Maker, New
 
 _COUNTED = {"Quantity", "Items"}
+_ORIGIN_PORTS = {"HTTPPort": 80, "HTTPSPort": 443}
 
 
 def distribution(new: New) -> Made:
     """Make a distribution."""
     client = new.client("cloudfront")
     model = client.meta.service_model.operation_model("CreateDistribution").input_shape
-    config = _with_quantities(_of_the_methods(new.need("DistributionConfig")), model.members["DistributionConfig"])
+    given = _with_ports(_of_the_methods(new.need("DistributionConfig")))
+    config = _with_quantities(given, model.members["DistributionConfig"])
     tags = new.tags()
     new.nothing_left()
     wanted = new.shaped(
@@ -50,6 +55,19 @@ def _of_the_methods(config: Mapping[str, Any]) -> dict[str, Any]:
         }
         answer["DefaultCacheBehavior"] = default
     return answer
+
+
+def _with_ports(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give every custom origin the ports that it does not name."""
+    if not isinstance(config.get("Origins"), list):
+        return dict(config)
+    return {**config, "Origins": [_dialled(origin) for origin in config["Origins"]]}
+
+
+def _dialled(origin: Any) -> Any:
+    if not isinstance(origin, Mapping) or not isinstance(origin.get("CustomOriginConfig"), Mapping):
+        return origin
+    return {**origin, "CustomOriginConfig": {**_ORIGIN_PORTS, **origin["CustomOriginConfig"]}}
 
 
 def _with_quantities(value: Any, shape: Shape) -> Any:

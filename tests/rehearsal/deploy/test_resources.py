@@ -384,9 +384,12 @@ def a_distribution(aws: Any, outputs: dict[str, str]) -> None:
     assert (found["DomainName"], found["Status"]) == (outputs["Domain"], "Deployed")
     config = found["DistributionConfig"]
     assert (config["Enabled"], config["Staging"], config["Aliases"]["Items"]) == (True, False, ["shop.example.com"])
-    [origin] = config["Origins"]["Items"]
+    origin, brief, files = config["Origins"]["Items"]
     assert (origin["Id"], origin["CustomOriginConfig"]["OriginProtocolPolicy"]) == ("app", "http-only")
+    assert (origin["CustomOriginConfig"]["HTTPPort"], origin["CustomOriginConfig"]["HTTPSPort"]) == (8080, 443)
     assert origin["CustomOriginConfig"]["OriginSslProtocols"]["Items"] == ["TLSv1.2"]
+    assert (brief["CustomOriginConfig"]["HTTPPort"], brief["CustomOriginConfig"]["HTTPSPort"]) == (80, 443)
+    assert "CustomOriginConfig" not in files
     methods = config["DefaultCacheBehavior"]["AllowedMethods"]
     assert (methods["Items"], methods["CachedMethods"]["Items"]) == (["GET", "HEAD", "OPTIONS"], ["GET", "HEAD"])
     assert client.list_tags_for_resource(Resource=found["ARN"])["Tags"]["Items"] == [{"Key": "a", "Value": "b"}]
@@ -994,10 +997,16 @@ Resources:
           - Id: app
             DomainName: lb.example.com
             CustomOriginConfig:
-              HTTPPort: "80"
+              HTTPPort: "8080"
               HTTPSPort: 443
               OriginProtocolPolicy: http-only
               OriginSSLProtocols: [TLSv1.2]
+          - Id: brief
+            DomainName: lb.example.com
+            CustomOriginConfig: {OriginProtocolPolicy: match-viewer}
+          - Id: files
+            DomainName: files.s3.eu-west-1.amazonaws.com
+            S3OriginConfig: {OriginAccessIdentity: ""}
         DefaultCacheBehavior:
           TargetOriginId: app
           ViewerProtocolPolicy: allow-all
