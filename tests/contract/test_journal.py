@@ -468,6 +468,42 @@ def test_a_look_is_due_when_it_was_promised_and_only_under_the_fence_that_stands
         journal.expect_look("shop", NOON, fence=1)
 
 
+def test_each_edge_has_its_own_look_and_the_first_of_them_is_due(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge(), an_edge(name="admin", rules=("rule-2",))])
+    journal.expect_look("shop", NOON + timedelta(minutes=2), fence=1, edge="web")
+    journal.expect_look("shop", NOON + timedelta(minutes=1), fence=1, edge="admin")
+
+    assert journal.look_due("shop") == NOON + timedelta(minutes=1)
+    journal.expect_look("shop", NOON + timedelta(minutes=3), fence=1, edge="admin")
+    assert journal.look_due("shop") == NOON + timedelta(minutes=2)
+
+
+def test_an_edge_that_is_looked_at_no_more_is_not_waited_for(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    journal.expect_look("shop", NOON, fence=1, edge="web")
+
+    journal.forget_look("shop", "web", fence=1)
+    journal.forget_look("shop", "web", fence=1)
+
+    assert journal.look_due("shop") is None
+    journal.raise_fence("shop", seen=1, reason="ordered", at=NOON)
+    with pytest.raises(Fenced):
+        journal.forget_look("shop", "web", fence=1)
+
+
+@pytest.mark.parametrize("after", ["a look", "the last look"])
+def test_an_answer_that_was_waited_for_is_not_when_an_edge_climbs_on(journal: Journal, after: str) -> None:
+    journal.open(a_record(), [an_edge()])
+    journal.expect_look("shop", NOON, fence=1)
+
+    if after == "a look":
+        journal.expect_look("shop", NOON + timedelta(minutes=1), fence=1, edge="web")
+        assert journal.look_due("shop") == NOON + timedelta(minutes=1)
+    else:
+        journal.forget_look("shop", "web", fence=1)
+        assert journal.look_due("shop") is None
+
+
 def a_blue(service: str = "web") -> BlueFound:
     scaling = ScalingFound(resource_id=f"service/shop/{service}", dimension="ecs:service:DesiredCount", scheduled=True)
     return BlueFound(migration="shop", cluster="shop", service=service, scaling=(scaling,), rebalancing="ENABLED")

@@ -102,6 +102,17 @@ def test_a_green_that_is_well_may_have_more() -> None:
     assert (said.answer, said.verdict) == (Answer.ADVANCE, Verdict.HEALTHY)
 
 
+def test_an_edge_that_may_have_more_is_waited_for_by_no_further_look_while_others_climb_on() -> None:
+    world = World()
+    world.journal.expect_look("shop", NOW + timedelta(hours=1), fence=1, edge="admin")
+
+    world.look(soak_seconds=3_600)
+    assert world.journal.look_due("shop") == NOW + timedelta(seconds=10)
+    world.look()
+
+    assert world.journal.look_due("shop") == NOW + timedelta(hours=1)
+
+
 def test_an_ejection_in_the_proxies_log_gives_everything_back() -> None:
     world = World()
     world.logs.write(GROUP, SETTLED + timedelta(seconds=120), EJECTION)

@@ -172,11 +172,17 @@ def _late(tower: Tower) -> None:
     tower.journal.expect_look("shop", NOON - timedelta(seconds=301), fence=1)
 
 
+def _late_at_one_edge(tower: Tower) -> None:
+    tower.journal.expect_look("shop", NOON - timedelta(seconds=301), fence=1, edge="admin")
+    tower.journal.expect_look("shop", NOON + timedelta(seconds=10), fence=1, edge="web")
+
+
 TROUBLES: dict[str, tuple[Callable[[Tower], None], str]] = {
     "migrate stopped": (_dies(MIGRATE, ExecutionStatus.ABORTED), "migrate is ABORTED"),
     "migrate timed out": (_dies(MIGRATE, ExecutionStatus.TIMED_OUT), "migrate is TIMED_OUT"),
     "climb failed": (_dies(CLIMB, ExecutionStatus.FAILED), "climb is FAILED"),
     "a look that never comes": (_late, "a look at green is 301 s overdue"),
+    "a look that never comes at one of two edges": (_late_at_one_edge, "a look at green is 301 s overdue"),
     "green dies in a row": (lambda tower: tower.kill(3), "3 tasks of web-green died within 10 minutes"),
 }
 

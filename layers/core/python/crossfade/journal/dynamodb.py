@@ -11,6 +11,7 @@ migration#<id>      edge#<name>          name S, kind S, resolved S (JSON), way_
                                          ceiling_bp N, settle_seconds N, asked_bp N, held_bp N
 migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S
 migration#<id>      look                 due S, fence N
+migration#<id>      look#<edge>          due S, fence N
 migration#<id>      once#<what>          expires N (seconds since 1970, the table's time to live)
 migration#<id>      blue#<service>       found S (JSON)
 migration#<id>      hold#<by>            why S, at S, fence N
@@ -40,6 +41,7 @@ from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBus
 from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
 from crossfade.journal.items import (
+    LOOK,
     Item,
     edge_from,
     edge_item,
@@ -48,6 +50,7 @@ from crossfade.journal.items import (
     hold_from,
     is_closed,
     iso,
+    look_key,
     note_item,
     number,
     optional,
@@ -297,21 +300,24 @@ class DynamoDbJournal:
 
     # -- what is promised, found and held --------------------------------------
 
-    def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
-        item = {
-            "pk": string(pk_of(migration)),
-            "sk": string("look"),
-            "due": string(iso(due)),
-            "fence": number(fence),
-        }
+    def expect_look(self, migration: str, due: datetime, *, fence: int, edge: str | None = None) -> None:
+        item = {**look_key(migration, edge), "due": string(iso(due)), "fence": number(fence)}
+        ended = [] if edge is None else [self._delete(look_key(migration, None))]
         with self._fence_kept(migration, fence):
-            self._transact([self._fence_check(migration, fence), self._put(item)])
+            self._transact([self._fence_check(migration, fence), self._put(item), *ended])
+
+    def forget_look(self, migration: str, edge: str, *, fence: int) -> None:
+        ended = [self._delete(look_key(migration, each)) for each in (edge, None)]
+        with self._fence_kept(migration, fence):
+            self._transact([self._fence_check(migration, fence), *ended])
 
     def look_due(self, migration: str) -> datetime | None:
-        item = self._get({"pk": string(pk_of(migration)), "sk": string("look")})
-        if item is None or int(item["fence"]["N"]) != self.read(migration).fence:
+        items = list(self._query(pk_of(migration), LOOK))
+        if not items:
             return None
-        return datetime.fromisoformat(item["due"]["S"])
+        fence = self.read(migration).fence
+        due = [datetime.fromisoformat(item["due"]["S"]) for item in items if int(item["fence"]["N"]) == fence]
+        return min(due, default=None)
 
     def once(self, migration: str, what: str, *, until: datetime) -> bool:
         item = {

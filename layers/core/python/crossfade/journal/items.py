@@ -44,6 +44,15 @@ def record_key(migration: str) -> Item:
     return {"pk": string(pk_of(migration)), "sk": string("record")}
 
 
+LOOK = "look"
+"""How the keys of expected looks begin."""
+
+
+def look_key(migration: str, edge: str | None) -> Item:
+    """Return where the look that is expected at an edge is, or the answer that the migration waits for."""
+    return {"pk": string(pk_of(migration)), "sk": string(LOOK if edge is None else f"{LOOK}#{edge}")}
+
+
 def owner_key(arn: str) -> Item:
     """Return where the owner of a rule is named."""
     return {"pk": string(f"edge#{arn}"), "sk": string("owner")}

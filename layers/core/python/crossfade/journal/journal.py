@@ -124,9 +124,21 @@ class Journal(Protocol):
         """
         ...
 
-    def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
+    def expect_look(self, migration: str, due: datetime, *, fence: int, edge: str | None = None) -> None:
         """
         Remember when the executor of this fence will have looked at green again, at the latest.
+
+        Each edge has its own look, since several may climb together. Without an edge it is
+        the migration that waits, for a person; the next look at any edge ends that.
+
+        Raises:
+            Fenced: the fence has risen above `fence`.
+        """
+        ...
+
+    def forget_look(self, migration: str, edge: str, *, fence: int) -> None:
+        """
+        Expect no look at this edge any more, nor any answer that the migration waited for.
 
         Raises:
             Fenced: the fence has risen above `fence`.
@@ -134,7 +146,7 @@ class Journal(Protocol):
         ...
 
     def look_due(self, migration: str) -> datetime | None:
-        """Return when the next look is due under the fence that stands; None where none was promised."""
+        """Return when the first of the looks expected is due, under the fence that stands; None where none is."""
         ...
 
     def once(self, migration: str, what: str, *, until: datetime) -> bool:

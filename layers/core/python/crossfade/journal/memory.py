@@ -28,7 +28,7 @@ class MemoryJournal:
         self._index: dict[str, dict[str, None]] = {}
         self._tokens: dict[str, Token] = {}
         self._done_once: dict[tuple[str, str], datetime] = {}
-        self._looks: dict[str, tuple[int, datetime]] = {}
+        self._looks: dict[tuple[str, str | None], tuple[int, datetime]] = {}
         self._blues: dict[tuple[str, str], BlueFound] = {}
         self._words = 0
         self._holds: dict[tuple[str, str], Hold] = {}
@@ -130,15 +130,22 @@ class MemoryJournal:
             record = self._fenced(migration, fence)
             self._records[migration] = record.model_copy(update={"climb": climb})
 
-    def expect_look(self, migration: str, due: datetime, *, fence: int) -> None:
+    def expect_look(self, migration: str, due: datetime, *, fence: int, edge: str | None = None) -> None:
         with self._lock:
             self._fenced(migration, fence)
-            self._looks[migration] = (fence, due)
+            self._looks.pop((migration, None), None)
+            self._looks[migration, edge] = (fence, due)
+
+    def forget_look(self, migration: str, edge: str, *, fence: int) -> None:
+        with self._lock:
+            self._fenced(migration, fence)
+            for each in (edge, None):
+                self._looks.pop((migration, each), None)
 
     def look_due(self, migration: str) -> datetime | None:
         with self._lock:
-            fence, due = self._looks.get(migration, (0, None))
-            return due if fence == self.read(migration).fence else None
+            expected = [look for (whose, _), look in self._looks.items() if whose == migration]
+            return min((due for fence, due in expected if fence == self.read(migration).fence), default=None)
 
     def once(self, migration: str, what: str, *, until: datetime) -> bool:
         with self._lock:

@@ -100,7 +100,11 @@ def judge_green(
     keep(look, edge=request.edge, migration=request.migration, fence=request.fence, journal=journal, now=now)
     meter.publish(request.migration, request.edge, now, measures(look))
     pause = next_look_seconds(plan.timings, request.look)
-    journal.expect_look(request.migration, now + timedelta(seconds=pause), fence=request.fence)
+    if answer is Answer.ADVANCE:  # what follows is a shift, or nothing at the last rung, while other edges climb on
+        journal.forget_look(request.migration, request.edge, fence=request.fence)
+    else:
+        due = now + timedelta(seconds=pause)
+        journal.expect_look(request.migration, due, fence=request.fence, edge=request.edge)
     return Judged(
         answer=answer,
         verdict=judgement.verdict,

@@ -128,7 +128,9 @@ def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetim
     try:
         held = shifter.set_green(asked)
     except EdgeSpreading:
-        journal.expect_look(request.migration, now, fence=request.fence)  # it is waited for, not dead
+        journal.expect_look(
+            request.migration, now, fence=request.fence, edge=request.edge
+        )  # it is waited for, not dead
         raise
     spreading = shifter.spreading()
     changed = edge.model_copy(update={"asked_bp": asked.bp, "change": shifter.change})
@@ -136,11 +138,11 @@ def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetim
     try:
         if spreading:
             journal.put_edge(changed, fence=request.fence)
-            journal.expect_look(request.migration, now, fence=request.fence)
+            journal.expect_look(request.migration, now, fence=request.fence, edge=request.edge)
         else:
             journal.append(result, fence=request.fence)
             journal.put_edge(changed.model_copy(update={"held_bp": held.bp}), fence=request.fence)
-            journal.expect_look(request.migration, now + shifter.settle, fence=request.fence)
+            journal.expect_look(request.migration, now + shifter.settle, fence=request.fence, edge=request.edge)
     except Fenced:
         shifter.withdraw()
         raise
@@ -219,10 +221,13 @@ def clear(request: ClearRequest, *, edges: Edges, journal: Journal, now: datetim
     try:
         cleared = edges.clear_away(edge)
     except EdgeSpreading:
-        journal.expect_look(request.migration, now, fence=request.fence)  # it is waited for, not dead
+        journal.expect_look(
+            request.migration, now, fence=request.fence, edge=request.edge
+        )  # it is waited for, not dead
         raise
     journal.put_edge(cleared, fence=request.fence)
     journal.append(_entry(request, "result", "clear", now, {}, of=intent), fence=request.fence)
+    journal.forget_look(request.migration, request.edge, fence=request.fence)
     return Cleared(edge=request.edge)
 
 
