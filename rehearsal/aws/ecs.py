@@ -17,9 +17,9 @@ from rehearsal.aws.clock import clock
 from rehearsal.aws.ecs_connect import connected, discover, namespace_of, undiscover
 from rehearsal.aws.ecs_deployments import describe_deployment, revision_counts
 from rehearsal.aws.ecs_fleets import cluster_of, fleet_of, page_of, service_of, task_definition_of
+from rehearsal.aws.ecs_model import Service
 from rehearsal.aws.ecs_refusals import check_balancers, check_network, check_protocols, check_request
 from rehearsal.aws.ecs_settings import DEPLOYED, KEPT, deployment_settings, on_fargate, settings_of
-from rehearsal.aws.fleet import Service
 from rehearsal.aws.registry import Call, operation
 
 MOST_DESCRIBED_SERVICES: Final = 10

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from moto.servicediscovery.models import servicediscovery_backends
 
-from rehearsal.aws import fleet
-from rehearsal.aws.fleet import Deployment, Fleet, Namespace, Service
+from rehearsal.aws.ecs_dialled import discovery_name, names_of, port_mapping
+from rehearsal.aws.ecs_model import Deployment, Namespace, Service
+from rehearsal.aws.fleet import Fleet
 from rehearsal.aws.registry import Call
 
 _PORTS: Final = range(1, 65_536)
@@ -46,8 +47,8 @@ def _connect_problem(given: Mapping[str, Any], definition: Mapping[str, Any]) ->
     if "accessLogConfiguration" in given and "logConfiguration" not in given:
         return "accessLogConfiguration needs a logConfiguration."
     for entry in given.get("services", []):
-        name = fleet.discovery_name(entry)
-        if fleet.port_mapping(definition, entry["portName"]) is None:
+        name = discovery_name(entry)
+        if port_mapping(definition, entry["portName"]) is None:
             return f"The portName {entry['portName']} is not defined in the task definition's port mappings."
         if not re.fullmatch(r"[a-z0-9_-]{1,64}", name):
             return f"The discoveryName {name} must be 1 to 64 lowercase letters, numbers, underscores and hyphens."
@@ -59,7 +60,7 @@ def _connect_problem(given: Mapping[str, Any], definition: Mapping[str, Any]) ->
                 return f"The client alias {alias} is not valid."
         if any(not 0 <= seconds <= LONGEST_TIMEOUT for seconds in entry.get("timeout", {}).values()):
             return f"The timeout of {entry['portName']} is out of range."
-    names = [fleet.discovery_name(entry) for entry in given.get("services", [])]
+    names = [discovery_name(entry) for entry in given.get("services", [])]
     return None if len(set(names)) == len(names) else "Each discoveryName must be unique in the namespace."
 
 
@@ -71,17 +72,17 @@ def _clash(
     for other, _, entry in here.connected(namespace.arn):
         if other is service or (other.cluster, other.name) == (service.cluster, service.name):
             continue
-        taken_names[fleet.discovery_name(entry)] = other.name
-        mapping = fleet.port_mapping(other.primary.task_definition, entry["portName"])
-        for dialled in fleet.names_of(entry, namespace.name, mapping or {"containerPort": 0}):
+        taken_names[discovery_name(entry)] = other.name
+        mapping = port_mapping(other.primary.task_definition, entry["portName"])
+        for dialled in names_of(entry, namespace.name, mapping or {"containerPort": 0}):
             taken_aliases[dialled] = other.name
     own: set[tuple[str, int]] = set()
     for entry in given.get("services", []):
-        name = fleet.discovery_name(entry)
+        name = discovery_name(entry)
         if name in taken_names:
             return f"The discoveryName {name} is already used by service {taken_names[name]} in the namespace."
-        mapping = fleet.port_mapping(definition, entry["portName"])
-        for dialled in fleet.names_of(entry, namespace.name, mapping or {"containerPort": 0}):
+        mapping = port_mapping(definition, entry["portName"])
+        for dialled in names_of(entry, namespace.name, mapping or {"containerPort": 0}):
             if dialled in taken_aliases or dialled in own:
                 return f"The client alias {dialled[0]}:{dialled[1]} is already used in the namespace."
             own.add(dialled)
@@ -99,11 +100,11 @@ def namespace_of(call: Call, name: str) -> Namespace:
 def _check_discovery_names(call: Call, namespace: Namespace, given: Mapping[str, Any]) -> None:
     """Refuse a discovery name that a Cloud Map service not made by ECS has already."""
     for entry in given.get("services", []):
-        known = _discovered(call.account, call.region, namespace, fleet.discovery_name(entry))
+        known = _discovered(call.account, call.region, namespace, discovery_name(entry))
         if known is not None and known.description != _MANAGED:
             raise call.error(
                 "InvalidParameterException",
-                f"A Cloud Map service {fleet.discovery_name(entry)} exists in the namespace and is not ECS's.",
+                f"A Cloud Map service {discovery_name(entry)} exists in the namespace and is not ECS's.",
             )
 
 
@@ -118,7 +119,7 @@ def discover(call: Call, connect: Mapping[str, Any] | None, namespace: Namespace
     if connect is None or namespace is None:
         return
     for entry in connect.get("services", []):
-        name = fleet.discovery_name(entry)
+        name = discovery_name(entry)
         if _discovered(call.account, call.region, namespace, name) is None:
             servicediscovery_backends[call.account][call.region].create_service(
                 name=name,
@@ -138,7 +139,7 @@ def undiscover(call: Call, deployment: Deployment) -> None:
     if deployment.namespace is None:
         return
     for entry in (deployment.service_connect or {}).get("services", []):
-        known = _discovered(call.account, call.region, deployment.namespace, fleet.discovery_name(entry))
+        known = _discovered(call.account, call.region, deployment.namespace, discovery_name(entry))
         if known is not None:
             servicediscovery_backends[call.account][call.region].delete_service(known.id)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from rehearsal.aws import fleet
 from rehearsal.aws.ecs_connect import discovery_arn
+from rehearsal.aws.ecs_dialled import discovery_name
 from rehearsal.aws.ecs_fleets import fleet_of, page_of, service_of
-from rehearsal.aws.fleet import Deployment, Fleet, Service
+from rehearsal.aws.ecs_model import Deployment, Service, breaker_threshold
+from rehearsal.aws.fleet import Fleet
 from rehearsal.aws.registry import Call, operation
 
 _BRIEF: Final = (
@@ -102,7 +103,7 @@ def _service_deployment(service: Service, deployment: Deployment) -> dict[str, A
         "deploymentCircuitBreaker": {
             "status": state,
             "failureCount": deployment.failures,
-            "threshold": fleet.breaker_threshold(service),
+            "threshold": breaker_threshold(service),
         },
         **rollback,
     }
@@ -141,9 +142,9 @@ def describe_deployment(service: Service, deployment: Deployment) -> dict[str, A
     if deployment.service_connect is not None:
         described["serviceConnectConfiguration"] = deployment.service_connect
         described["serviceConnectResources"] = [
-            {"discoveryName": fleet.discovery_name(entry), "discoveryArn": entry_arn}
+            {"discoveryName": discovery_name(entry), "discoveryArn": entry_arn}
             for entry in deployment.service_connect.get("services", [])
-            if (entry_arn := discovery_arn(service, deployment, fleet.discovery_name(entry)))
+            if (entry_arn := discovery_arn(service, deployment, discovery_name(entry)))
         ]
     return described
 

@@ -10,7 +10,8 @@ from moto.core.utils import camelcase_to_underscores
 from moto.ecs.models import ecs_backends
 
 from rehearsal.aws.clock import every
-from rehearsal.aws.fleet import Fleet, Service
+from rehearsal.aws.ecs_model import Service
+from rehearsal.aws.fleet import Fleet
 from rehearsal.aws.registry import Call, on_reset
 
 LOOK_SECONDS: Final = 0.25  # how often running tasks are asked how they are

@@ -10,8 +10,9 @@ from moto.ec2.exceptions import InvalidSubnetIdError
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
-from rehearsal.aws import elbv2, fleet
-from rehearsal.aws.fleet import Deployment
+from rehearsal.aws import elbv2
+from rehearsal.aws.ecs_dialled import port_mapping
+from rehearsal.aws.ecs_model import Deployment
 from rehearsal.aws.registry import Call
 
 MOST_TOKEN: Final = 36
@@ -107,8 +108,8 @@ def check_protocols(
 ) -> None:
     """Refuse another appProtocol or protocol for a port that Service Connect serves already."""
     for entry in (connect or {}).get("services", []):
-        old = fleet.port_mapping(before.task_definition, entry["portName"])
-        new = fleet.port_mapping(definition, entry["portName"])
+        old = port_mapping(before.task_definition, entry["portName"])
+        new = port_mapping(definition, entry["portName"])
         served = any(
             each["portName"] == entry["portName"] for each in (before.service_connect or {}).get("services", [])
         )

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from moto.ecs.models import ecs_backends
 
-from rehearsal.aws import fleet
 from rehearsal.aws.clock import clock
+from rehearsal.aws.ecs_described import describe_task
 from rehearsal.aws.ecs_fleets import MOST_DESCRIBED_TASKS, cluster_of, fleet_of, page_of, service_of
-from rehearsal.aws.fleet import Fleet, Task
+from rehearsal.aws.ecs_model import Task
+from rehearsal.aws.fleet import Fleet
 from rehearsal.aws.registry import Call, operation
 
 MOST_PROTECTED_TASKS: Final = 10
@@ -69,9 +70,7 @@ def describe_tasks(call: Call) -> Any:
     here = fleet_of(call)
     with here.lock:
         known = _tasks(here, cluster.name)
-        found = [
-            fleet.describe_task(known[each.rpartition("/")[2]]) for each in asked if each.rpartition("/")[2] in known
-        ]
+        found = [describe_task(known[each.rpartition("/")[2]]) for each in asked if each.rpartition("/")[2] in known]
         missing = [each for each in asked if each.rpartition("/")[2] not in known]
     if asked and not found and ecs_backends[call.account][call.region].tasks:
         return call.next()
@@ -93,7 +92,7 @@ def stop_task(call: Call) -> Any:
                 return call.next()
             raise call.error("InvalidParameterException", "The referenced task was not found.")
         here.stop_task(task, call.params.get("reason", "Task stopped by user"))
-        return {"task": fleet.describe_task(task)}
+        return {"task": describe_task(task)}
 
 
 @operation("ecs", "UpdateTaskProtection", "GetTaskProtection")

@@ -1,5 +1,5 @@
 """
-The services and tasks of the emulated ECS: what shall run, what runs, and the way from one to the other.
+The way of the emulated ECS from what runs to what shall run.
 
 A `Fleet` holds one region. Whatever happens to it ends in `reconcile`, which starts and stops tasks within the
 deployment's percentages, trips the circuit breaker, and calls a deployment completed when its tasks run, are healthy
@@ -17,23 +17,28 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, TypeAlias
+from datetime import timedelta
+from typing import Any, Final
 
 from rehearsal.aws import elbv2
 from rehearsal.aws.clock import clock, later, soon
-from rehearsal.aws.events import emit
+from rehearsal.aws.ecs_dialled import discovery_name, names_of, port_mapping
+from rehearsal.aws.ecs_model import (
+    BREAKER_BOUNDS,
+    Deployment,
+    Namespace,
+    Service,
+    Task,
+    breaker_threshold,
+    patience_seconds,
+)
+from rehearsal.aws.ecs_told import act, roll, tell
 from rehearsal.aws.registry import ACCOUNT
 from rehearsal.aws.runtime import NamespaceEndpoint, StillRuntime, TaskFailed, TaskPlacement, TaskRuntime, TaskSpec
 
 MOST_DRAIN_SECONDS: Final = 0.5  # however long a target group drains, a rehearsal does not wait longer
 MOST_BACKOFF_SECONDS: Final = 5.0
-HEALTH_INTERVAL_SECONDS: Final = 30  # of a container without one of its own
-HEALTH_RETRIES: Final = 3
-_BREAKER_BOUNDS: Final = (3, 200)
-
-RolloutState: TypeAlias = Literal["IN_PROGRESS", "COMPLETED", "FAILED"]
-ContainerHealth: TypeAlias = Literal["UNKNOWN", "HEALTHY", "UNHEALTHY"]
+_BY_SERVICE: Final = "ServiceSchedulerInitiated"
 _order = itertools.count()
 
 
@@ -48,145 +53,6 @@ _ground = _Ground()
 def run_tasks_with(runtime: TaskRuntime) -> None:
     """Let this runtime run the tasks from now on."""
     _ground.runtime = runtime
-
-
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """A Cloud Map namespace, as far as Service Connect needs it."""
-
-    arn: str
-    name: str
-
-
-@dataclass(slots=True, eq=False)
-class Deployment:
-    """One revision of a service on its way in or out. `settings` holds its members in AWS's names."""
-
-    id: str
-    arn: str  # of the service deployment
-    revision_arn: str
-    task_definition: Mapping[str, Any]  # as DescribeTaskDefinition answers it
-    settings: dict[str, Any]
-    service_connect: Mapping[str, Any] | None  # as given; None where it is off
-    namespace: Namespace | None  # of service_connect
-    created_at: datetime
-    updated_at: datetime
-    primary: bool = True
-    state: RolloutState = "IN_PROGRESS"
-    reason: str = ""
-    failed_tasks: int = 0  # since the beginning
-    failures: int = 0  # as the circuit breaker counts them: since the last healthy task
-    halted: bool = False  # starts no more tasks
-    not_before: float = 0.0  # monotonic seconds: the next start waits until then
-    rollback_of: Deployment | None = None
-    finished_at: datetime | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """One task of a service."""
-
-    arn: str
-    id: str
-    service: Service
-    deployment: Deployment
-    zone: str
-    created_at: datetime
-    order: int
-    proxy: str | None  # the name of its Service Connect container
-    status: str = "PROVISIONING"
-    desired: Literal["RUNNING", "STOPPED"] = "RUNNING"
-    health: ContainerHealth = "UNKNOWN"
-    sick_since: float | None = None  # monotonic seconds
-    placement: TaskPlacement | None = None
-    targets: list[tuple[str, str, int]] = field(default_factory=list)  # target group, address, port
-    version: int = 1
-    started_at: datetime | None = None
-    stopping_at: datetime | None = None
-    stopped_at: datetime | None = None
-    stop_code: str | None = None
-    stopped_reason: str | None = None
-    protected_until: datetime | None = None
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether it shall stop, or has stopped."""
-        return self.desired == "STOPPED"
-
-    @property
-    def protected(self) -> bool:
-        """Whether scale-in and deployments leave it alone now."""
-        return self.protected_until is not None and self.protected_until > clock.now()
-
-    @property
-    def checked(self) -> bool:
-        """Whether anything watches its health: a container health check, a load balancer, a Service Connect proxy."""
-        containers = self.deployment.task_definition["containerDefinitions"]
-        return bool(self.proxy or self.targets or any("healthCheck" in container for container in containers))
-
-    @property
-    def ready(self) -> bool:
-        """Whether it runs and all that watches it finds it healthy."""
-        if self.status != "RUNNING" or self.desired != "RUNNING":
-            return False
-        if self.reports_health and self.health != "HEALTHY":
-            return False
-        return all(elbv2.health_of(*target) == "healthy" for target in self.targets)
-
-    @property
-    def reports_health(self) -> bool:
-        """Whether DescribeTasks says more than UNKNOWN about its health."""
-        containers = self.deployment.task_definition["containerDefinitions"]
-        return bool(self.proxy or any("healthCheck" in container for container in containers))
-
-
-@dataclass(slots=True, eq=False)
-class Service:
-    """One ECS service. `settings` holds the members of the request that DescribeServices gives back."""
-
-    arn: str
-    name: str
-    cluster: str
-    cluster_arn: str
-    region: str
-    settings: dict[str, Any]
-    desired: int
-    created_at: datetime
-    request: Mapping[str, Any]  # as it was created, for idempotency
-    tags: dict[str, str] = field(default_factory=dict)
-    status: Literal["ACTIVE", "DRAINING", "INACTIVE"] = "ACTIVE"
-    deployments: list[Deployment] = field(default_factory=list)
-    past: list[Deployment] = field(default_factory=list)  # every deployment there was, newest first
-    tasks: list[Task] = field(default_factory=list)  # stopped ones too
-    events: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def primary(self) -> Deployment:
-        """The deployment it is going to."""
-        return self.deployments[0]
-
-    def live(self, deployment: Deployment | None = None) -> list[Task]:
-        """Answer the tasks that shall run and are not stopped, oldest first."""
-        return [
-            task
-            for task in self.tasks
-            if task.desired == "RUNNING" and task.status != "STOPPED" and deployment in (None, task.deployment)
-        ]
-
-    def running(self, deployment: Deployment | None = None) -> int:
-        """Count the tasks that run."""
-        return sum(task.status == "RUNNING" for task in self.live(deployment))
-
-    def pending(self, deployment: Deployment | None = None) -> int:
-        """Count the tasks on their way up."""
-        return sum(task.status != "RUNNING" for task in self.live(deployment))
-
-    def say(self, message: str) -> None:
-        """Add a line to the service's event list, newest first."""
-        self.events.insert(
-            0, {"id": str(uuid.uuid4()), "createdAt": clock.now(), "message": f"(service {self.name}) {message}"}
-        )
-        del self.events[100:]
 
 
 class Fleet:
@@ -238,7 +104,7 @@ class Fleet:
             reason = f"ECS deployment {deployment.id} in progress."
             if rollback_of is not None:
                 reason = f"ECS deployment circuit breaker: rolling back to deploymentId {deployment.id}."
-            self._roll(service, deployment, "IN_PROGRESS", reason)
+            roll(service, deployment, "IN_PROGRESS", reason)
             self.reconcile(service)
         return deployment
 
@@ -333,8 +199,8 @@ class Fleet:
             primary.finished_at = clock.now()
             service.say(f"(deployment {primary.id}) deployment completed.")
             service.say("has reached a steady state.")
-            self._roll(service, primary, "COMPLETED", f"ECS deployment {primary.id} completed.")
-            self._act(service, "INFO", "SERVICE_STEADY_STATE")
+            roll(service, primary, "COMPLETED", f"ECS deployment {primary.id} completed.")
+            act(service, "INFO", "SERVICE_STEADY_STATE")
 
     def _fail(self, service: Service, deployment: Deployment, why: str) -> None:
         """Count a task that failed, and trip the circuit breaker when there were too many."""
@@ -346,15 +212,15 @@ class Fleet:
         service.say(f"was unable to keep a task running: {why}")
         breaker = service.settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
         if deployment.state != "IN_PROGRESS" or not deployment.primary or not breaker.get("enable"):
-            if deployment.failures == _BREAKER_BOUNDS[0]:
-                self._act(service, "WARN", "SERVICE_TASK_START_IMPAIRED")
+            if deployment.failures == BREAKER_BOUNDS[0]:
+                act(service, "WARN", "SERVICE_TASK_START_IMPAIRED")
             return
         if deployment.failures < breaker_threshold(service):
             return
         deployment.halted = True
         deployment.finished_at = clock.now()
         service.say(f"(deployment {deployment.id}) deployment failed: tasks failed to start.")
-        self._roll(service, deployment, "FAILED", "ECS deployment circuit breaker: task failed to start.")
+        roll(service, deployment, "FAILED", "ECS deployment circuit breaker: task failed to start.")
         good = next((older for older in service.past if older.state == "COMPLETED"), None)
         if breaker.get("rollback") and good is not None:
             self.deploy(
@@ -384,7 +250,7 @@ class Fleet:
         )
         service.tasks.append(task)
         service.say(f"has started 1 tasks: (task {identity}).")
-        self._tell(task)
+        tell(task)
         spec = TaskSpec(
             task_arn=task.arn,
             task_id=identity,
@@ -469,7 +335,7 @@ class Fleet:
     def _become(self, task: Task, status: str) -> None:
         task.status = status
         task.version += 1
-        self._tell(task)
+        tell(task)
 
     # -- health ---------------------------------------------------------------
 
@@ -492,7 +358,7 @@ class Fleet:
             if task.reports_health and task.health != "HEALTHY":
                 task.health = "HEALTHY"
                 task.version += 1
-                self._tell(task)
+                tell(task)
             if task.deployment.failures and task.ready:
                 task.deployment.failures = 0
             return
@@ -544,223 +410,6 @@ class Fleet:
                     authority=entry.get("tls", {}).get("issuerCertificateAuthority", {}).get("awsPcaAuthorityArn"),
                 )
 
-    # -- events ---------------------------------------------------------------
-
-    def _roll(self, service: Service, deployment: Deployment, state: RolloutState, reason: str) -> None:
-        deployment.state, deployment.reason, deployment.updated_at = state, reason, clock.now()
-        emit(
-            "aws.ecs",
-            "ECS Deployment State Change",
-            {
-                "eventType": "ERROR" if state == "FAILED" else "INFO",
-                "eventName": f"SERVICE_DEPLOYMENT_{state}",
-                "deploymentId": deployment.id,
-                "updatedAt": f"{deployment.updated_at:%Y-%m-%dT%H:%M:%SZ}",
-                "reason": reason,
-            },
-            [service.arn],
-            region=self.region,
-        )
-
-    def _act(self, service: Service, kind: str, name: str) -> None:
-        detail = {
-            "eventType": kind,
-            "eventName": name,
-            "clusterArn": service.cluster_arn,
-            "createdAt": _zulu(clock.now()),
-        }
-        emit("aws.ecs", "ECS Service Action", detail, [service.arn], region=self.region)
-
-    def _tell(self, task: Task) -> None:
-        described = describe_task(task)
-        described["attachments"] = [{**each, "type": "eni"} for each in described["attachments"]]
-        described["updatedAt"] = clock.now()
-        emit("aws.ecs", "ECS Task State Change", _plain(described), [task.arn], region=self.region)
-
-
-_BY_SERVICE: Final = "ServiceSchedulerInitiated"
-
-
-def breaker_threshold(service: Service) -> int:
-    """Answer how many failed tasks trip the circuit breaker: half the desired count, at least 3, at most 200."""
-    breaker = service.settings["deploymentConfiguration"].get("deploymentCircuitBreaker", {})
-    custom = breaker.get("thresholdConfiguration", {})
-    kind, value = custom.get("type", "BOUNDED_PERCENT"), custom.get("value", 50)
-    if kind == "COUNT":
-        return int(value)
-    share: int = math.ceil(service.desired * int(value) / 100)
-    least, most = _BREAKER_BOUNDS
-    return min(max(share, least), most) if kind == "BOUNDED_PERCENT" else max(share, 1)
-
-
-def patience_seconds(task: Task) -> float:
-    """Answer how long a task may fail its container health check before it is replaced."""
-    checks = [
-        container["healthCheck"]
-        for container in task.deployment.task_definition["containerDefinitions"]
-        if "healthCheck" in container
-    ] or [{}]
-    own = min(
-        check.get("interval", HEALTH_INTERVAL_SECONDS) * check.get("retries", HEALTH_RETRIES)
-        + check.get("startPeriod", 0)
-        for check in checks
-    )
-    return float(own) / clock.time_scale
-
-
-def port_mapping(task_definition: Mapping[str, Any], port_name: str) -> Mapping[str, Any] | None:
-    """Answer the port mapping of this name, None when no container has one."""
-    mappings: Iterator[Mapping[str, Any]] = (
-        mapping
-        for container in task_definition["containerDefinitions"]
-        for mapping in container.get("portMappings", [])
-        if mapping.get("name") == port_name
-    )
-    return next(mappings, None)
-
-
-def discovery_name(entry: Mapping[str, Any]) -> str:
-    """Answer the name a Service Connect entry has in its namespace."""
-    return str(entry.get("discoveryName", entry["portName"]))
-
-
-def names_of(entry: Mapping[str, Any], namespace_name: str, mapping: Mapping[str, Any]) -> list[tuple[str, int]]:
-    """Answer the names and ports under which a Service Connect entry is dialled, with AWS's defaults."""
-    fallback = f"{discovery_name(entry)}.{namespace_name}"
-    aliases = entry.get("clientAliases") or [{"port": mapping["containerPort"]}]
-    return [(alias.get("dnsName", fallback), int(alias["port"])) for alias in aliases]
-
 
 def _percent(service: Service, member: str) -> float:
     return float(service.settings["deploymentConfiguration"][member])
-
-
-def describe_task(task: Task) -> dict[str, Any]:
-    """Answer a task as DescribeTasks does."""
-    service, definition = task.service, task.deployment.task_definition
-    health = task.health if task.reports_health else "UNKNOWN"
-    containers = [
-        {
-            "containerArn": f"{task.arn.replace(':task/', ':container/')}/{container['name']}",
-            "taskArn": task.arn,
-            "name": container["name"],
-            "image": container["image"],
-            "lastStatus": _container_status(task),
-            "networkBindings": _bindings(task, container),
-            "networkInterfaces": _interfaces(task),
-            "healthStatus": health if "healthCheck" in container else "UNKNOWN",
-            "cpu": str(container.get("cpu", 0)),
-            **({"exitCode": 0} if task.status == "STOPPED" and task.stop_code != "TaskFailedToStart" else {}),
-        }
-        for container in definition["containerDefinitions"]
-    ]
-    if task.proxy:
-        containers.append(
-            {
-                "containerArn": f"{task.arn.replace(':task/', ':container/')}/{task.proxy}",
-                "taskArn": task.arn,
-                "name": task.proxy,
-                "lastStatus": _container_status(task),
-                "networkBindings": [],
-                "networkInterfaces": _interfaces(task),
-                "healthStatus": health,
-                "cpu": "0",
-            }
-        )
-    optional = {
-        "startedAt": task.started_at,
-        "stoppingAt": task.stopping_at,
-        "stoppedAt": task.stopped_at,
-        "stopCode": task.stop_code,
-        "stoppedReason": task.stopped_reason,
-        "cpu": definition.get("cpu"),
-        "memory": definition.get("memory"),
-        "launchType": task.deployment.settings.get("launchType"),
-        "platformVersion": task.deployment.settings.get("platformVersion"),
-        "platformFamily": task.deployment.settings.get("platformFamily"),
-        "connectivity": "CONNECTED" if task.started_at else None,
-        "connectivityAt": task.started_at,
-    }
-    return {
-        "taskArn": task.arn,
-        "clusterArn": service.cluster_arn,
-        "taskDefinitionArn": definition["taskDefinitionArn"],
-        "group": f"service:{service.name}",
-        "startedBy": task.deployment.id,
-        "availabilityZone": task.zone,
-        "lastStatus": task.status,
-        "desiredStatus": task.desired,
-        "healthStatus": health,
-        "createdAt": task.created_at,
-        "version": task.version,
-        "containers": containers,
-        "attachments": _attachments(task),
-        "overrides": {"containerOverrides": [{"name": each["name"]} for each in containers]},
-        "enableExecuteCommand": bool(service.settings.get("enableExecuteCommand", False)),
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def _container_status(task: Task) -> str:
-    if task.status in ("PROVISIONING", "PENDING"):
-        return "PENDING"
-    return "STOPPED" if task.status == "STOPPED" else "RUNNING"
-
-
-def _bindings(task: Task, container: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if task.placement is None:
-        return []
-    return [
-        {
-            "bindIP": task.placement.ip,
-            "containerPort": mapping["containerPort"],
-            "hostPort": task.placement.ports.get(mapping["containerPort"], mapping["containerPort"]),
-            "protocol": mapping.get("protocol", "tcp"),
-        }
-        for mapping in container.get("portMappings", [])
-    ]
-
-
-def _interfaces(task: Task) -> list[dict[str, str]]:
-    if task.placement is None:
-        return []
-    return [{"attachmentId": _attachment_id(task), "privateIpv4Address": task.placement.ip}]
-
-
-def _attachments(task: Task) -> list[dict[str, Any]]:
-    details = [] if task.placement is None else [{"name": "privateIPv4Address", "value": task.placement.ip}]
-    attachments: list[dict[str, Any]] = [
-        {
-            "id": _attachment_id(task),
-            "type": "ElasticNetworkInterface",
-            "status": "DELETED" if task.status == "STOPPED" else "ATTACHED" if details else "PRECREATED",
-            "details": details,
-        }
-    ]
-    if task.proxy:
-        attachments.append(
-            {
-                "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{task.id}/connect")),
-                "type": "Service Connect",
-                "status": "DELETED" if task.status == "STOPPED" else "ATTACHED",
-                "details": [{"name": "ContainerName", "value": task.proxy}],
-            }
-        )
-    return attachments
-
-
-def _attachment_id(task: Task) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, task.id))
-
-
-def _zulu(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def _plain(value: Any) -> Any:
-    """Make a described thing JSON: times as ECS writes them in its events."""
-    if isinstance(value, datetime):
-        return _zulu(value)
-    if isinstance(value, dict):
-        return {name: _plain(member) for name, member in value.items()}
-    return [_plain(member) for member in value] if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as some
 
-from rehearsal.aws.fleet import Service, breaker_threshold
+from rehearsal.aws.ecs_model import Service, breaker_threshold
 from tests.rehearsal.aws.ground import Ground, connect, grounds
 from tests.rehearsal.aws.lab import MODES, until
 
