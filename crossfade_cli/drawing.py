@@ -66,11 +66,11 @@ def draw_from(sources: Sequence[str], given: Given, options: DrawOptions) -> Dra
         plan = draw(
             found,
             replace(options, background=answers.background),
-            now(),
+            fixed_time(),
             sources=[text.file() for text in texts],
             drawn_by=f"crossfade {version('crossfade')}",
         )
-        answered = accept(plan, answers, now())
+        answered = accept(plan, answers, written_at(given.accept_file))
         return Drawn(answered.plan, found, answered.unmet)
 
 
@@ -91,10 +91,17 @@ def uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def now() -> datetime:
-    """Return the time of the drawing; SOURCE_DATE_EPOCH fixes it, for plans that shall not differ by it."""
+def fixed_time() -> datetime | None:
+    """Return the time that SOURCE_DATE_EPOCH gives a plan; without it a plan names none, and is the same at any."""
     fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
-    found = datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else datetime.now(UTC)
+    return datetime.fromtimestamp(int(fixed), UTC) if fixed.isdigit() else None
+
+
+def written_at(answers: Path | None) -> datetime:
+    """Return when an answer was given that does not say so: when its file was written, in whole seconds."""
+    if (fixed := fixed_time()) is not None:
+        return fixed
+    found = datetime.now(UTC) if answers is None else datetime.fromtimestamp(answers.stat().st_mtime, UTC)
     return found.replace(microsecond=0)
 
 

@@ -18,7 +18,7 @@ from crossfade.errors import BadInput, CrossfadeError
 from crossfade.plan.answers import accept
 from crossfade.plan.document import EdgeKind, MigrationPlan
 from crossfade.plan.draw import DrawOptions
-from crossfade_cli.drawing import Given, answers_of, draw_from, now
+from crossfade_cli.drawing import Given, answers_of, draw_from, written_at
 from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault, faults_at
 from rehearsal.doors import nature
@@ -209,7 +209,7 @@ def _application(
         return application(example or "shop", plan_file, door)
     plan = read_plan(plan_file)
     if given.accept_file is not None:
-        plan = accept(plan, answers_of(given.accept_file), now()).plan
+        plan = accept(plan, answers_of(given.accept_file), written_at(given.accept_file)).plan
     return stand_in(plan)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import Field
@@ -40,6 +41,8 @@ _TASKS_PER_CORE: Final = 8
 _ENOUGH_TASKS: Final = 2
 _PORT: Final = 8080
 _MESH_PROXY: Final = "envoy"
+_BEFORE: Final = datetime.fromtimestamp(0, UTC)
+"""When a rehearsal consents on an operator's behalf to a plan that names no time."""
 _LISTED: Final = 6
 
 
@@ -276,7 +279,7 @@ def _consented(plan: MigrationPlan, services: Sequence[ServicePlan], said: list[
         )
     if only_here := [each.name for each in alone if each.name not in planned]:
         said.append(f"callers' proxies cannot eject the one task that runs here of {_listed(only_here)}")
-    taken = Acceptance(who="rehearsal", why="one task is enough for a rehearsal", at=plan.drawn_at)
+    taken = Acceptance(who="rehearsal", why="one task is enough for a rehearsal", at=plan.drawn_at or _BEFORE)
     places = {single_task_place(each) for each in alone}
     others = (each for each in plan.gaps if not (each.id == SINGLE_TASK and each.resource in places))
     consents = (gap(SINGLE_TASK, place).model_copy(update={"accepted": taken}) for place in sorted(places))

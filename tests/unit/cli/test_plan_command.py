@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -101,6 +103,24 @@ def test_the_time_of_the_drawing_can_be_fixed(folder: Path, monkeypatch: pytest.
 
     assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
     assert '"drawn_at": "2026-11-22T12:00:00Z"' in (folder / "a.json").read_text()
+
+
+def test_the_same_sources_and_answers_give_the_same_bytes_at_any_time(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    source = write(folder, "t.json", {**two_services(), **a_mesh(egress="DROP_ALL")})
+    (folder / "yes.yaml").write_text("accept: [{id: EGRESS_FILTER, who: ada, why: security groups}]")
+    os.utime(folder / "yes.yaml", (1_795_348_800, 1_795_348_800))
+
+    for name in ("a", "b"):
+        run(["plan", source, "--accept", "yes.yaml", "-o", f"{name}/plan.json", "--report", f"{name}/report.html"])
+
+    of_a, of_b = ({each.name: each.read_bytes() for each in (folder / name).rglob("*.*")} for name in ("a", "b"))
+    assert sorted(of_a) == ["main.tf", "parameters.json", "plan.json", "report.html", "template.json"]
+    assert of_a == of_b
+    [accepted] = [gap.accepted for gap in MigrationPlan.from_json(of_a["plan.json"]).gaps if gap.accepted]
+    assert (accepted.who, accepted.at) == ("ada", datetime(2026, 11, 22, 12, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.draw import DrawOptions, draw
-from tests.meshes import NOON
+from tests.meshes import NOON, Resources, a_mesh, a_node, a_route, a_service, drawn
 
 DEEP = '{"a":' * 5_000 + "1" + "}" * 5_000
 BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -112,3 +112,19 @@ def test_hostile_text_is_refused_and_stays_small(path: str, text: str) -> None:
 def test_a_number_that_is_none_is_refused(text: str, number: str) -> None:
     with pytest.raises(BadInput):
         draw(read_sources([SourceText("t.yaml", text % number)], {}), DrawOptions(), NOON)
+
+
+@pytest.mark.parametrize(
+    ("resources", "field", "value"),
+    [
+        (a_service("s", DesiredCount=-1), "desiredCount", "-1"),
+        (a_service("s", HealthCheckGracePeriodSeconds=-5), "healthCheckGracePeriodSeconds", "-5"),
+        (a_node("s", 70_000), "port", "70000"),
+        (a_node("s", listener={"Timeout": {"HTTP": {"Idle": {"Unit": "s", "Value": -2}}}}), "value", "-2"),
+        (a_route("r", "v", {"s": -3}), "weight", "-3"),
+    ],
+    ids=["count", "grace", "port", "timeout", "weight"],
+)
+def test_a_number_out_of_bounds_is_refused_where_it_stands(resources: Resources, field: str, value: str) -> None:
+    with pytest.raises(BadInput, match=f"t.json: Resources/.*{field}: {value} is out of bounds"):
+        drawn(a_mesh(), resources)

@@ -48,6 +48,7 @@ _FAMILY: Final = re.compile(r"(?:.*task-definition/)?([^:/]+)(?::\d+)?")
 _CLUSTER: Final = re.compile(r"(?:.*:cluster/)?([^:/]+)")
 _KINDS: Final = {"application": "app", "network": "net", "gateway": "gwy"}
 _MILLISECONDS: Final = 0.001
+_LAST_PORT: Final = 65_535
 
 
 def mesh(name: str, spec: Tree) -> Mesh:
@@ -111,7 +112,7 @@ def _listener(found: Tree) -> Listener:
 
 
 def _port_mapping(found: Tree) -> tuple[int, Protocol]:
-    return (found / "port").number(), _protocol(found / "protocol")
+    return (found / "port").number_within(1, _LAST_PORT), _protocol(found / "protocol")
 
 
 def _protocol(found: Tree) -> Protocol:
@@ -129,7 +130,7 @@ def _timeouts(found: Tree) -> Timeouts:
 
 
 def _seconds(found: Tree) -> float:
-    value = (found / "value").number()
+    value = (found / "value").number_within(0)
     return value * _MILLISECONDS if (found / "unit").word() == "ms" else float(value)
 
 
@@ -192,7 +193,7 @@ def route(name: str, router: str, mesh_name: str, spec: Tree) -> Route:
 def _weighted_target(found: Tree) -> WeightedTarget:
     return WeightedTarget(
         node=(found / "virtualNode").text(),
-        weight=(found / "weight").number(),
+        weight=(found / "weight").number_within(0),
         port=(found / "port").number_or_none(),
     )
 
@@ -228,6 +229,7 @@ def gateway_route(name: str, gateway: str, mesh_name: str, spec: Tree) -> Gatewa
 
 def ecs_service(name: str, found: Tree) -> EcsService:
     """Return an ECS service; its cluster is `default` when none is named."""
+    grace = found / "healthCheckGracePeriodSeconds"
     return EcsService(
         name=name,
         cluster=cluster_name((found / "cluster").text_or_none() or "default"),
@@ -235,7 +237,7 @@ def ecs_service(name: str, found: Tree) -> EcsService:
         desired_count=_count(found),
         targets=tuple(_attachments(found / "loadBalancers")),
         registries=tuple((each / "registryArn").text() for each in found / "serviceRegistries"),
-        grace_seconds=(found / "healthCheckGracePeriodSeconds").number_or_none() or 0,
+        grace_seconds=grace.number_within(0) if grace else 0,
         maximum_percent=_or(_known_number(found / "deploymentConfiguration" / "maximumPercent"), 200),
         controller=(found / "deploymentController" / "type").text_or_none() or "ECS",
         launch_type=(found / "launchType").text_or_none(),
@@ -247,7 +249,7 @@ def ecs_service(name: str, found: Tree) -> EcsService:
 def _count(found: Tree) -> int:
     if (found / "schedulingStrategy").text_or_none() == "DAEMON":
         return 0
-    return _or((found / "desiredCount").number_or_none(), 1)
+    return (found / "desiredCount").number_within(0) if found / "desiredCount" else 1
 
 
 def _or(value: int | None, default: int) -> int:

@@ -93,6 +93,18 @@ class Tree:
         """Return the value as a whole number, None when absent."""
         return self.number() if self else None
 
+    def number_within(self, least: int, most: int | None = None) -> int:
+        """
+        Return the value as a whole number within bounds that AWS sets.
+
+        Raises:
+            BadInput: as `number`, and where it lies outside them.
+        """
+        found = self.number()
+        if found < least or (most is not None and found > most):
+            raise BadInput(f"{self.place}: {found} is out of bounds; {least} {f'to {most}' if most else 'or more'}")
+        return found
+
     def truth(self, *, default: bool) -> bool:
         """Return the value as a boolean, `default` when absent."""
         if not self:

@@ -613,7 +613,9 @@ class MigrationPlan(Frozen):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     migration: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
-    drawn_at: datetime
+    drawn_at: datetime | None = Field(
+        default=None, description="Said only where a time is fixed, since the same sources give the same bytes"
+    )
     drawn_by: str = Field(description="crossfade and its version")
     sources: tuple[SourceFile, ...]
     region: str | None = None

@@ -1,7 +1,7 @@
 """
 Draws a plan from what the sources hold.
 
-Pure: the same sources, options and time give the same document. The drawing knows no
+Pure: the same sources and options give the same document. The drawing knows no
 format; every reader of `mesh` produces what it takes.
 """
 
@@ -116,7 +116,7 @@ class DrawOptions:
 def draw(
     found: Found,
     options: DrawOptions,
-    now: datetime,
+    now: datetime | None,
     *,
     sources: Sequence[SourceFile] = (),
     drawn_by: str = "crossfade",
@@ -127,7 +127,7 @@ def draw(
     Args:
         found: What the sources hold.
         options: The operator's choices.
-        now: The time of the drawing, aware.
+        now: The time of the drawing, aware; None leaves it out, so that the same sources give the same bytes.
         sources: The files behind `found`, for the record.
         drawn_by: The program and its version, for the record.
 

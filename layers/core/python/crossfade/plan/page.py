@@ -12,7 +12,15 @@ from html import escape
 from typing import Final
 
 from crossfade.plan.document import EdgePlan, Gap, MigrationPlan, ServicePlan, Severity
-from crossfade.plan.report import endpoint_in_words, ladder_in_words, ledger_in_words, meaning, rule_in_words, summary
+from crossfade.plan.report import (
+    drawn_in_words,
+    endpoint_in_words,
+    ladder_in_words,
+    ledger_in_words,
+    meaning,
+    rule_in_words,
+    summary,
+)
 
 _BOX: Final = (206, 46)
 _STEP: Final = (226, 96)
@@ -74,7 +82,7 @@ def _lines(plan: MigrationPlan) -> Iterator[str]:
     for source in plan.sources:
         yield f'<li><code>{escape(source.path)}</code> <span class="soft">{source.sha256[:12]}</span></li>'
     yield "</ul>"
-    yield f'<p class="soft">Drawn {plan.drawn_at:%Y-%m-%d %H:%M} UTC by {escape(plan.drawn_by)}.</p>'
+    yield f'<p class="soft">{escape(drawn_in_words(plan))}</p>'
     yield "</body></html>"
 
 

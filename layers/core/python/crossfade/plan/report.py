@@ -68,7 +68,13 @@ def _lines(plan: MigrationPlan) -> Iterator[str]:
     for source in plan.sources:
         yield f"- `{source.path}` ({source.sha256[:12]})"
     yield ""
-    yield f"Drawn {plan.drawn_at:%Y-%m-%d %H:%M} UTC by {plan.drawn_by}."
+    yield drawn_in_words(plan)
+
+
+def drawn_in_words(plan: MigrationPlan) -> str:
+    """Return by what, and where it is said when, a plan was drawn."""
+    when = f" {plan.drawn_at:%Y-%m-%d %H:%M} UTC" if plan.drawn_at is not None else ""
+    return f"Drawn{when} by {plan.drawn_by}."
 
 
 def _left_behind(plan: MigrationPlan) -> Iterator[str]:
