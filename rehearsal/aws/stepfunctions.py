@@ -17,9 +17,11 @@ from typing import Any
 
 from rehearsal.aws import definition as asl
 from rehearsal.aws.clock import clock
-from rehearsal.aws.execution import ABORTED, LARGEST_PAYLOAD, RUNNING, Execution, Origin, answer, tokens
+from rehearsal.aws.execution import ABORTED, LARGEST_PAYLOAD, RUNNING, Execution, Origin
 from rehearsal.aws.integrations import TaskError
+from rehearsal.aws.interpreter import Interpreter
 from rehearsal.aws.registry import AwsError, Call, on_reset, operation
+from rehearsal.aws.task_tokens import answer, tokens
 
 JsonObject = dict[str, Any]
 
@@ -354,7 +356,7 @@ def _start(call: Call) -> JsonObject:
             alias_arn=alias.arn if alias else None,
         )
         execution = machine.executions[name] = Execution(origin, given, find=find_execution)
-    execution.start()
+    execution.start(Interpreter(execution).run)
     return {"executionArn": origin.arn, "startDate": execution.started}
 
 
