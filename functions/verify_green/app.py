@@ -15,6 +15,7 @@ def handler(request: VerifyRequest) -> Verified:
         journal=parts.journal(),
         plans=parts.plans(),
         services=parts.services(),
+        namespaces=parts.namespaces(),
         edges=parts.edges(),
         prober=parts.prober(),
         now=parts.now(),

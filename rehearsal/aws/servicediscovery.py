@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from moto.route53.models import route53_backends
-from moto.servicediscovery.models import servicediscovery_backends
+from moto.servicediscovery.models import ServiceInstance, servicediscovery_backends
 
+from rehearsal.aws.ecs_fleets import fleet_of
 from rehearsal.aws.registry import Call, on_reset, operation
 
 _MOST: Final = 100  # of a page
@@ -183,6 +184,32 @@ def register_instance(call: Call) -> Any:
     if service is not None:
         service.instances[:] = [each for each in service.instances if each.instance_id != call.params["InstanceId"]]
     return call.next()
+
+
+@operation("servicediscovery", "DiscoverInstances", "GetInstancesHealthStatus", "ListInstances")
+def read_instances(call: Call) -> Any:
+    """Answer instances; behind a name of Service Connect those are the tasks that run now."""
+    backend = _backend(call)
+    known = {(each.namespace_id, each.name): each for each in backend.services.values()}
+    for namespace in backend.namespaces.values():
+        for service, _, entry in fleet_of(call).connected(namespace.arn):
+            found = known.get((namespace.id, entry.get("discoveryName", entry["portName"])))
+            if found is not None:
+                running = [task for task in service.live() if task.status == "RUNNING" and task.placement is not None]
+                found.instances[:] = [_instance(found.id, task) for task in running]
+    return call.next()
+
+
+def _instance(service: str, task: Any) -> ServiceInstance:
+    attributes = {
+        "AVAILABILITY_ZONE": task.zone,
+        "AWS_INSTANCE_IPV4": task.placement.ip,
+        "ECS_CLUSTER_NAME": task.service.cluster,
+        "ECS_SERVICE_NAME": task.service.name,
+    }
+    instance = ServiceInstance(service_id=service, instance_id=task.id, attributes=attributes)
+    instance.health_status = "UNHEALTHY" if task.health == "UNHEALTHY" else "HEALTHY"
+    return instance
 
 
 def _filtered(

@@ -66,7 +66,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self.services = MemoryServices("shop")
-        self.namespaces = MemoryNamespaces()
+        self.namespaces = MemoryNamespaces(self.services)
         self.log_groups = MemoryLogGroups()
 
     def log_group_tags(self, name: str) -> dict[str, str]:
@@ -333,6 +333,23 @@ def test_a_namespace_is_made_once_and_then_found(world: World) -> None:
 
     assert first == second
     assert first.startswith("arn:aws:servicediscovery:eu-west-1:")
+
+
+def test_a_name_is_answered_for_by_every_task_that_runs_behind_it(world: World) -> None:
+    world.services.create(a_request(world))
+    world.complete("web-green")
+    arn = world.namespaces.ensure("shop-green", TAGS)
+
+    by_name, by_arn = (world.namespaces.healthy(each, ["web", "orders"]) for each in ("shop-green", arn))
+
+    assert by_name == by_arn == {"web": 2, "orders": 0}
+
+
+def test_nobody_answers_in_a_namespace_that_there_is_not(world: World) -> None:
+    there = world.namespaces.ensure("shop-green", TAGS)
+
+    for namespace in ("nowhere", f"{there}-not"):
+        assert world.namespaces.healthy(namespace, ["web"]) == {"web": 0}
 
 
 def test_two_names_are_two_namespaces(world: World) -> None:

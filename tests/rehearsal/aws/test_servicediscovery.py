@@ -109,3 +109,15 @@ def test_namespaces_are_listed_in_pages(lab: Lab) -> None:
     )
 
     assert [len(page["Namespaces"]) for page in pages] == [2, 1]
+
+
+def test_an_instance_that_its_owner_registered_is_discovered(lab: Lab) -> None:
+    cloudmap, name = lab.client("servicediscovery"), lab.name("own")
+    service = cloudmap.create_service(Name="orders", NamespaceId=http_namespace(lab, name))["Service"]["Id"]
+    cloudmap.register_instance(ServiceId=service, InstanceId="i-1", Attributes={"AWS_INSTANCE_IPV4": "10.0.0.1"})
+
+    [found] = cloudmap.discover_instances(NamespaceName=name, ServiceName="orders")["Instances"]
+
+    assert (found["InstanceId"], found["HealthStatus"]) == ("i-1", "HEALTHY")
+    assert code_of(cloudmap.discover_instances, NamespaceName=name, ServiceName="nobody") == "ServiceNotFound"
+    assert code_of(cloudmap.discover_instances, NamespaceName=f"{name}-not", ServiceName="x") == "NamespaceNotFound"

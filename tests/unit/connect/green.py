@@ -156,7 +156,7 @@ class World:
         for service in self.plan.services:
             run_blue(self.services, service.blue.service_name)
         self.blue_created = len(self.services.created)
-        self.namespaces = MemoryNamespaces()
+        self.namespaces = MemoryNamespaces(self.services)
         self.log_groups = MemoryLogGroups()
         self.feed = MemoryProxyFeed()
         self.scaling = MemoryGreenScaling("web")
@@ -208,6 +208,7 @@ class World:
             journal=self.journal,
             plans=self.plans,
             services=self.services,
+            namespaces=self.namespaces,
             edges=self.edges,
             prober=self.prober,
             now=NOON,

@@ -480,7 +480,7 @@ def test_a_rollback_that_begins_in_the_middle_shuts_it_out_before_the_edge_is_ke
             world.journal.raise_fence("shop", seen=1, reason="an alarm", at=NOON)
             return super().ensure(name, tags)
 
-    world.namespaces = RaisesTheFence()
+    world.namespaces = RaisesTheFence(world.services)
 
     with pytest.raises(Fenced):
         world.create()

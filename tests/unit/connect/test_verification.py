@@ -33,7 +33,9 @@ def test_a_whole_green_is_ready() -> None:
         ("orders", 2, None),
     ]
     assert world.journal.read("shop").phase == Phase.READY
-    assert world.journal.entries("shop")[-2].what == "verify"
+    said = world.journal.entries("shop")[-2]
+    assert said.what == "verify"
+    assert [service["discovered"] for service in said.detail["services"]] == [{"web": 2}, {"orders": 2}]
 
 
 def test_verifying_again_finds_the_same() -> None:
@@ -75,6 +77,11 @@ LACKS: dict[str, tuple[Callable[[World], object], type[Exception], str]] = {
         lambda w: setattr(w.edges, "slow", "edge web: distribution E2 is InProgress"),
         GreenNotReady,
         "distribution E2 is InProgress",
+    ),
+    "a name by which it is found": (
+        lambda w: w.namespaces.lost.add("orders"),
+        GreenNotReady,
+        "orders-green: 0 of its 2 tasks answer to orders in the namespace shop-green",
     ),
     "a deployment that did not fail": (
         lambda w: w.services.fail("shop", "orders-green", "no image"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from crossfade.errors import EcsBusy, GreenFailed
 from crossfade.throttles import asking
 
 if TYPE_CHECKING:
     from mypy_boto3_servicediscovery import ServiceDiscoveryClient
+
+
+_MOST_INSTANCES: Final = 1000  # that DiscoverInstances answers, and that a service may have
 
 
 class CloudMapNamespaces:
@@ -28,7 +31,7 @@ class CloudMapNamespaces:
         with asking("ListNamespaces", EcsBusy):
             found = self._find(name)
         if found is not None:
-            return found
+            return str(found["Arn"])
         busy = (self._client.exceptions.NamespaceAlreadyExists, self._client.exceptions.DuplicateRequest)
         refusals = (self._client.exceptions.InvalidInput, self._client.exceptions.ResourceLimitExceeded)
         try:
@@ -48,9 +51,41 @@ class CloudMapNamespaces:
             )
         if found is None:
             raise EcsBusy(f"namespace {name} is being made ({state.get('Status', 'no status')})")
-        return found
+        return str(found["Arn"])
 
-    def _find(self, name: str) -> str | None:
+    def healthy(self, namespace: str, names: Sequence[str]) -> dict[str, int]:
+        """
+        See `Namespaces`.
+
+        Cloud Map leaves a filter by health aside where a service has no health check, and counts all instances then.
+        """
+        found = self._look_up(namespace)
+        if found is None:
+            return dict.fromkeys(names, 0)
+        owner = {"OwnerAccount": found["Arn"].split(":")[4]} if namespace.startswith("arn:") else {}
+        called = found.get("Properties", {}).get("HttpProperties", {}).get("HttpName", found["Name"])
+        return {name: self._healthy(called, name, owner) for name in names}
+
+    def _healthy(self, namespace: str, name: str, owner: Mapping[str, str]) -> int:
+        gone = (self._client.exceptions.ServiceNotFound, self._client.exceptions.NamespaceNotFound)
+        request: Any = {"NamespaceName": namespace, "ServiceName": name, "HealthStatus": "HEALTHY", **owner}
+        try:
+            with asking("DiscoverInstances", EcsBusy):
+                return len(self._client.discover_instances(**request, MaxResults=_MOST_INSTANCES)["Instances"])
+        except gone:
+            return 0
+
+    def _look_up(self, namespace: str) -> Any:
+        if not namespace.startswith("arn:"):
+            with asking("ListNamespaces", EcsBusy):
+                return self._find(namespace)
+        try:
+            with asking("GetNamespace", EcsBusy):
+                return self._client.get_namespace(Id=namespace)["Namespace"]
+        except self._client.exceptions.NamespaceNotFound:
+            return None
+
+    def _find(self, name: str) -> Any:
         # Filtered here too: not every emulation knows the filters, and TYPE and NAME are cheap to check.
         pages = self._client.get_paginator("list_namespaces").paginate(
             Filters=[{"Name": "TYPE", "Values": ["HTTP"]}, {"Name": "NAME", "Values": [name]}]
@@ -58,5 +93,5 @@ class CloudMapNamespaces:
         for page in pages:
             for namespace in page["Namespaces"]:
                 if namespace.get("Name") == name and namespace.get("Type") == "HTTP":
-                    return namespace["Arn"]
+                    return namespace
         return None

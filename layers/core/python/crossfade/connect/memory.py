@@ -138,6 +138,18 @@ class MemoryServices:
         """See `Services`."""
         self._services.pop((cluster, name), None)
 
+    def discovered(self, namespace: str) -> dict[str, int]:
+        """Return how many tasks run behind each discovery name of a namespace, by its ARN."""
+        connected = [
+            (each, (each.primary.service_connect if each.primary else None)) for each in self._services.values()
+        ]
+        return {
+            str(entry["discoveryName"]): state.running
+            for state, connect in connected
+            if connect is not None and connect.get("namespace") == namespace
+            for entry in connect.get("services", [])
+        }
+
     def complete(self, cluster: str, name: str) -> None:
         """Let the service's deployment complete, with all its tasks running."""
         self._end(cluster, name, Rollout.COMPLETED, "")
@@ -168,15 +180,27 @@ class MemoryServices:
 
 
 class MemoryNamespaces:
-    """`Namespaces` that exist as soon as they are asked for."""
+    """`Namespaces` that exist as soon as they are asked for. `lost` are discovery names to which nobody answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, services: MemoryServices) -> None:
         self.tags: dict[str, dict[str, str]] = {}
+        self.lost: set[str] = set()
+        self._services = services
 
     def ensure(self, name: str, tags: Mapping[str, str]) -> str:
         """See `Namespaces`."""
         self.tags.setdefault(name, dict(tags))
-        return f"arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-{name}"
+        return _namespace(name)
+
+    def healthy(self, namespace: str, names: Sequence[str]) -> dict[str, int]:
+        """See `Namespaces`."""
+        arn = namespace if namespace.startswith("arn:") else _namespace(namespace)
+        answer = self._services.discovered(arn)
+        return {name: 0 if name in self.lost else answer.get(name, 0) for name in names}
+
+
+def _namespace(name: str) -> str:
+    return f"arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-{name}"
 
 
 class MemoryLogGroups:

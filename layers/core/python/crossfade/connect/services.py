@@ -235,6 +235,21 @@ class Namespaces(Protocol):
         """
         ...
 
+    def healthy(self, namespace: str, names: Sequence[str]) -> dict[str, int]:
+        """
+        Return how many healthy instances answer to each discovery name of a namespace, as its callers' proxies see it.
+
+        A name that nobody has made yet has none, and so has each where there is no such namespace.
+
+        Args:
+            namespace: Its name, or its ARN, by which one that another account shares is found too.
+            names: The discovery names.
+
+        Raises:
+            EcsBusy: Cloud Map throttles.
+        """
+        ...
+
 
 class LogGroups(Protocol):
     """

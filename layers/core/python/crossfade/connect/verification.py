@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from crossfade.connect.services import MIGRATION_TAG, Services, ServiceState
+from pydantic import Field
+
+from crossfade.connect.services import MIGRATION_TAG, Namespaces, Services, ServiceState
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import GreenFailed, GreenNotReady
 from crossfade.journal.fence import read_fenced
@@ -30,18 +33,24 @@ class VerifyRequest(Request):
 
 
 class VerifiedService(Frozen):
-    """A green service as it was found. `remark` is what an operator should know of it, empty when nothing."""
+    """
+    A green service as it was found. `remark` is what an operator should know of it, empty when nothing.
+
+    `discovered` is how many of its tasks its callers' proxies find, by discovery name.
+    """
 
     name: str
     running: int
     healthy_targets: int | None
     remark: str = ""
+    discovered: dict[str, int] = Field(default_factory=dict)
 
 
 class Verified(Frozen):
-    """Every green service, found whole."""
+    """Every green service, found whole. `remarks` are on the edges: what could not be asked from here."""
 
     services: tuple[VerifiedService, ...]
+    remarks: tuple[str, ...] = ()
 
 
 def verify(
@@ -50,6 +59,7 @@ def verify(
     journal: Journal,
     plans: PlanStore,
     services: Services,
+    namespaces: Namespaces,
     edges: Edges,
     prober: Prober,
     now: datetime,
@@ -58,11 +68,15 @@ def verify(
     Look at every green service, and enter READY when all are whole.
 
     Whole means: deployment complete, all tasks running and none unhealthy; Service Connect enabled with
-    its proxies' log configured; every target behind an edge healthy; what was made before
-    an edge for green at work everywhere (CloudFront takes minutes); our own requests through
-    staging answered, where the plan has such a probe. What others call runs two tasks, or the
-    plan holds a person's consent to one. Safe to repeat,
+    its proxies' log configured; each discovery name answered for by all its tasks in Cloud
+    Map, where its callers' proxies look; every target behind an edge healthy; what was made
+    before an edge for green at work everywhere (CloudFront takes minutes); our own requests
+    answered, to green's own entry and through staging, where the plan has such a probe. What
+    others call runs two tasks, or the plan holds a person's consent to one. Safe to repeat,
     since it only looks, and entering the phase one is in changes nothing.
+
+    A function outside the VPC may not get to an entry: one that answers nothing at all is
+    remarked on, and no evidence. Nobody outside the namespace can call an endpoint inside it.
 
     Raises:
         Fenced: a rollback has begun.
@@ -73,7 +87,9 @@ def verify(
     record = read_fenced(journal, request.migration, request.fence)
     plan = read_plan(plans, record.plan)
     found = tuple(_verify_one(plan, service, journal, services, edges) for service in plan.services)
+    found = _discovered(plan, found, namespaces)
     _refuse_spreading(request.migration, journal, edges)
+    remarks = tuple(_ask_entries(plan, prober))
     _refuse_failing(plan, journal, edges, prober)
     journal.append(
         Entry(
@@ -82,13 +98,16 @@ def verify(
             kind="note",
             what="verify",
             subject=request.migration,
-            detail={"services": [service.model_dump(mode="json") for service in found]},
+            detail={
+                "services": [service.model_dump(mode="json") for service in found],
+                **({"remarks": list(remarks)} if remarks else {}),
+            },
             fence=request.fence,
         ),
         fence=request.fence,
     )
     journal.enter(request.migration, Phase.READY, fence=request.fence, at=now)
-    return Verified(services=found)
+    return Verified(services=found, remarks=remarks)
 
 
 def _verify_one(
@@ -117,6 +136,43 @@ def _verify_one(
     alone = 0 < green.desired < _EJECTABLE_FROM
     remark = "one task only: its proxy's callers can never eject it" if alone else ""
     return VerifiedService(name=service.name, running=green.running, healthy_targets=healthy, remark=remark)
+
+
+def _discovered(
+    plan: MigrationPlan, found: Sequence[VerifiedService], namespaces: Namespaces
+) -> tuple[VerifiedService, ...]:
+    """Return the services with what Cloud Map knows of them; refuse one of whose tasks callers would not find all."""
+    wanted = {
+        endpoint.discovery_name: (service, each)
+        for service, each in zip(plan.services, found, strict=True)
+        for endpoint in service.endpoints
+        if each.running
+    }
+    healthy = namespaces.healthy(plan.namespace.arn or plan.namespace.name, list(wanted)) if wanted else {}
+    for name, (service, each) in wanted.items():
+        if healthy[name] < each.running:
+            raise GreenNotReady(
+                f"{service.green.service_name}: {healthy[name]} of its {each.running} tasks answer to {name} in the "
+                f"namespace {plan.namespace.name}, where its callers look for them"
+            )
+    mine = {service.name: [endpoint.discovery_name for endpoint in service.endpoints] for service in plan.services}
+    return tuple(
+        each.model_copy(update={"discovered": {name: healthy[name] for name in mine[each.name] if name in healthy}})
+        for each in found
+    )
+
+
+def _ask_entries(plan: MigrationPlan, prober: Prober) -> Iterator[str]:
+    """Ask green at its own entries; yield which of them nothing answered at, refuse one where something went wrong."""
+    for planned in plan.edges:
+        if planned.probe is None:
+            continue
+        count = prober.ask(planned.probe)
+        said = f"edge {planned.name}: of {planned.probe.per_look} requests to green at {planned.probe.url}"
+        if not count.requests:
+            yield f"{said} none was answered: it cannot be reached from here, or green is silent there"
+        elif count.requests < planned.probe.per_look or count.errors:
+            raise GreenNotReady(f"{said} {count.requests} were answered, {count.errors} of them with 5xx")
 
 
 def _refuse_spreading(migration: str, journal: Journal, edges: Edges) -> None:
