@@ -10,7 +10,7 @@ from typing import Any
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
 
-from rehearsal.aws import cloudwatch
+from rehearsal.aws import cloudwatch_alarms
 from rehearsal.aws.registry import Call, operation
 
 
@@ -35,6 +35,6 @@ def describe_scaling_policies(call: Call) -> Any:
         if policy["PolicyType"] == "StepScaling":
             policy["Alarms"] = [
                 {"AlarmName": name, "AlarmARN": arn}
-                for name, arn in cloudwatch.calling(call.region, policy["PolicyARN"])
+                for name, arn in cloudwatch_alarms.calling(call.region, policy["PolicyARN"])
             ]
     return answer

@@ -41,6 +41,7 @@ _OVERLAYS = (
     "cloudformation",
     "cloudfront",
     "cloudwatch",
+    "cloudwatch_alarms",
     "ecs",
     "ecs_deployments",
     "ecs_tasks",

@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.rollout.phases import Phase
-from rehearsal.aws.cloudwatch import forget_metrics
+from rehearsal.aws.cloudwatch_regions import forget_metrics
 from rehearsal.deploy import Deployer
 from rehearsal.examples import application
 from rehearsal.pace import quickened
