@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from crossfade.mesh.template import load_template
-from crossfade.plan.document import CdnRef, DnsRef, EdgeKind, EdgePlan, MigrationPlan, RecordRef
+from crossfade.plan.document import CdnRef, DnsRef, EdgeKind, EdgePlan, MigrationPlan, Probe, RecordRef
 from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws, route53
 from rehearsal.aws.cloudfront import spread_slowly as distributions_spread_slowly
@@ -40,6 +40,8 @@ DOOR_PARAMETER: Final = "Door"
 CLIENTS: Final = 40
 """As many as make a share of some percent visible, and few enough for a laptop."""
 LINGERING: Final = 0.05
+ORIGIN_PORT: Final = 80
+"""Where the load balancers behind a name or a distribution listen here: they speak HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,30 @@ def open_door(kind: EdgeKind, plan: MigrationPlan, plane: DataPlane, pace: Pace,
         users = Users(ports=(port,), clients=CLIENTS, connection_seconds=longest, seed=seed)
         return users, Slowness(longest_connection=longest)
     return Users(ports=(port,)), Slowness()
+
+
+def asked_alone(plan: MigrationPlan, plane: DataPlane, users: Users) -> MigrationPlan:
+    """
+    Return the plan with requests of the product's own led to this machine, as many as were planned.
+
+    At a distribution green is tried before its first share even where nobody planned it: staging is asked where users
+    knock, green alone by its own load balancer. Where green has no load balancer of its own, none are sent.
+    """
+    edge = plan.edges[0]
+    ends = edge.dns or edge.cdn
+    probe = edge.probe
+    if ends is None or (edge.cdn is None and probe is None):
+        probe = None
+    else:
+        url = _at(plane.edge_port(ends.green_load_balancer, ORIGIN_PORT))
+        staging_url = _at(users.ports[0]) if edge.cdn is not None else None
+        planned = Probe(url=url) if probe is None else probe
+        probe = planned.model_copy(update={"url": url, "headers": {}, "staging_url": staging_url})
+    return plan.model_copy(update={"edges": (edge.model_copy(update={"probe": probe}), *plan.edges[1:])})
+
+
+def _at(port: int) -> str:
+    return f"http://127.0.0.1:{port}/"
 
 
 def nature(kind: EdgeKind, pace: Pace) -> str:

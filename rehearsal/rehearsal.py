@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,7 +22,7 @@ from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import MigrationRecord
 from crossfade.judge.action import EVIDENCE
-from crossfade.plan.document import MigrationPlan, digest
+from crossfade.plan.document import EdgePlan, MigrationPlan, digest
 from crossfade.rollout.phases import Phase
 from rehearsal.application import Application
 from rehearsal.aws import EmbeddedAws
@@ -30,13 +31,13 @@ from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Tot
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
 from rehearsal.disturbing import DISTURBANCES, Disturbance
-from rehearsal.doors import Slowness, ids_of, led_in, open_door
+from rehearsal.doors import Slowness, asked_alone, ids_of, led_in, open_door
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.encrypting import encrypted
 from rehearsal.pace import Pace, quickened
 from rehearsal.permits import stack_parameters
 from rehearsal.shares import shares_held
-from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
+from rehearsal.summary import AskedAlone, EdgeSummary, Requests, Scenario, Seconds, ShareHeld, Summary
 
 STACK = "crossfade"
 TEMPLATE = Path(__file__).resolve().parents[1] / "template.yaml"
@@ -45,6 +46,7 @@ _LOOK_SECONDS = 0.25
 _WARM_UP_REQUESTS = 50
 _AFTERMATH_SECONDS = 2.0
 _BREAK_AFTER_SECONDS = 2.0
+_FAILED = 500
 _ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
@@ -141,6 +143,7 @@ def rehearse(
             say("deployed template-us-east-1.yaml in us-east-1: what leads CloudFront's alarms home")
         tamper(aws, deployer)
         users, slowness = open_door(application.door, plan, plane, pace, seed)
+        plan = asked_alone(plan, plane, users)
         load = plane.drive(users, pace.requests_per_second)
         stack.callback(load.stop)
         say("warming up on blue")
@@ -417,11 +420,12 @@ def _summary(
     clean = clean and (totals.failed == 0 or scenario not in {Scenario.HEALTHY, Scenario.TLS})
     missed = disturbance.missed(stage) if disturbance is not None and stage.broken_at is not None else ""
     whole = disturbance is None or (not missed and stage.plane.requests_to_nobody == 0)
+    alone = _asked_alone(stage, shares)
     refused = tuple(str(refusal) for refusal in stage.aws.iam.take_refused())
     return Summary(
         scenario=scenario,
         fault=breaking.name or None if scenario is Scenario.SICK else None,
-        passed=(stage.outcome, final) == wanted and clean and whole and not refused,
+        passed=(stage.outcome, final) == wanted and clean and whole and not refused and _enough(alone, edge),
         outcome=stage.outcome,
         reason=f"{stage.reason}; {missed}" if missed else stage.reason,
         edges=(
@@ -433,6 +437,7 @@ def _summary(
                 propagation_seconds=_rounded(stage.slowness.propagation),
                 ttl_seconds=_rounded(stage.slowness.ttl),
                 connection_seconds=_rounded(stage.slowness.longest_connection),
+                asked_alone=alone,
             ),
         ),
         requests=Requests(
@@ -461,6 +466,21 @@ def _summary(
         refused=refused,
         migration=stage.plan.migration,
     )
+
+
+def _asked_alone(stage: _Stage, shares: tuple[ShareHeld, ...]) -> AskedAlone | None:
+    """Return what staging answered before green had a share; None where no distribution divides users."""
+    edge = stage.plan.edges[0]
+    if edge.cdn is None:
+        return None
+    first = next((share.at for share in shares if share.green_percent > 0), math.inf)
+    found = [each.code for each in stage.plane.staged(edge.cdn.distribution_id) if each.at < stage.started + first]
+    return AskedAlone(requests=len(found), failed=sum(code >= _FAILED for code in found))
+
+
+def _enough(alone: AskedAlone | None, edge: EdgePlan) -> bool:
+    """Say whether green was asked alone as often as the plan says, where it says so, and answered well."""
+    return alone is None or edge.probe is None or alone.requests - alone.failed >= edge.probe.per_look
 
 
 def _last_green(stage: _Stage, decision: float | None, totals: Totals) -> float | None:

@@ -39,13 +39,24 @@ class ShareHeld(Frozen):
     everywhere_at: float
 
 
+class AskedAlone(Frozen):
+    """
+    Requests of the product's own that only staging's header could lead to green: those it answered before any share.
+
+    `failed` are those of them that were answered 500 or above.
+    """
+
+    requests: int
+    failed: int
+
+
 class EdgeSummary(Frozen):
     """
     An edge's way: every change of its weights, in order, and how slow it is by nature.
 
     Seconds are the rehearsal's own: times `time_scale` they are AWS's. `propagation_seconds` is how long a change takes
     to be everywhere, `ttl_seconds` how long users may keep an answer of DNS, `connection_seconds` how long the longest
-    connection lasts; None where the edge knows no such thing.
+    connection lasts; None where the edge knows no such thing, and so is `asked_alone` but at a distribution.
     """
 
     name: str
@@ -55,6 +66,7 @@ class EdgeSummary(Frozen):
     propagation_seconds: float | None = None
     ttl_seconds: float | None = None
     connection_seconds: float | None = None
+    asked_alone: AskedAlone | None = None
 
 
 class Requests(Frozen):

@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rehearsal.dataplane.cdn_routing import Divided, Origin, clusters, count_at_location, divided, origin_of, routes
+from rehearsal.dataplane.cdn_routing import (
+    Divided,
+    Origin,
+    clusters,
+    count_at_location,
+    distribution_of,
+    divided,
+    origin_of,
+    routes,
+)
 from rehearsal.dataplane.envoy import Admin
 from rehearsal.dataplane.following import follow
 from rehearsal.dataplane.metrics import Meter, Served
@@ -23,6 +32,14 @@ from rehearsal.dataplane.resource_files import write_whole
 from rehearsal.dataplane.routing import CLUSTERS, LISTENERS, ROUTES
 
 LOCATIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A request that staging answered, and when that ended, in seconds since the epoch."""
+
+    at: float
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,8 @@ class CdnEdge:
         self._written: dict[Path, list[Config]] = {}
         self._version = 0
         self._admin: Admin | None = None
+        self._looking = threading.Lock()
+        self._staged: list[tuple[str, Staged]] = []  # by primary
         self._write(self.clusters_file, CLUSTERS, [])
         self._write(self.listeners_file, LISTENERS, [])
 
@@ -111,6 +130,12 @@ class CdnEdge:
     def count(self, served: Served) -> None:
         """Count one request that ended at an edge location."""
         count_at_location(self._meter, served)
+        if distribution_of(served.cluster) not in {None, served.subject}:
+            self._staged.append((served.subject, Staged(served.ended_at, served.code)))
+
+    def staged(self, distribution: str) -> tuple[Staged, ...]:
+        """Return the requests to a primary distribution that its staging answered, in the order they were told of."""
+        return tuple(each for primary, each in list(self._staged) if primary == distribution)
 
     # -- following ---------------------------------------------------------------------------------------------------
 
@@ -120,6 +145,10 @@ class CdnEdge:
 
     def look(self) -> None:
         """Read every distribution; the edge locations learn of what is new in their own time."""
+        with self._looking:  # whoever asks for a look while another goes on has its own after it
+            self._look()
+
+    def _look(self) -> None:
         for seen in self._read():
             history = self._history.setdefault(seen.state.primary.distribution, [])
             if not history or history[-1].state != seen.state:

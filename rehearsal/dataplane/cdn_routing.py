@@ -128,6 +128,11 @@ def clusters(ports: Mapping[Origin, int]) -> list[Config]:
     return [static_cluster(origin.cluster, port) for origin, port in ports.items()]
 
 
+def distribution_of(cluster: str) -> str | None:
+    """Return whose origin a cluster is; None for a cluster that is no origin's."""
+    return cluster.split(":")[1] if cluster.startswith(_BASIS) else None
+
+
 def _weighted(sides: tuple[tuple[Origin, int], ...], session: Session | None, time_scale: float) -> Config:
     weighted = []
     for origin, weight in sides:
@@ -157,8 +162,7 @@ def count_at_location(meter: Meter, served: Served) -> None:
     Source: Amazon CloudFront Developer Guide, "Types of metrics for CloudFront": in us-east-1, with the dimensions
     DistributionId and Region, which is always Global; the unit of Requests is None, that of the rates Percent.
     """
-    known = served.cluster.startswith(_BASIS)
-    distribution = served.cluster.split(":")[1] if known else served.subject
+    distribution = distribution_of(served.cluster) or served.subject
     dimensions = (("DistributionId", distribution), ("Region", "Global"))
     meter.count(Series(_NAMESPACE, "Requests", "None", dimensions), served.ended_at)
     kind = served.code // 100

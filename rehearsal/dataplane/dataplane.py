@@ -26,7 +26,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from crossfade.plan.document import Call
 from rehearsal.aws.runtime import TaskFailed, TaskPlacement, TaskSpec
 from rehearsal.dataplane import health, mesh_proxy, service_connect
-from rehearsal.dataplane.cdn_edge import CdnEdge
+from rehearsal.dataplane.cdn_edge import CdnEdge, Staged
 from rehearsal.dataplane.certificates import Certificates
 from rehearsal.dataplane.children import Child, ChildEnded, Proxies
 from rehearsal.dataplane.dns_edge import DnsEdge, Resolver
@@ -278,6 +278,10 @@ class DataPlane:
         if self._cdn is None:
             raise LookupError("no distribution is served here")
         self._cdn.is_busy = is_busy
+
+    def staged(self, distribution: str) -> tuple[Staged, ...]:
+        """Return the requests to a distribution that its staging answered; none where no distribution is served."""
+        return () if self._cdn is None else self._cdn.staged(distribution)
 
     def _origin(self, host: str, port: int) -> int | None:
         """Return the loopback port of the load balancer that a name leads to, at once or by a record."""

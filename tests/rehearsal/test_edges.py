@@ -74,3 +74,5 @@ def test_a_healthy_green_takes_over_at_every_edge_without_one_failed_request(kin
     assert summary.passed, summary
     assert (edge.kind, summary.outcome, edge.final_green_percent) == (kind, "completed", 100.0)
     assert summary.requests.failed == 0
+    assert (edge.asked_alone is not None) == (kind == "cloudfront")
+    assert edge.asked_alone is None or (edge.asked_alone.requests >= 5, edge.asked_alone.failed) == (True, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.runtime import StillRuntime
 from rehearsal.dataplane import DataPlane, Totals, Users
+from rehearsal.dataplane.cdn_edge import CdnEdge
 from tests.rehearsal.aws.ground import Ground
 from tests.rehearsal.aws.lab import until
 from tests.rehearsal.dataplane.standin_aws import GROUP, green_task, plain_task
@@ -73,6 +75,11 @@ def sides() -> Iterator[Sides]:
         assert aws.troubles == []
 
 
+@pytest.fixture(scope="module")
+def cdn(sides: Sides) -> CdnEdge:
+    return sides.plane.serve_distributions()
+
+
 def alias(balancer: dict[str, Any], weight: int) -> dict[str, Any]:
     target = {
         "HostedZoneId": balancer["CanonicalHostedZoneId"],
@@ -110,7 +117,8 @@ def test_users_of_a_name_follow_its_records_once_their_answers_are_too_old(sides
     assert sides.metric("eu-west-1", "AWS/Route53", "DNSQueries", **queries) == 0
 
 
-def test_users_of_a_distribution_are_divided_by_its_policy_and_counted_where_cloudfront_counts(sides: Sides) -> None:
+def distributed(sides: Sides, traffic: dict[str, Any]) -> tuple[str, str]:
+    """Make a distribution that leads to blue with a staging one that leads to green; return their ids."""
     cloudfront = sides.aws.client("cloudfront")
     blue, green = sides.door(sides.blue_port), sides.door(sides.green_port)
 
@@ -121,11 +129,10 @@ def test_users_of_a_distribution_are_divided_by_its_policy_and_counted_where_clo
         plain = {"CallerReference": origin, "Comment": "", "Enabled": True, "Origins": origins}
         return {**plain, "DefaultCacheBehavior": behaviour, **changes}
 
-    made = cloudfront.create_distribution(DistributionConfig=config(green["DNSName"], Staging=True))["Distribution"]
-    traffic = {"Type": "SingleWeight", "SingleWeightConfig": {"Weight": 0.15}}
+    staging = cloudfront.create_distribution(DistributionConfig=config(green["DNSName"], Staging=True))["Distribution"]
     policy = cloudfront.create_continuous_deployment_policy(
         ContinuousDeploymentPolicyConfig={
-            "StagingDistributionDnsNames": {"Quantity": 1, "Items": [made["DomainName"]]},
+            "StagingDistributionDnsNames": {"Quantity": 1, "Items": [staging["DomainName"]]},
             "Enabled": True,
             "TrafficConfig": traffic,
         }
@@ -133,19 +140,50 @@ def test_users_of_a_distribution_are_divided_by_its_policy_and_counted_where_clo
     primary = cloudfront.create_distribution(
         DistributionConfig=config(blue["DNSName"], ContinuousDeploymentPolicyId=policy)
     )["Distribution"]
-    cdn = sides.plane.serve_distributions()
-    viewers = Users(ports=cdn.ports(primary["Id"]), clients=20)
+    return primary["Id"], staging["Id"]
+
+
+def colour(port: int, headers: dict[str, str]) -> str | None:
+    """Return who answered a request to a loopback port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/", headers=headers)
+    answered = connection.getresponse().headers["x-colour"]
+    connection.close()
+    return answered
+
+
+def test_users_of_a_distribution_are_divided_by_its_policy_and_counted_where_cloudfront_counts(
+    sides: Sides, cdn: CdnEdge
+) -> None:
+    by_weight = {"Type": "SingleWeight", "SingleWeightConfig": {"Weight": 0.15}}
+    primary, staging = distributed(sides, by_weight)
+    viewers = Users(ports=cdn.ports(primary), clients=20)
 
     divided = sides.played(viewers, 600)
     cdn.is_busy = True
     cdn.look()
     until(lambda: sides.played(viewers, 20).green == 0)
+    cdn.is_busy = False
 
     assert divided.failed == 0
     assert divided.green_share == pytest.approx(0.15, abs=0.075)  # five standard deviations
-    staging = {"DistributionId": made["Id"], "Region": "Global"}
-    assert until(lambda: sides.metric("us-east-1", "AWS/CloudFront", "Requests", **staging) >= divided.green)
-    assert sides.metric("eu-west-1", "AWS/CloudFront", "Requests", **staging) == 0
+    counted = {"DistributionId": staging, "Region": "Global"}
+    assert until(lambda: sides.metric("us-east-1", "AWS/CloudFront", "Requests", **counted) >= divided.green)
+    assert sides.metric("eu-west-1", "AWS/CloudFront", "Requests", **counted) == 0
+
+
+def test_while_a_policy_goes_by_header_staging_answers_that_header_alone_and_is_told_of(
+    sides: Sides, cdn: CdnEdge
+) -> None:
+    header, value = "aws-cf-cd-crossfade", "web"
+    by_header = {"Type": "SingleHeader", "SingleHeaderConfig": {"Header": header, "Value": value}}
+    primary, _ = distributed(sides, by_header)
+    port = cdn.ports(primary)[0]
+
+    answers = [colour(port, headers) for headers in ({}, {header: "other"}, {header: value}, {header: value})]
+
+    assert answers == ["blue", "blue", "green", "green"]
+    assert until(lambda: [each.code for each in sides.plane.staged(primary)] == [200, 200])
 
 
 def test_connections_stay_where_they_are_until_deregistration_ends_them(sides: Sides) -> None:
