@@ -16,6 +16,7 @@ def handler(request: RetireRequest) -> Retired:
         plans=parts.plans(),
         edges=parts.edges(),
         metrics=parts.metrics(),
+        services=parts.services(),
         scaling=parts.scaling(),
         green_scaling=parts.green_scaling(),
         blues=parts.blues(),

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
 from crossfade.connect.blue import Blues, FreezeRequest, Scaling, thaw
 from crossfade.connect.greenscaling import GreenScaling, Twin
+from crossfade.connect.services import Services
 from crossfade.errors import BlueStillServes
 from crossfade.events.outbound import Notices
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, entry_of, service_resource
 from crossfade.judge.feeds import EdgeMetrics
-from crossfade.judge.reading import closed_periods
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
 from crossfade.rollout.telling import tell_moves
-from crossfade.shift.share import ALL
+from crossfade.rollout.unused import still_used
 from crossfade.shift.shifter import Edges
 
 
@@ -54,6 +54,7 @@ def retire(
     plans: PlanStore,
     edges: Edges,
     metrics: EdgeMetrics,
+    services: Services,
     scaling: Scaling,
     green_scaling: GreenScaling,
     blues: Blues,
@@ -80,9 +81,18 @@ def retire(
     if record.phase is Phase.DONE:
         return Retired(services=names)
     if record.phase is not Phase.RETIRING:
+        parked = _parked_seconds(request.migration, journal, now)
         reasons = (
-            *_not_parked(record, plan, journal, executions, now),
-            *_still_used(plan, journal, edges, metrics, now),
+            *_not_parked(record, plan, executions, parked),
+            *still_used(
+                plan,
+                journal=journal,
+                edges=edges,
+                metrics=metrics,
+                services=services,
+                parked_seconds=parked,
+                now=now,
+            ),
         )
         if reasons:
             raise BlueStillServes("; ".join(reasons))
@@ -118,42 +128,21 @@ def retire(
 
 
 def _not_parked(
-    record: MigrationRecord, plan: MigrationPlan, journal: Journal, executions: Executions, now: datetime
+    record: MigrationRecord, plan: MigrationPlan, executions: Executions, parked_seconds: int
 ) -> Iterator[str]:
     if record.phase is not Phase.WATCHING:
         yield f"the migration is {record.phase}, not watching"
         return
     if executions.status(record.execution) is ExecutionStatus.RUNNING:
         yield "migrate still runs: its watch is not over"
+    if parked_seconds < plan.retirement.parked_seconds:
+        yield f"blue has been parked for {parked_seconds} s, and the plan asks for {plan.retirement.parked_seconds} s"
+
+
+def _parked_seconds(migration: str, journal: Journal, now: datetime) -> int:
     since = [
         entry.at
-        for entry in journal.entries(record.migration)
+        for entry in journal.entries(migration)
         if entry.what == "entered" and entry.detail.get("to") == Phase.WATCHING
     ]
-    parked = int((now - max(since)).total_seconds()) if since else 0
-    if parked < plan.retirement.parked_seconds:
-        yield f"blue has been parked for {parked} s, and the plan asks for {plan.retirement.parked_seconds} s"
-
-
-def _still_used(
-    plan: MigrationPlan, journal: Journal, edges: Edges, metrics: EdgeMetrics, now: datetime
-) -> Iterator[str]:
-    period = plan.timings.period_seconds
-    start, periods = closed_periods(
-        now - timedelta(seconds=plan.retirement.quiet_seconds + plan.timings.metric_lag_seconds),
-        now,
-        period_seconds=period,
-        lag_seconds=plan.timings.metric_lag_seconds,
-    )
-    for edge in journal.edges(plan.migration):
-        if any(share != ALL for share in edges.shifter(edge).shares()):
-            yield f"green does not hold everything at edge {edge.name}"
-        read = metrics.read(edge.resolved, start=start, periods=periods, period_seconds=period)
-        if read.faults:
-            yield f"edge {edge.name}: {read.faults[0]}"
-            continue
-        served = sum(row[0] or 0 for row in read.window.rows)
-        if served:
-            yield f"blue served {served} requests at edge {edge.name} in the last {plan.retirement.quiet_seconds} s"
-        elif not any(row[2] for row in read.window.rows):
-            yield f"no request was counted at edge {edge.name} at all, so nothing says that blue has none"
+    return int((now - max(since)).total_seconds()) if since else 0
