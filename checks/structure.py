@@ -192,16 +192,18 @@ def retries_agree(machines: Iterable[Machine]) -> Iterator[Finding]:
     Yield each Lambda Task whose retry of Lambda's own errors differs from the others'.
 
     The block is repeated in every Task, since definitions have no anchors. The numbers must
-    be equal everywhere. An error of the list may instead be caught by name in the same state.
+    be equal everywhere. An error of the list may instead be caught by name in the same state,
+    which has another way then and may try again as often as suits that.
     """
     first: tuple[str, dict[str, Any]] | None = None
     for machine in machines:
         for place, _name, state in machine.tasks():
             if ":states:::lambda:" not in str(state.get("Resource")):
                 continue
-            rules = [rule for rule in state.get("Retry", []) if STANDARD_RETRY & set(rule.get("ErrorEquals", []))]
-            retried = {error for rule in rules for error in rule["ErrorEquals"]}
             caught = {error for rule in state.get("Catch", []) for error in rule.get("ErrorEquals", [])}
+            alone = STANDARD_RETRY - caught
+            rules = [rule for rule in state.get("Retry", []) if alone & set(rule.get("ErrorEquals", []))]
+            retried = {error for rule in rules for error in rule["ErrorEquals"]}
             yield from (
                 Finding(place, f"neither retries {error} nor catches it by name")
                 for error in sorted(STANDARD_RETRY - retried - caught)
