@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from crossfade.errors import BadInput
+from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import read_parameters, read_sources
 from crossfade.plan.answers import AcceptedGap, Answers, accept, earlier_answers, read_answers, together
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
+from crossfade.plan.draw import DrawOptions, draw, draw_nothing
 from crossfade_cli.files import read_files
 
 
@@ -44,11 +44,16 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A plan with its answers, what it was drawn from, and the answers that met no gap."""
+    """
+    A plan with its answers, what it was drawn from, and the answers that met no gap.
+
+    `nothing` says why there is nothing to migrate, where that is so; the plan then holds no service.
+    """
 
     plan: MigrationPlan
     found: Found
     unmet: tuple[AcceptedGap, ...]
+    nothing: MeshNotFound | None = None
 
 
 def draw_from(sources: Sequence[str], given: Given, options: DrawOptions) -> Drawn:
@@ -59,17 +64,31 @@ def draw_from(sources: Sequence[str], given: Given, options: DrawOptions) -> Dra
         BadInput: a source cannot be read, or is not enough; the message says what to do.
         MeshNotFound: there is nothing to migrate.
     """
+    drawn = draw_any(sources, given, options)
+    if drawn.nothing is not None:
+        raise drawn.nothing
+    return drawn
+
+
+def draw_any(sources: Sequence[str], given: Given, options: DrawOptions) -> Drawn:
+    """
+    Return the plan of what the sources hold, one without services where there is nothing to migrate.
+
+    Raises:
+        BadInput: as draw_from.
+    """
     with uncollected():
         texts = read_files(sources)
         found = read_sources(texts, _parameters(given.params_file, given.params))
         answers = _answers(given, {service.name for service in found.services})
-        plan = draw(
-            found,
-            replace(options, background=answers.background),
-            fixed_time(),
-            sources=[text.file() for text in texts],
-            drawn_by=f"crossfade {version('crossfade')}",
-        )
+        chosen = replace(options, background=answers.background)
+        files = [text.file() for text in texts]
+        drawn_by = f"crossfade {version('crossfade')}"
+        try:
+            plan = draw(found, chosen, fixed_time(), sources=files, drawn_by=drawn_by)
+        except MeshNotFound as nothing:
+            empty = draw_nothing(found, chosen, fixed_time(), sources=files, drawn_by=drawn_by)
+            return Drawn(empty, found, (), nothing)
         answered = accept(plan, answers, written_at(given.accept_file))
         return Drawn(answered.plan, found, answered.unmet)
 

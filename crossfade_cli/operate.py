@@ -84,6 +84,8 @@ def _store(migration: str, path: Path, where: Deployment) -> PlanRef:
     blocking = plan.open_blocking_gaps()
     if blocking:
         raise BadInput(f"{path} has an open blocking gap: {blocking[0].id} at {blocking[0].resource}")
+    if (unready := plan.unready()) is not None:
+        raise BadInput(f"{path} is no more than a draft: {unready}")
     bucket, key = where.outputs["PlanBucket"], f"{migration}/plan.json"
     stored = where.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
     return PlanRef(bucket=bucket, key=key, version=stored.get("VersionId"), sha256=digest(text))

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from crossfade.errors import CrossfadeError, MeshNotFound
+from crossfade.errors import CrossfadeError
 from crossfade.mesh.model import Found
 from crossfade.plan.document import Gap, MigrationPlan, Severity
 from crossfade.plan.draw import DrawOptions
@@ -27,7 +27,7 @@ from crossfade.plan.report import (
     rule_in_words,
     summary,
 )
-from crossfade_cli.drawing import Given, draw_from
+from crossfade_cli.drawing import Given, draw_any
 from crossfade_cli.files import FORWARDING, GREEN, write_file
 
 OPEN_GAP = 2
@@ -96,8 +96,8 @@ def plan_command(
     Draw a plan: who moves to Service Connect, in which order, by which edges, and what is lost.
 
     Exit code 0, 2 when a blocking gap is open (the plan is written all the same), 1 for bad input. When there is
-    nothing to migrate it says so, writes nothing and exits 0. What was answered to a plan that stands at the output
-    already is kept. Green itself is written beside the plan, as CloudFormation and as Terraform (green/).
+    nothing to migrate it says so, writes a plan without services and exits 0. What was answered to a plan that stands
+    at the output already is kept. Green itself is written beside the plan, as CloudFormation and as Terraform (green/).
     """
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
@@ -119,7 +119,7 @@ def plan_command(
             tls_key=tls_key,
             edges=dict(each.partition("=")[::2] for each in edge or []),
         )
-        drawn = draw_from(source, given, options)
+        drawn = draw_any(source, given, options)
         plan = drawn.plan
         write_file(output, plan.to_json())
         write_file(output.parent / "parameters.json", json.dumps(parameters(plan), indent=2) + "\n")
@@ -130,12 +130,13 @@ def plan_command(
             write_file(output.parent / "green" / name, text)
         if report_file is not None:
             write_file(report_file, page(plan) if report_file.suffix in (".html", ".htm") else report(plan))
-    except MeshNotFound as nothing:
-        console.print(escape(_sentence(nothing)), soft_wrap=True)
-        return
     except CrossfadeError as wrong:
         errors.print(f"[red]{escape(str(wrong))}")
         raise typer.Exit(1) from None
+    if drawn.nothing is not None:
+        console.print(escape(_sentence(drawn.nothing)), soft_wrap=True)
+        _show_gaps(plan.gaps, console)
+        return
     _show(plan, drawn.found, output, console)
     for unmet in drawn.unmet:
         place = f" {unmet.resource}" if unmet.resource else ""

@@ -255,7 +255,9 @@ def _staged(
     blue_end = (edge.blue if edge is not None else TargetGroupRef(name=STAND_IN)) if is_entry else None
     green_end = (edge.green if edge is not None else _stand_in(entry).green) if is_entry else None
     port = service.green.container_port or _serving_port(service)
-    blue = service.blue.model_copy(update={"desired_count": count, "target_group": blue_end})
+    if service.blue.is_assumed:
+        said.append(f"no source holds the ECS service behind {service.name}; one of its name stands in for it")
+    blue = service.blue.model_copy(update={"desired_count": count, "target_group": blue_end, "is_assumed": False})
     green = service.green.model_copy(
         update={
             "desired_count": 0 if at_zero else count,

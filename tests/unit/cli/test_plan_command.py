@@ -67,7 +67,25 @@ def test_nothing_to_migrate_is_said_and_is_no_failure(folder: Path, capsys: pyte
 
     assert code == 0
     assert capsys.readouterr().out.startswith("Nothing to migrate")
-    assert not (folder / "plan.json").exists()
+    plan = MigrationPlan.from_json((folder / "plan.json").read_text())
+    assert (plan.services, plan.open_blocking_gaps()) == ((), ())
+    assert [(gap.id, gap.resource) for gap in plan.gaps] == [("VESTIGIAL_MESH", "mesh/m")]
+    assert [(each.what, each.why) for each in plan.not_migrated] == [
+        ("ecsService/web", "runs no Envoy of this mesh"),
+    ]
+
+
+def test_a_plan_drawn_before_does_not_outlive_its_services(folder: Path) -> None:
+    source = write(folder, "t.json", two_services())
+    run(["plan", source])
+
+    code = run(["plan", source, "--background", "web=leave_out", "--background", "api=leave_out"])
+
+    plan = MigrationPlan.from_json((folder / "plan.json").read_text())
+    assert code == 0
+    assert plan.services == ()
+    assert plan.gaps == ()
+    assert {each.why for each in plan.not_migrated} == {"left out by choice"}
 
 
 def test_files_folders_and_patterns_may_be_mixed_and_are_read_once(folder: Path) -> None:

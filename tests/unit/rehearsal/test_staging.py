@@ -203,6 +203,16 @@ def test_a_plan_without_an_edge_gets_a_stand_in_before_the_service_that_reaches_
     assert "the plan has no edge: a stand-in load balancer before web" in said(staged)
 
 
+def test_a_service_that_was_taken_for_granted_is_played_by_a_stand_in_and_said() -> None:
+    web = a_service("web")
+    guessed = web.model_copy(update={"blue": web.blue.model_copy(update={"is_assumed": True})})
+
+    staged = stage(a_system(guessed), most_tasks=ROOM)
+
+    assert staged.plan.unready() is None
+    assert "no source holds the ECS service behind web" in said(staged)
+
+
 def test_an_open_blocking_gap_is_refused_with_the_answers_that_would_accept_it() -> None:
     lost = Gap(id="EGRESS_FILTER", resource="mesh/m", severity=Severity.BLOCKING, detail="d", source="s")
     plan = a_system(a_service("web"), edges=(an_edge("web"),)).model_copy(update={"gaps": (lost,)})

@@ -208,6 +208,19 @@ def test_an_open_blocking_gap_is_refused_by_name() -> None:
         desk.journal.read("shop")
 
 
+@pytest.mark.parametrize("said", ["holds nothing to migrate", "no source held the ECS services of web"])
+def test_a_draft_is_refused_whatever_was_accepted(said: str) -> None:
+    web = a_plan().services[0]
+    guessed = web.model_copy(update={"blue": web.blue.model_copy(update={"is_assumed": True})})
+    desk = Desk(a_plan(services=(guessed,) if "ECS" in said else ()))
+
+    with pytest.raises(BadInput, match=said):
+        desk.open()
+
+    with pytest.raises(UnknownMigration):
+        desk.journal.read("shop")
+
+
 def test_an_accepted_gap_is_no_hindrance() -> None:
     accepted = GAP.model_copy(update={"accepted": Acceptance(who="ann", why="internal only", at=NOON)})
 

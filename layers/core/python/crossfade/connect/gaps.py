@@ -318,8 +318,7 @@ _ROWS: Final = (
     Row(
         "NODE_WITHOUT_ECS_SERVICE",
         _BLOCKING,
-        "No ECS service among the sources stands behind the node, and {callers} call it; green's calls would go to "
-        "whatever its name resolves to. Add the source that holds the service.",
+        "No ECS service among the sources stands behind the node{consequence} Add the source that holds the service.",
         _MESH + "virtual_nodes.html",
     ),
     Row(

@@ -308,7 +308,7 @@ def service_losses(
                 )
             if group.sticky:
                 yield gap("STICKY_SESSIONS", f"targetgroup/{group.name}")
-    yield from _task_losses(task, definition)
+    yield from task_losses(task, definition)
 
 
 def checks_envoy(group: TargetGroup, task: TaskDefinition) -> bool:
@@ -324,7 +324,8 @@ def checks_envoy(group: TargetGroup, task: TaskDefinition) -> bool:
     return group.health_port in (admin | own | _ENVOY_PORTS) - served
 
 
-def _task_losses(task: TaskDefinition, place: str) -> Iterator[Gap]:
+def task_losses(task: TaskDefinition, place: str) -> Iterator[Gap]:
+    """Yield what is lost or must be known of a task definition."""
     if task.os_family and task.os_family.upper().startswith("WINDOWS"):
         yield gap("WINDOWS", place, family=task.os_family)
     if task.network_mode in ("host", "none"):

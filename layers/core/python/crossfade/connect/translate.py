@@ -29,6 +29,7 @@ from crossfade.connect.losses import (
     serves_tls,
     service_losses,
     standalone_losses,
+    task_losses,
 )
 from crossfade.connect.providers import Provider, providers
 from crossfade.connect.timeouts import effective
@@ -205,6 +206,9 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
             gaps += listener_losses(member.node, draft.tls.get(member.node.name))
             if is_defined:
                 gaps += _idle_losses(member)
+        if member.service.is_assumed:
+            gaps += _assumed(member)
+            continue
         attached = [groups[each.target_group] for each in member.service.targets if each.target_group in groups]
         gaps += service_losses(member.service, member.task, attached, member.health_path)
         if member.endpoints and not member.task.proxies():
@@ -215,6 +219,14 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     unread = (*answered.open, *answered.open_beside)
     gaps += [gap("FIELD_NOT_READ", each.place, field=name, value=value) for each, name, value in unread]
     return Translation(members=members, gaps=_once(gaps), ledger=answered.ledger())
+
+
+def _assumed(member: Member) -> Iterator[Gap]:
+    """Yield that a service was taken for granted, and what is lost of its task definition where there is one."""
+    said = "; the plan takes one of its name for granted, so it is a draft that cannot be migrated by."
+    yield gap("NODE_WITHOUT_ECS_SERVICE", f"virtualNode/{member.service.plays}", consequence=said)
+    if not member.task.is_assumed:
+        yield from task_losses(member.task, f"taskDefinition/{member.task.family}")
 
 
 def _idle_losses(member: Member) -> Iterator[Gap]:
@@ -466,7 +478,7 @@ def _endpoint(alias: _Alias, seat: _Seat, draft: _Draft) -> None:
     draft.endpoints.setdefault(service, []).append(
         Endpoint(
             port_name=named.name,
-            container=named.container,
+            container=None if seat.task.is_assumed else named.container,
             container_port=named.container_port,
             discovery_name=_discovery_name(service, alias, draft),
             client_alias=ClientAlias(dns_name=dns_name, port=alias.port),
@@ -619,7 +631,8 @@ def _outsiders(
         if not calling:
             continue
         if node.cloud_map_service:
-            yield gap("NODE_WITHOUT_ECS_SERVICE", f"virtualNode/{node.name}", callers=_and(calling))
+            said = f", and {_and(calling)} call it; green's calls would go to whatever its name resolves to."
+            yield gap("NODE_WITHOUT_ECS_SERVICE", f"virtualNode/{node.name}", consequence=said)
         else:
             yield gap("EXTERNAL_NODE", f"virtualNode/{node.name}", host=node.host or "nothing named")
     for name, provider in provided.items():

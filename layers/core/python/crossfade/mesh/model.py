@@ -267,7 +267,7 @@ class TaskDefinition:
     A task definition.
 
     `app_ports` are the ones App Mesh's proxyConfiguration says the application serves, `proxy_properties` all it says;
-    `launch_types` are what it requires compatibility with.
+    `launch_types` are what it requires compatibility with. One that `is_assumed` is in no source (see `mesh.assumed`).
     """
 
     family: str
@@ -281,6 +281,7 @@ class TaskDefinition:
     os_family: str | None = None
     launch_types: tuple[str, ...] = ()
     proxy_properties: Mapping[str, str] = field(default_factory=dict)
+    is_assumed: bool = False
 
     def container(self, name: str) -> Container | None:
         """Return the container of this name."""
@@ -314,7 +315,8 @@ class EcsService:
     """
     An ECS service. `task_definition` is a family; `registries` are Cloud Map service ARNs.
 
-    `plays` is the virtual node its tasks stand for where no Envoy of theirs says so.
+    `plays` is the virtual node its tasks stand for where no Envoy of theirs says so. One that `is_assumed` is in no
+    source (see `mesh.assumed`).
     """
 
     name: str
@@ -330,6 +332,7 @@ class EcsService:
     has_service_connect: bool
     place: Place
     plays: str | None = None
+    is_assumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,11 @@ class BlueService(Frozen):
     desired_count: int = Field(ge=0)
     target_group: TargetGroupRef | None = None
     virtual_node: str | None = None
+    is_assumed: bool = Field(
+        default=False,
+        description="No source holds it: its name is its virtual node's, its count a guess, and nobody migrates by it",
+        exclude_if=lambda is_assumed: not is_assumed,
+    )
 
 
 class BackgroundAnswer(StrEnum):
@@ -259,13 +264,14 @@ class ServicePlan(Frozen):
     def _said_twice(cls, data: Any) -> Any:
         blue = data.get("blue") if isinstance(data, dict) else None
         said = blue if isinstance(blue, dict) else {}
-        return _once(data, ecs_service=said.get("service_name"), virtual_node=said.get("virtual_node"))
+        name = None if said.get("is_assumed") else said.get("service_name")
+        return _once(data, ecs_service=name, virtual_node=said.get("virtual_node"))
 
-    @computed_field(description="Blue's, as `blue.service_name` has it")  # type: ignore[prop-decorator]
+    @computed_field(description="Blue's, as `blue.service_name` has it; None where no source holds it")  # type: ignore[prop-decorator]
     @property
-    def ecs_service(self) -> str:
-        """Blue's name in ECS."""
-        return self.blue.service_name
+    def ecs_service(self) -> str | None:
+        """Blue's name in ECS, None where it was taken for granted."""
+        return None if self.blue.is_assumed else self.blue.service_name
 
     @computed_field(description="As `blue.virtual_node` has it")  # type: ignore[prop-decorator]
     @property
@@ -655,6 +661,15 @@ class MigrationPlan(Frozen):
     def open_blocking_gaps(self) -> tuple[Gap, ...]:
         """Return the blocking gaps that nobody has accepted."""
         return tuple(g for g in self.gaps if g.severity is Severity.BLOCKING and g.accepted is None)
+
+    def unready(self) -> str | None:
+        """Return why nothing can be migrated by this plan whatever is accepted; None where something can."""
+        if not self.services:
+            return "it holds nothing to migrate"
+        guessed = [each.name for each in self.services if each.blue.is_assumed]
+        if guessed:
+            return f"no source held the ECS services of {', '.join(guessed)}; draw it again with the one that does"
+        return None
 
     def service(self, name: str) -> ServicePlan:
         """Return the service of this name; KeyError if the plan has none."""

@@ -17,9 +17,10 @@ from typing import Final
 from crossfade.connect.gaps import gap
 from crossfade.connect.losses import checks_envoy
 from crossfade.connect.taskdef import draw_change, runs_on_fargate
-from crossfade.connect.translate import Choices, Member, Translation, serving_container, translate
+from crossfade.connect.translate import NO_ENVOY, Choices, Member, Translation, serving_container, translate
 from crossfade.errors import BadInput, MeshNotFound
-from crossfade.mesh.model import Found, ListenerRule, Origin, TargetAttachment
+from crossfade.mesh.assumed import assume_services
+from crossfade.mesh.model import EcsService, Found, ListenerRule, Origin, TargetAttachment
 from crossfade.plan.document import (
     BackgroundAnswer,
     BackgroundWork,
@@ -139,6 +140,7 @@ def draw(
     """
     found.refuse_duplicates()
     mesh = _mesh(found, options)
+    found = assume_services(found, mesh)
     origins = {each.origin for each in found.meshes if each.name == mesh}
     migration = _migration(options.migration or mesh)
     if not _SUFFIX.fullmatch(options.suffix):
@@ -204,6 +206,55 @@ def draw(
     )
     found.known(plan.model_copy(update={"gaps": (), "sources": ()}).model_dump_json())
     return plan
+
+
+def draw_nothing(
+    found: Found,
+    options: DrawOptions,
+    now: datetime | None,
+    *,
+    sources: Sequence[SourceFile] = (),
+    drawn_by: str = "crossfade",
+) -> MigrationPlan:
+    """
+    Return the plan of sources for which `draw` raises MeshNotFound: no service, and why each of them stays.
+
+    It takes the place of a plan that was drawn before there was nothing left to migrate.
+    """
+    names = found.mesh_names() if options.mesh is None else (options.mesh,)
+    real = {each.name for each in found.meshes if each.origin is not Origin.NONE}
+    mesh = names[0] if names and names[0] in real else None
+    clusters = sorted({each.cluster for each in found.services if "${" not in each.cluster})
+    left = {name for name, answer in options.background.items() if answer == _LEAVE_OUT}
+    migration = _migration(options.migration or _first_legal([*names, *clusters]))
+    return MigrationPlan(
+        migration=migration,
+        drawn_at=now,
+        drawn_by=drawn_by,
+        sources=tuple(sources),
+        region=options.region,
+        cluster=next(iter(clusters), "default"),
+        mesh=mesh,
+        namespace=_namespace(options, migration),
+        services=(),
+        waves=(),
+        edges=(),
+        gaps=(gap("VESTIGIAL_MESH", f"mesh/{mesh}"),) if mesh is not None and not left else (),
+        not_migrated=tuple(
+            NotMigrated(what=f"ecsService/{each.name}", why=_why_it_stays(each, left)) for each in found.services
+        ),
+        proxy_logs=LogPlan(group=f"/crossfade/{migration}", stream_prefix="proxy"),
+    )
+
+
+def _first_legal(names: Sequence[str]) -> str:
+    return next((each for each in names if re.match(r"[^A-Za-z0-9]*[A-Za-z]", each)), "nothing")
+
+
+def _why_it_stays(service: EcsService, left: Collection[str]) -> str:
+    if service.name in left:
+        return "left out by choice"
+    return "it is on Service Connect already" if service.has_service_connect else NO_ENVOY
 
 
 def _mesh(found: Found, options: DrawOptions) -> str:
@@ -355,6 +406,7 @@ def _service(
             desired_count=blue.desired_count,
             target_group=edge.blue if edge else None,
             virtual_node=member.node.name if member.node and has_mesh else None,
+            is_assumed=blue.is_assumed,
         ),
         green=GreenService(
             service_name=_green_name(blue.name, options),
@@ -373,6 +425,8 @@ def _service(
 
 def _change(member: Member, options: DrawOptions) -> TaskDefinitionChange:
     family = f"{member.task.family}{options.suffix}"
+    if member.task.is_assumed:
+        return TaskDefinitionChange(family=family, name_ports=member.ports)
     return draw_change(member.task, member.ports, family=family, health_path=member.health_path)
 
 
@@ -386,6 +440,8 @@ def _container(member: Member, attachment: TargetAttachment) -> str | None:
 def _task_gaps(translation: Translation, services: Sequence[ServicePlan]) -> Iterator[Gap]:
     """Yield what must be known of the task definitions as they will be."""
     for member, service in zip(translation.members, services, strict=True):
+        if member.task.is_assumed:
+            continue
         change = service.green.task_definition
         place = f"taskDefinition/{member.task.family}"
         if change.memory is not None and member.task.memory is None:
@@ -409,6 +465,8 @@ def _task_gaps(translation: Translation, services: Sequence[ServicePlan]) -> Ite
 def _background(member: Member, options: DrawOptions) -> BackgroundWork | None:
     """Return the work no request brings to a service, None where there is no sign of any."""
     service = member.service
+    if service.is_assumed:
+        return None  # nothing is known of it
     signs = []
     is_singleton = service.desired_count == 1 and service.maximum_percent <= _ONE_AT_A_TIME
     if is_singleton:

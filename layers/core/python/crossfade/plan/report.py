@@ -116,12 +116,15 @@ def _counts(ledger: Ledger | MetadataLedger) -> str:
 
 
 def summary(plan: MigrationPlan) -> str:
-    """Return the plan in one sentence."""
+    """Return the plan in one sentence, and what is in the way of migrating by it at all."""
+    if not plan.services:
+        return "Nothing to migrate."
     open_gaps = len(plan.open_blocking_gaps())
     answer = f"{open_gaps} blocking gap{_s(open_gaps)} open" if open_gaps else "no blocking gap is open"
     return (
         f"{len(plan.services)} service{_s(len(plan.services))} of the cluster {plan.cluster} in "
         f"{len(plan.waves)} wave{_s(len(plan.waves))}, {len(plan.edges)} edge{_s(len(plan.edges))}; {answer}."
+        f"{f' A draft: {unready}.' if (unready := plan.unready()) is not None else ''}"
     )
 
 

@@ -82,6 +82,8 @@ def open_migration(
     blocking = plan.open_blocking_gaps()
     if blocking:
         raise BlockedByGap("; ".join(f"{gap.id} at {gap.resource}: {gap.detail}" for gap in blocking))
+    if (unready := plan.unready()) is not None:
+        raise BadInput(f"the plan of {plan.migration} is no more than a draft: {unready}")
     record = MigrationRecord(
         migration=plan.migration,
         phase=Phase.CREATING,
