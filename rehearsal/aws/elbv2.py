@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from moto.elbv2.models import elbv2_backends
 
 from rehearsal.aws.clock import clock, every
-from rehearsal.aws.registry import ACCOUNT, Call, on_reset, operation
+from rehearsal.aws.registry import ACCOUNT, Call, on_reset, operation, turn
 
 MOST_WEIGHT: Final = 999
 MOST_TARGET_GROUPS: Final = 5  # per action
@@ -146,6 +146,13 @@ def health_of(target_group_arn: str, ip: str, port: int) -> Health | None:
     with _state.lock:
         target = _state.targets.get(target_group_arn, {}).get((ip, port))
         return None if target is None else target.health
+
+
+def target_group_arn(name: str, region: str) -> str:
+    """Answer the ARN of the target group of this name; empty while there is none."""
+    with turn("elbv2", "DescribeTargetGroups"):
+        found = [group.arn for group in elbv2_backends[ACCOUNT][region].target_groups.values() if group.name == name]
+    return str(found[0]) if found else ""
 
 
 def healthy_count(target_group_arn: str) -> int:

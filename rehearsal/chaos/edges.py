@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from crossfade.plan.document import EdgePlan
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.cloudfront import policy_changes
-from rehearsal.aws.elbv2 import healthy_count
+from rehearsal.aws.elbv2 import healthy_count, target_group_arn
 from rehearsal.aws.registry import Call
 from rehearsal.aws.route53 import record_changes
 
@@ -39,20 +39,14 @@ class End:
     """A target group that serves, by its name and its load balancer's; it may not exist yet."""
 
     def __init__(self, aws: EmbeddedAws, group: str, balancer: str) -> None:
-        self._balancing = aws.client("elbv2")
-        self._group = group
-        found = self._balancing.describe_load_balancers(Names=[balancer])["LoadBalancers"][0]
+        self._group, self._region = group, aws.region
+        found = aws.client("elbv2").describe_load_balancers(Names=[balancer])["LoadBalancers"][0]
         self.balancer_arn: str = found["LoadBalancerArn"]
 
     @property
     def arn(self) -> str:
         """Its ARN; empty while there is none."""
-        found = [
-            group["TargetGroupArn"]
-            for group in self._balancing.describe_target_groups()["TargetGroups"]
-            if group["TargetGroupName"] == self._group
-        ]
-        return str(found[0]) if found else ""
+        return target_group_arn(self._group, self._region)
 
     @property
     def healthy(self) -> int:

@@ -42,6 +42,7 @@ _WATCHED_FOR = 120.0  # a guard that failed is run again soon; `watch` finds wha
 _LONGEST = 240.0
 _STALL_AT_MOST = 25.0  # a function may run for thirty seconds
 _AFTERMATH = 0.5
+_DELETED_AT_ONCE = 25  # AWS: the most of BatchWriteItem
 _ALARMS_LOOK_BACK = 45.0  # seconds: the period, two more that are looked at where it has no data, and the lag
 
 
@@ -387,11 +388,18 @@ class Lane:
 
     def _wipe_journal(self) -> None:
         table, tables = self._stack.outputs["JournalTable"], self._aws.client("dynamodb")
-        for page in tables.get_paginator("scan").paginate(TableName=table):
-            for item in page["Items"]:
-                text = json.dumps(item, default=str)
-                if f"{self.name}/" in text or f'{self.name}"' in text or f"{self.name}-" in text:
-                    tables.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+        keys = [
+            {"pk": item["pk"], "sk": item["sk"]}
+            for page in tables.get_paginator("scan").paginate(TableName=table)
+            for item in page["Items"]
+            if self._is_mine(json.dumps(item, default=str))
+        ]
+        for first in range(0, len(keys), _DELETED_AT_ONCE):
+            some = [{"DeleteRequest": {"Key": key}} for key in keys[first : first + _DELETED_AT_ONCE]]
+            tables.batch_write_item(RequestItems={table: some})
+
+    def _is_mine(self, text: str) -> bool:
+        return f"{self.name}/" in text or f'{self.name}"' in text or f"{self.name}-" in text
 
 
 def _after_late(end: End, later: End) -> End:

@@ -147,6 +147,33 @@ def test_a_transaction_that_fails_takes_nothing_of_others_with_it(lab: Lab, tabl
     assert client.scan(TableName=table, ConsistentRead=True)["Count"] == 60
 
 
+def test_a_transaction_that_fails_puts_back_what_its_writes_changed(lab: Lab, table: str) -> None:
+    client = lab.client("dynamodb")
+    nested = {**item("changed", fence=2), "nested": {"M": {"few": {"L": [{"N": "1"}]}}}}
+    for each in (nested, item("replaced", fence=3), item("deleted", fence=4)):
+        client.put_item(TableName=table, Item=each)
+    before = client.scan(TableName=table)["Items"]
+    change = {
+        "Key": item("changed"),
+        "UpdateExpression": "SET nested.few = :new, fence = :new",
+        "ExpressionAttributeValues": {":new": {"N": "9"}},
+    }
+    refused_one = {"Item": item("record"), "ConditionExpression": "attribute_exists(pk)"}
+
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        client.transact_write_items(
+            TransactItems=[
+                {"Update": {"TableName": table, **change}},
+                {"Put": {"TableName": table, "Item": item("replaced", fence=9)}},
+                {"Put": {"TableName": table, "Item": {**item("made"), "pk": {"S": "another"}}}},
+                {"Delete": {"TableName": table, "Key": item("deleted")}},
+                {"Put": {"TableName": table, **refused_one}},
+            ]
+        )
+
+    assert client.scan(TableName=table)["Items"] == before
+
+
 def test_binary_attributes_come_back_as_they_went(lab: Lab, table: str) -> None:
     client, blob = lab.client("dynamodb"), bytes(range(256))
 
