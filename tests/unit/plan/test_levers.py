@@ -300,3 +300,43 @@ def test_a_target_registered_by_terraform_is_followed() -> None:
     [group] = read_sources([SourceText("main.tf", text)], {}).target_groups
 
     assert group.leads_to == ("app",)
+
+
+def an_alarm(name: str, **dimensions: object) -> Resources:
+    said = [{"Name": dimension, "Value": value} for dimension, value in dimensions.items()]
+    return {name: {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmName": name, "Dimensions": said}}}
+
+
+ALARMS = (
+    an_alarm("blue-balancer", LoadBalancer={"Fn::GetAtt": ["Balancer", "LoadBalancerFullName"]}),
+    an_alarm("green-balancer", LoadBalancer={"Fn::GetAtt": ["GreenBalancer", "LoadBalancerFullName"]}),
+    an_alarm("blue-targets", TargetGroup={"Fn::GetAtt": ["Targets", "TargetGroupFullName"]}),
+    an_alarm(
+        "green-targets",
+        TargetGroup={"Fn::GetAtt": ["GreenTargets", "TargetGroupFullName"]},
+        LoadBalancer={"Fn::GetAtt": ["GreenBalancer", "LoadBalancerFullName"]},
+    ),
+    an_alarm("users", DistributionId={"Ref": "Distribution"}, Region="Global"),
+    an_alarm("elsewhere", LoadBalancer="app/other/1"),
+)
+BEHIND = ("blue-balancer", "blue-targets", "green-balancer")
+
+
+@pytest.mark.parametrize(
+    ("edge", "watched"),
+    [(None, BEHIND[:2]), ("route53:green-lb", BEHIND), ("cloudfront:green-lb", (*BEHIND, "users"))],
+)
+def test_the_alarms_that_watch_what_lies_behind_an_edge_are_the_plans(
+    edge: str | None, watched: tuple[str, ...]
+) -> None:
+    plan = plan_of(
+        a_free_load_balancer(),
+        a_record("shop.example.com", BLUE),
+        a_record("green.example.com", GREEN),
+        a_distribution(BLUE, "www.example.com"),
+        *ALARMS,
+        edge=edge,
+        Distribution="E0123456789ABC",
+    )
+
+    assert plan.alarms == watched

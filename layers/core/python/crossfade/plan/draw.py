@@ -21,6 +21,7 @@ from crossfade.connect.translate import NO_ENVOY, Choices, Member, Translation, 
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.assumed import assume_services
 from crossfade.mesh.model import EcsService, Found, ListenerRule, Origin, TargetAttachment
+from crossfade.plan.alarms import alarms_on
 from crossfade.plan.document import (
     BackgroundAnswer,
     BackgroundWork,
@@ -201,7 +202,7 @@ def draw(
         outside_names=tuple(_outside_names(found, translation.members)),
         ledger=translation.ledger,
         bounds=options.bounds(),
-        alarms=_alarms(found, edges),
+        alarms=alarms_on(found, edges),
         proxy_logs=logs,
     )
     found.known(plan.model_copy(update={"gaps": (), "sources": ()}).model_dump_json())
@@ -641,17 +642,3 @@ def _green_target_group(blue: str, suffix: str) -> str:
         return f"{blue}{suffix}"
     mark = hashlib.sha256(blue.encode()).hexdigest()[:5]
     return f"{blue[: _LONGEST_TARGET_GROUP - len(suffix) - len(mark) - 1].rstrip('-')}-{mark}{suffix}"
-
-
-def _alarms(found: Found, edges: Sequence[EdgePlan]) -> tuple[str, ...]:
-    """Return the operator's alarms on an edge's load balancer or on blue's target group."""
-    balancers = {rule.load_balancer for edge in edges for rule in edge.rules}
-    full_names = {each.full_name for each in found.load_balancers if each.name in balancers}
-    groups = {edge.blue.name for edge in edges}
-    names = []
-    for alarm in found.alarms:
-        for name, value in alarm.dimensions:
-            watches_group = name == "TargetGroup" and value.removeprefix("targetgroup/").partition("/")[0] in groups
-            if watches_group or (name == "LoadBalancer" and value in full_names):
-                names.append(alarm.name)
-    return tuple(sorted(set(names)))
