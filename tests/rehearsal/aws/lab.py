@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from rehearsal.aws import EmbeddedAws, in_process
+from rehearsal.aws.clock import clock
 from tests.rehearsal.aws.shapes import watch
 
 MODES = ("in-process", "server")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 300.0
+"""Longer than any machine needs: only what never comes is waited for in vain."""
+
 Found = TypeVar("Found")
 _numbers = itertools.count()
 
@@ -149,7 +152,7 @@ def until(look: Callable[[], Found | None]) -> Found:
         if found:
             return found
         assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+        clock.sleep(0.02)
 
 
 def zipped(files: dict[str, str]) -> bytes:

@@ -208,8 +208,8 @@ def test_the_older_call_answers_the_same(metrics: Metrics) -> None:
 # -- alarms -------------------------------------------------------------------
 
 
-def recent(lab: Lab, namespace: str, value: float, name: str = "Errors") -> None:
-    """Put a value into each of the last minutes, by tens of seconds."""
+def recent(lab: Lab, namespace: str, **values: float) -> None:
+    """Put a value of each metric into the last two minutes, by fives of seconds, all at the same ones."""
     now = int(time.time())
     data = [
         {
@@ -219,6 +219,7 @@ def recent(lab: Lab, namespace: str, value: float, name: str = "Errors") -> None
             "Timestamp": datetime.fromtimestamp(now - back, UTC),
         }
         for back in range(0, 120, 5)
+        for name, value in values.items()
     ]
     lab.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
 
@@ -265,7 +266,7 @@ def test_an_alarm_sees_its_metric_cross_the_threshold(lab: Lab) -> None:
     namespace = lab.name("Shop")
     name = an_alarm(lab, namespace, DatapointsToAlarm=2, EvaluationPeriods=3)
 
-    recent(lab, namespace, 5)
+    recent(lab, namespace, Errors=5)
 
     found = reaches(lab, name, "ALARM")
     data = json.loads(found["StateReasonData"])
@@ -275,7 +276,7 @@ def test_an_alarm_sees_its_metric_cross_the_threshold(lab: Lab) -> None:
 
 def test_an_alarm_below_its_threshold_is_ok(lab: Lab) -> None:
     namespace = lab.name("Shop")
-    recent(lab, namespace, 0)
+    recent(lab, namespace, Errors=0)
 
     name = an_alarm(lab, namespace)
 
@@ -284,8 +285,7 @@ def test_an_alarm_below_its_threshold_is_ok(lab: Lab) -> None:
 
 def test_an_alarm_over_an_expression_evaluates_it(lab: Lab) -> None:
     namespace = lab.name("Shop")
-    recent(lab, namespace, 3)
-    recent(lab, namespace, 100, name="Requests")
+    recent(lab, namespace, Errors=3, Requests=100)
 
     def metric(name: str, identity: str) -> dict[str, Any]:
         stat = {"Metric": {"Namespace": namespace, "MetricName": name}, "Period": 10, "Stat": "Sum"}

@@ -201,18 +201,6 @@ def test_a_duplicated_event_arrives_twice(lab: Lab) -> None:
     assert [json.loads(body)["source"] for body in lab.messages(url, 2)] == [source, source]
 
 
-def test_a_delayed_event_arrives_behind_a_later_one(lab: Lab) -> None:
-    source = lab.name("source")
-    url = lab.hear(pattern(source))
-    lab.aws.events.delay(DEPLOYMENT, 1.5)
-
-    tell(source, "first")
-    until(lambda: not lab.aws.events._orders[DEPLOYMENT])
-    tell(source, "second")
-
-    assert [json.loads(body)["detail"]["eventName"] for body in lab.messages(url, 2)] == ["second", "first"]
-
-
 # -- schedules and transformers -----------------------------------------------
 
 

@@ -161,7 +161,7 @@ def test_a_broken_function_is_told_by_lambdas_own_names(lab: Lab, code: str, kin
 def test_a_handler_that_takes_too_long_is_killed_and_the_next_starts_anew(lab: Lab) -> None:
     code = COUNT + "    \ndef slow(event, context):\n    pass\n"
     code = "import time\n" + code.replace("    calls.append(event)", "    calls.append(event)\n    time.sleep(event)")
-    function = lab.function(code, Timeout=1)
+    function = lab.function(code, Timeout=3)
 
     first, _ = lab.invoke(function, 0)
     error, failed = lab.invoke(function, 20)

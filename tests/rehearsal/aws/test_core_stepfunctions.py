@@ -301,9 +301,15 @@ TOKEN_ARGUMENTS = {"Payload": {"token": "{% $states.context.Task.Token %}"}}
 
 
 def a_token(lab: Lab, execution: str) -> str:
+    """Wait until a task has told its token to whom it asked, and return it."""
+
+    def told() -> str | None:
+        asked = [e["taskScheduledEventDetails"] for e in lab.history(execution) if e["type"] == "TaskScheduled"]
+        payloads = [json.loads(each["parameters"]).get("Payload", {}) for each in asked]
+        return next((payload["token"] for payload in payloads if "token" in payload), None)
+
     scheduled(lab, execution)
-    [asked] = [e["taskScheduledEventDetails"] for e in lab.history(execution) if e["type"] == "TaskScheduled"]
-    return str(json.loads(asked["parameters"])["Payload"]["token"])
+    return until(told)
 
 
 def waiting(lab: Lab, echo: str, **fields: Any) -> str:
@@ -463,16 +469,13 @@ def test_branches_run_side_by_side_and_read_outer_variables(lab: Lab) -> None:
     assert lab.output(states) == [11, 12]
 
 
-def test_a_failing_branch_cancels_its_siblings_and_their_children(lab: Lab) -> None:
+def test_a_failing_branch_cancels_its_siblings_and_their_children(lab: Lab, echo: str) -> None:
     child = lab.machine(FOREVER)
     resource = "arn:aws:states:::states:startExecution.sync:2"
-    until_started = {
-        "Pause": {"Type": "Wait", "Seconds": 1, "Next": "Break"},
-        "Break": {"Type": "Fail", "Error": "Boom"},
-    }
+    break_when_told = task(f"{LAMBDA}.waitForTaskToken", {"FunctionName": echo, **TOKEN_ARGUMENTS})
     branches = [
         {"StartAt": "Climb", "States": {"Climb": task(resource, {"StateMachineArn": child})}},
-        {"StartAt": "Pause", "States": until_started},
+        {"StartAt": "Break", "States": {"Break": break_when_told}},
     ]
     catch = [{"ErrorEquals": ["Boom"], "Next": "Caught"}]
     execution = lab.start(
@@ -484,12 +487,13 @@ def test_a_failing_branch_cancels_its_siblings_and_their_children(lab: Lab) -> N
         )
     )
 
-    said = lab.ended(execution)
-    [submitted] = [e for e in lab.history(execution) if e["type"] == "TaskSubmitted"]
+    sfn = lab.client("stepfunctions")
+    [climbing] = until(lambda: sfn.list_executions(stateMachineArn=child)["executions"])
 
-    assert json.loads(said["output"])["Error"] == "Boom"
-    child_execution = json.loads(submitted["taskSubmittedEventDetails"]["output"])["ExecutionArn"]
-    assert lab.ended(child_execution)["status"] == "ABORTED"
+    sfn.send_task_failure(taskToken=a_token(lab, execution), error="Boom", cause="as told")
+
+    assert json.loads(lab.ended(execution)["output"])["Error"] == "Boom"
+    assert lab.ended(climbing["executionArn"])["status"] == "ABORTED"
 
 
 def test_a_map_goes_on_when_each_item_catches_its_own_failure(lab: Lab, echo: str) -> None:
