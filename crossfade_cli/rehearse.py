@@ -159,7 +159,7 @@ def rehearse_command(
             sickly = service or _first_called(played_by.plan)
             breaking = Breaking(played_by.plan.service(sickly).green.service_name, which=_which(sick))
             if faults:
-                names = faults_at(door) if faults in (["every"], ["all"]) else _known(faults, door)
+                names = faults_at(played_by.door) if faults in (["every"], ["all"]) else _known(faults, played_by.door)
                 broken = [fault(each, played_by.plan, sickly) for each in names]
                 played += [(played_by, Scenario.SICK, each) for each in broken]
             else:
@@ -170,7 +170,8 @@ def rehearse_command(
     except CrossfadeError as wrong:
         console.print(f"[red]{escape(str(wrong))}")
         raise typer.Exit(2) from None
-    console.print(" ".join([_introduction(pace), *(said for kind in edge.kinds if (said := nature(kind, pace)))]))
+    kinds = dict.fromkeys(whose.door for whose, _, _ in played)
+    console.print(" ".join([_introduction(pace), *(said for kind in kinds if (said := nature(kind, pace)))]))
     _tell_staging(played_by, console)
     summaries: list[Summary] = []
     try:
@@ -241,7 +242,7 @@ def _known(names: list[str], door: EdgeKind) -> list[str]:
     unknown = [name for name in names if name not in known]
     if unknown:
         raise BadInput(
-            f"--fault {unknown[0]}: at --edge {door} there is {', '.join(known)}, and `every` for all of them"
+            f"--fault {unknown[0]}: at an edge of kind {door} there is {', '.join(known)}, and `every` for all of them"
         )
     return names
 

@@ -9,27 +9,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import EdgePlan, MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan, ServicePlan
+from rehearsal.blue_edges import add_edge
+from rehearsal.template_parts import Resources, Template, alias, attribute, balancer, forward, ref, target_group
 
 _IMAGE: Final = "stand-in"
-_EVERY_PATH: Final = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}]
-_HEALTH: Final[Mapping[str, Any]] = {
-    "HealthCheckProtocol": "HTTP",
-    "HealthCheckPath": "/health",
-    "HealthCheckIntervalSeconds": 10,
-    "HealthCheckTimeoutSeconds": 5,
-    "HealthyThresholdCount": 2,
-    "UnhealthyThresholdCount": 2,
-    "TargetGroupAttributes": [{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
-}
 _PROXY: Final = {"ProxyIngressPort": "15000", "ProxyEgressPort": "15001", "IgnoredUID": "1337"}
 _EXECUTION_POLICY: Final = "arn:${AWS::Partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 _BALANCED_AT_MOST: Final = 5  # target groups of one ECS service
-
-Template = dict[str, Any]
 
 
 def blue_template(plan: MigrationPlan) -> Template:
@@ -37,126 +27,37 @@ def blue_template(plan: MigrationPlan) -> Template:
     Return a template that makes blue as a plan describes it: its cluster, load balancers, names and services.
 
     Args:
-        plan: A plan with one edge, of kind alb, as `staging.stage` leaves it.
+        plan: A plan with one edge, as `staging.stage` leaves it.
 
     Raises:
-        BadInput: a name that callers dial cannot be answered without a mesh; the message says which.
+        BadInput: a name that callers or users dial cannot be answered; the message says which.
     """
-    resources = _Resources()
+    resources = Resources()
     _network(resources)
     resources.add("Cluster", "AWS::ECS::Cluster", ClusterName=plan.cluster)
     if plan.mesh is not None:
         _mesh(resources, plan)
     edge = plan.edges[0]
-    _edge(resources, edge, plan.service(edge.service))
+    add_edge(resources, edge, plan.service(edge.service))
     for service in plan.services:
         _service(resources, plan, service)
     return {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources.made}
 
 
-class _Resources:
-    """Resources under names of their own; the same thing asked for twice is made once."""
-
-    def __init__(self) -> None:
-        self.made: Template = {}
-        self._known: dict[tuple[str, ...], str] = {}
-        self._numbers = itertools.count(1)
-
-    def add(self, label: str, kind: str, *, after: Sequence[str] = (), **properties: Any) -> str:
-        """Add a resource and return its logical id: `label`, with a number where that is taken."""
-        name = label if label not in self.made else f"{label}{next(self._numbers)}"
-        self.made[name] = {"Type": kind, "Properties": properties}
-        if after:
-            self.made[name]["DependsOn"] = list(after)
-        return name
-
-    def once(self, key: tuple[str, ...], label: str, kind: str, **properties: Any) -> str:
-        """Return the logical id of what `key` means, adding it the first time."""
-        if key not in self._known:
-            self._known[key] = self.add(label, kind, **properties)
-        return self._known[key]
-
-
-def _ref(name: str) -> Template:
-    return {"Ref": name}
-
-
-def _attribute(name: str, attribute: str) -> Template:
-    return {"Fn::GetAtt": [name, attribute]}
-
-
-def _network(resources: _Resources) -> None:
+def _network(resources: Resources) -> None:
     resources.add("Vpc", "AWS::EC2::VPC", CidrBlock="10.40.0.0/16")
     for number, label in enumerate(("SubnetA", "SubnetB")):
         zone = {"Fn::Select": [number, {"Fn::GetAZs": ""}]}
         resources.add(
-            label, "AWS::EC2::Subnet", VpcId=_ref("Vpc"), AvailabilityZone=zone, CidrBlock=f"10.40.{number}.0/24"
+            label, "AWS::EC2::Subnet", VpcId=ref("Vpc"), AvailabilityZone=zone, CidrBlock=f"10.40.{number}.0/24"
         )
-    resources.add("Access", "AWS::EC2::SecurityGroup", GroupDescription="Stand-ins", VpcId=_ref("Vpc"))
+    resources.add("Access", "AWS::EC2::SecurityGroup", GroupDescription="Stand-ins", VpcId=ref("Vpc"))
     trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}
     resources.add(
         "ExecutionRole",
         "AWS::IAM::Role",
         AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trust]},
         ManagedPolicyArns=[{"Fn::Sub": _EXECUTION_POLICY}],
-    )
-
-
-# ------------------------------------------------------------------------------- the edge
-
-
-def _edge(resources: _Resources, edge: EdgePlan, entry: ServicePlan) -> None:
-    port = entry.green.container_port
-    group = _target_group(resources, "EdgeTargets", port, Name=edge.blue.name)
-    forward = [{"Type": "forward", "TargetGroupArn": _ref(group)}]
-    nothing = [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}]
-    defaults = {(rule.load_balancer, rule.listener_port) for rule in edge.rules if rule.priority == "default"}
-    for rule in edge.rules:
-        where = (rule.load_balancer, str(rule.listener_port))
-        balancer = _balancer(resources, rule.load_balancer, scheme="internet-facing")
-        listener = resources.once(
-            ("listener", *where),
-            "EdgeListener",
-            "AWS::ElasticLoadBalancingV2::Listener",
-            LoadBalancerArn=_ref(balancer),
-            Port=rule.listener_port,
-            Protocol="HTTP",
-            DefaultActions=forward if (rule.load_balancer, rule.listener_port) in defaults else nothing,
-        )
-        if rule.priority != "default":
-            resources.add(
-                "EdgeRule",
-                "AWS::ElasticLoadBalancingV2::ListenerRule",
-                ListenerArn=_ref(listener),
-                Priority=int(rule.priority),
-                Conditions=_EVERY_PATH,
-                Actions=forward,
-            )
-
-
-def _balancer(resources: _Resources, name: str, *, scheme: str) -> str:
-    return resources.once(
-        ("balancer", name),
-        "Balancer",
-        "AWS::ElasticLoadBalancingV2::LoadBalancer",
-        Name=name,
-        Type="application",
-        Scheme=scheme,
-        Subnets=[_ref("SubnetA"), _ref("SubnetB")],
-        SecurityGroups=[_attribute("Access", "GroupId")],
-    )
-
-
-def _target_group(resources: _Resources, label: str, port: int | None, **named: Any) -> str:
-    return resources.add(
-        label,
-        "AWS::ElasticLoadBalancingV2::TargetGroup",
-        VpcId=_ref("Vpc"),
-        TargetType="ip",
-        Protocol="HTTP",
-        Port=port,
-        **_HEALTH,
-        **named,
     )
 
 
@@ -167,10 +68,10 @@ def _node_of(service: ServicePlan) -> str:
     return service.blue.virtual_node or service.name
 
 
-def _mesh(resources: _Resources, plan: MigrationPlan) -> None:
+def _mesh(resources: Resources, plan: MigrationPlan) -> None:
     spec = {"EgressFilter": {"Type": "ALLOW_ALL"}}
     resources.add("Mesh", "AWS::AppMesh::Mesh", MeshName=plan.mesh, Spec=spec)
-    mesh = _attribute("Mesh", "MeshName")
+    mesh = attribute("Mesh", "MeshName")
     by_node: dict[str, list[ServicePlan]] = {}
     for service in plan.services:
         by_node.setdefault(_node_of(service), []).append(service)
@@ -179,7 +80,7 @@ def _mesh(resources: _Resources, plan: MigrationPlan) -> None:
             "Node", "AWS::AppMesh::VirtualNode", MeshName=mesh, VirtualNodeName=node, Spec=_node_spec(services)
         )
         for name in dict.fromkeys(each.dns_name for service in services for each in service.endpoints):
-            provider = {"VirtualNode": {"VirtualNodeName": _attribute(label, "VirtualNodeName")}}
+            provider = {"VirtualNode": {"VirtualNodeName": attribute(label, "VirtualNodeName")}}
             resources.once(
                 ("name", name),
                 "Name",
@@ -209,7 +110,7 @@ def _node_spec(services: Sequence[ServicePlan]) -> Template:
 # ---------------------------------------------------------------------------- the services
 
 
-def _service(resources: _Resources, plan: MigrationPlan, service: ServicePlan) -> None:
+def _service(resources: Resources, plan: MigrationPlan, service: ServicePlan) -> None:
     behind: list[Template] = []
     waits = list(_edge_parts(resources, plan, service))
     if service.green.target_group is not None:
@@ -218,7 +119,7 @@ def _service(resources: _Resources, plan: MigrationPlan, service: ServicePlan) -
     if plan.mesh is None:
         for name, port, container_port in _dialled(service):
             if port == container_port and not registries:
-                registries.append({"RegistryArn": _attribute(_registered(resources, name), "Arn")})
+                registries.append({"RegistryArn": attribute(_registered(resources, name), "Arn")})
             else:
                 group, listener = _internally(resources, name, port, container_port)
                 behind.append(_attachment(service, group, container_port))
@@ -226,25 +127,25 @@ def _service(resources: _Resources, plan: MigrationPlan, service: ServicePlan) -
     if len(behind) > _BALANCED_AT_MOST:
         raise BadInput(f"{service.name} is dialled by more names than an ECS service can have target groups")
     task = resources.add("Task", "AWS::ECS::TaskDefinition", **_task(plan, service))
-    within = {"AssignPublicIp": "ENABLED", "Subnets": [_ref("SubnetA"), _ref("SubnetB")]}
+    within = {"AssignPublicIp": "ENABLED", "Subnets": [ref("SubnetA"), ref("SubnetB")]}
     resources.add(
         "Service",
         "AWS::ECS::Service",
         after=waits,
         ServiceName=service.blue.service_name,
-        Cluster=_ref("Cluster"),
-        TaskDefinition=_ref(task),
+        Cluster=ref("Cluster"),
+        TaskDefinition=ref(task),
         LaunchType="FARGATE",
         DesiredCount=service.blue.desired_count,
         NetworkConfiguration={
-            "AwsvpcConfiguration": {**within, "SecurityGroups": [_attribute("Access", "GroupId")]},
+            "AwsvpcConfiguration": {**within, "SecurityGroups": [attribute("Access", "GroupId")]},
         },
         **({"LoadBalancers": behind} if behind else {}),
         **({"ServiceRegistries": registries} if registries else {}),
     )
 
 
-def _edge_parts(resources: _Resources, plan: MigrationPlan, service: ServicePlan) -> Iterator[str]:
+def _edge_parts(resources: Resources, plan: MigrationPlan, service: ServicePlan) -> Iterator[str]:
     """Yield what must stand before the service at the edge, and before any task of the mesh."""
     wanted = ("AWS::AppMesh::",) if plan.mesh is not None else ()
     if service.green.target_group is not None:
@@ -253,7 +154,7 @@ def _edge_parts(resources: _Resources, plan: MigrationPlan, service: ServicePlan
 
 
 def _attachment(service: ServicePlan, group: str, port: int | None) -> Template:
-    return {"ContainerName": _container_at(service, port), "ContainerPort": port, "TargetGroupArn": _ref(group)}
+    return {"ContainerName": _container_at(service, port), "ContainerPort": port, "TargetGroupArn": ref(group)}
 
 
 def _dialled(service: ServicePlan) -> Iterator[tuple[str, int, int]]:
@@ -271,22 +172,22 @@ def _halves(name: str) -> tuple[str, str]:
     return first, rest
 
 
-def _registered(resources: _Resources, name: str) -> str:
+def _registered(resources: Resources, name: str) -> str:
     first, domain = _halves(name)
     namespace = resources.once(
         ("domain", domain),
         "Namespace",
         "AWS::ServiceDiscovery::PrivateDnsNamespace",
         Name=domain,
-        Vpc=_ref("Vpc"),
+        Vpc=ref("Vpc"),
     )
-    records = {"NamespaceId": _ref(namespace), "DnsRecords": [{"Type": "A", "TTL": 10}]}
+    records = {"NamespaceId": ref(namespace), "DnsRecords": [{"Type": "A", "TTL": 10}]}
     return resources.once(
         ("registry", name), "Registry", "AWS::ServiceDiscovery::Service", Name=first, DnsConfig=records
     )
 
 
-def _internally(resources: _Resources, name: str, port: int, container_port: int) -> tuple[str, str]:
+def _internally(resources: Resources, name: str, port: int, container_port: int) -> tuple[str, str]:
     """Make an internal load balancer behind a name; return its target group and its listener."""
     _, domain = _halves(name)
     zone = resources.once(
@@ -294,30 +195,19 @@ def _internally(resources: _Resources, name: str, port: int, container_port: int
         "Zone",
         "AWS::Route53::HostedZone",
         Name=domain,
-        VPCs=[{"VPCId": _ref("Vpc"), "VPCRegion": _ref("AWS::Region")}],
+        VPCs=[{"VPCId": ref("Vpc"), "VPCRegion": ref("AWS::Region")}],
     )
-    balancer = _balancer(resources, f"stand-in-{len(resources.made)}", scheme="internal")
-    group = _target_group(resources, "Targets", container_port)
+    before = balancer(resources, f"stand-in-{len(resources.made)}", scheme="internal")
+    group = target_group(resources, "Targets", container_port)
     listener = resources.add(
         "Listener",
         "AWS::ElasticLoadBalancingV2::Listener",
-        LoadBalancerArn=_ref(balancer),
+        LoadBalancerArn=ref(before),
         Port=port,
         Protocol="HTTP",
-        DefaultActions=[{"Type": "forward", "TargetGroupArn": _ref(group)}],
+        DefaultActions=forward(group),
     )
-    resources.once(
-        ("record", name),
-        "Record",
-        "AWS::Route53::RecordSet",
-        HostedZoneId=_ref(zone),
-        Name=name,
-        Type="A",
-        AliasTarget={
-            "DNSName": _attribute(balancer, "DNSName"),
-            "HostedZoneId": _attribute(balancer, "CanonicalHostedZoneID"),
-        },
-    )
+    alias(resources, zone, name, "A", before)
     return group, listener
 
 
@@ -347,7 +237,7 @@ def _task(plan: MigrationPlan, service: ServicePlan) -> Template:
         "NetworkMode": "awsvpc",
         "Cpu": "256",
         "Memory": "512",
-        "ExecutionRoleArn": _attribute("ExecutionRole", "Arn"),
+        "ExecutionRoleArn": attribute("ExecutionRole", "Arn"),
         "ContainerDefinitions": containers,
     }
     if change.remove_proxy_configuration:

@@ -15,15 +15,13 @@ from typing import Any, Final
 
 from crossfade.mesh.template import load_template
 from crossfade.plan.document import CdnRef, DnsRef, EdgeKind, EdgePlan, MigrationPlan, Probe, RecordRef
-from rehearsal.application import Application
+from rehearsal.application import Application, Described
 from rehearsal.aws import EmbeddedAws, route53
 from rehearsal.aws.cloudfront import spread_slowly as distributions_spread_slowly
 from rehearsal.dataplane import DataPlane, Users
-from rehearsal.deploy import Deployer
 from rehearsal.pace import RECORD_TTL_SECONDS, Pace, paced
 
 EDGES: Final = Path(__file__).resolve().parents[1] / "examples" / "edges"
-DOMAIN: Final = "shop.example"
 _STACKS: Final[Mapping[EdgeKind, tuple[str, ...]]] = {
     "alb": (),
     "nlb": (),
@@ -75,7 +73,7 @@ def choices(kind: EdgeKind) -> dict[str, str]:
     return {"web": f"{kind}:shop-sc"} if _STACKS[kind] else {}
 
 
-def ids_of(kind: EdgeKind, deployer: Deployer | None = None) -> dict[str, str]:
+def ids_of(kind: EdgeKind, deployer: Described | None = None) -> dict[str, str]:
     """
     Return the ids a plan needs that only an account knows, as `crossfade plan --param` takes them.
 
@@ -143,7 +141,7 @@ def open_door(kind: EdgeKind, plan: MigrationPlan, plane: DataPlane, pace: Pace,
     """Serve the edge as slowly as AWS does, on the rehearsal's clock; return who knocks, and how slow it is."""
     edge = plan.edges[0]
     if kind == "route53":
-        return _named(plane, pace, seed)
+        return _named(edge, plane, pace, seed)
     if kind == "cloudfront":
         return _distributed(edge, plane, pace, seed)
     rule = edge.rules[0]
@@ -192,11 +190,12 @@ def nature(kind: EdgeKind, pace: Pace) -> str:
     return natures.get(kind, "")
 
 
-def _named(plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
+def _named(edge: EdgePlan, plane: DataPlane, pace: Pace, seed: int) -> tuple[Users, Slowness]:
+    assert edge.dns is not None
     route53.spread_slowly(pace.dns_propagation_seconds)
     propagation = pace.dns_propagation_seconds / pace.time_scale
     users = Users(
-        name=DOMAIN,
+        name=next(record.name for record in edge.dns.records if record.type != "AAAA"),
         resolver=plane.serve_names(propagation_seconds=propagation),
         clients=CLIENTS,
         lingering=LINGERING,

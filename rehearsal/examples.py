@@ -49,7 +49,7 @@ def application(example: str, plan_file: Path | None = None, door: EdgeKind = "a
 
     unknown = ids_of(door)
     whole = with_door(Application(stacks=tuple(templates), plan=drawn(unknown)), door)
-    return replace(whole, redrawn=drawn) if unknown else whole
+    return replace(whole, redrawn=lambda made: drawn(ids_of(door, made))) if unknown else whole
 
 
 def _drawn(files: list[Path], values: Mapping[str, str], edges: Mapping[str, str]) -> MigrationPlan:

@@ -31,7 +31,7 @@ from rehearsal.dataplane import DataPlane, EnvoyMissing, EnvoyRefused, Load, Tot
 from rehearsal.deploy import Deployer
 from rehearsal.deploy.errors import DeployError
 from rehearsal.disturbing import DISTURBANCES, Disturbance
-from rehearsal.doors import Slowness, asked_alone, ids_of, led_in, open_door
+from rehearsal.doors import Slowness, asked_alone, led_in, open_door
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.encrypting import encrypted
 from rehearsal.pace import Pace, quickened
@@ -132,7 +132,7 @@ def rehearse(
             say(f"deploying {_named(template)} as stack {name}: blue")
             deployer.deploy(template, name)
         if application.redrawn is not None:
-            drawn = application.redrawn(ids_of(application.door, deployer))
+            drawn = application.redrawn(deployer)
             plan = _at_pace(drawn, pace, unalarmed=unalarmed)
         plan = led_in(plan, application.door, aws, pace)
         if scenario is Scenario.TLS:

@@ -89,7 +89,8 @@ def stage(plan: MigrationPlan, *, edge_of: str | None = None, most_tasks: int) -
     _refuse_unanswered(plan)
     said: list[str] = []
     edge, entry = _chosen(plan, edge_of)
-    _say_other_edges(plan, edge, said)
+    if edge is not None:
+        _say_other_edges(plan, edge, said)
     names, counts = _within(plan, entry, most_tasks, said)
     answered = {
         (service.name, each.dns_name)
@@ -111,13 +112,8 @@ def stage(plan: MigrationPlan, *, edge_of: str | None = None, most_tasks: int) -
             "is still to be decided"
         )
         edge = _stand_in(entry)
-    elif edge.kind != "alb":
-        said.append(
-            f"the edge {edge.name} is of kind {edge.kind}: here an Application Load Balancer divides its requests"
-        )
-        edge = edge.model_copy(
-            update={"kind": "alb", "dns": None, "cdn": None, "rules": edge.rules or _stand_in(entry).rules}
-        )
+    else:
+        edge = _made_anew(edge, said)
     if plan.alarms:
         said.append(f"alarms of your own are not rehearsed: {_listed(plan.alarms)}")
     if plan.namespace.arn is not None:
@@ -193,9 +189,43 @@ def _reached(plan: MigrationPlan, entry: str) -> list[str]:
     return reached
 
 
-def _say_other_edges(plan: MigrationPlan, edge: EdgePlan | None, said: list[str]) -> None:
-    others = [each.name for each in plan.edges if edge is not None and each.name != edge.name]
-    if others and edge is not None:
+def _made_anew(edge: EdgePlan, said: list[str]) -> EdgePlan:
+    """
+    Return an edge of the same kind without what only the plan's account has.
+
+    Raises:
+        BadInput: users cannot be led to it here.
+    """
+    changed: dict[str, object] = {
+        "blue": edge.blue.model_copy(update={"arn": None}),
+        "green": edge.green.model_copy(update={"arn": None}),
+    }
+    if edge.dns is not None:
+        names = ", ".join(f"{each.name} {each.type}" for each in edge.dns.records)
+        if all(each.type == "AAAA" for each in edge.dns.records):
+            raise BadInput(
+                f"the edge {edge.name} divides {names} alone, and the rehearsal's users ask for A: rehearse "
+                f"another with --edge-of, or a plan in which it has no such records"
+            )
+        said.append(f"the hosted zone of {names} is made anew, with nothing else in it")
+        if any(each.green_values or each.set_identifier for each in edge.dns.records):
+            said.append(f"{names}: addresses and records of others beside blue's are an alias to a load balancer here")
+        records = (each.model_copy(update={"set_identifier": None, "green_values": ()}) for each in edge.dns.records)
+        changed["dns"] = edge.dns.model_copy(update={"records": tuple(records)})
+    if edge.cdn is not None:
+        said.append(
+            f"the distribution {edge.cdn.distribution_id} is made anew, with the one origin {edge.cdn.origin_id} and "
+            "no cache"
+        )
+    if edge.probe is not None:
+        gone = "go to this machine" if edge.dns is not None or edge.cdn is not None else "are not sent"
+        said.append(f"requests of our own to {edge.probe.url} {gone}")
+    return edge.model_copy(update=changed)
+
+
+def _say_other_edges(plan: MigrationPlan, edge: EdgePlan, said: list[str]) -> None:
+    others = [each.name for each in plan.edges if each.name != edge.name]
+    if others:
         said.append(
             f"of {len(plan.edges)} edges only {edge.name} is climbed, since the load goes there; choose another with "
             f"--edge-of: {_listed(others)}"

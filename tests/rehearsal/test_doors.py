@@ -12,7 +12,7 @@ from crossfade.errors import BadInput
 from crossfade.plan.document import EdgeKind, MigrationPlan
 from rehearsal.aws import EmbeddedAws, in_process, route53
 from rehearsal.deploy import Deployer
-from rehearsal.doors import Slowness, ids_of, led_in, nature
+from rehearsal.doors import Slowness, led_in, nature
 from rehearsal.elsewhere import forward_alarms
 from rehearsal.examples import application
 from rehearsal.pace import BRIEF, FULL, Pace, quickened
@@ -34,7 +34,7 @@ def deployed(kind: EdgeKind, aws: EmbeddedAws) -> MigrationPlan:
     deployer = Deployer(aws)
     for name, template in shop.stacks:
         deployer.deploy(template, name)
-    drawn = shop.plan if shop.redrawn is None else shop.redrawn(ids_of(kind, deployer))
+    drawn = shop.plan if shop.redrawn is None else shop.redrawn(deployer)
     return MigrationPlan.from_json(quickened(drawn, BRIEF).to_json())
 
 

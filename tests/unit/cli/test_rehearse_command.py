@@ -51,7 +51,7 @@ def test_a_plan_with_an_open_blocking_gap_is_refused_with_the_answers_it_waits_f
         (["--source", "t.json", "--accept", "yes.yaml", "--service", "nobody"], "no service 'nobody'"),
         (["--source", "t.json", "--edge", "nlb"], "--edge nlb is a form of the example shop"),
         (["--example", "bookings", "--edge", "route53"], "reached by its own load balancer alone"),
-        (["--fault", "cdn-busy"], "--fault cdn-busy: at --edge alb there is one-500"),
+        (["--fault", "cdn-busy"], "--fault cdn-busy: at an edge of kind alb there is one-500"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_one_sentence_and_exit_2(

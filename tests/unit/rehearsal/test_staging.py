@@ -13,7 +13,10 @@ from crossfade.plan.document import (
     BackgroundWork,
     BlueService,
     Call,
+    CdnRef,
     ClientAlias,
+    DnsRef,
+    EdgeKind,
     EdgePlan,
     Endpoint,
     Gap,
@@ -21,8 +24,12 @@ from crossfade.plan.document import (
     MigrationPlan,
     NamespacePlan,
     PortName,
+    Probe,
+    RecordRef,
     Role,
     RuleRef,
+    Rung,
+    RungKind,
     ServicePlan,
     Severity,
     TargetGroupRef,
@@ -239,14 +246,74 @@ def test_what_the_stand_ins_do_not_do_is_said() -> None:
     plan = a_system(
         a_service("web", outside="pay.example.com"),
         a_service("idle", tasks=0),
-        edges=(an_edge("web").model_copy(update={"kind": "nlb"}),),
+        edges=(an_edge("web"),),
         alarms=("pager",),
         namespace=NamespacePlan(name="ns", arn="arn:aws:servicediscovery:eu-west-1:123456789012:namespace/ns-1"),
     )
 
     staged = stage(plan, most_tasks=ROOM)
 
-    for word in ("pay.example.com:443", "no task of idle", "of kind nlb", "pager", "shared namespace"):
+    for word in ("pay.example.com:443", "no task of idle", "pager", "shared namespace"):
         assert word in said(staged)
     assert staged.plan.service("web").calls == ()
-    assert (staged.plan.alarms, staged.plan.namespace.arn, staged.plan.edges[0].kind) == ((), None, "alb")
+    assert (staged.plan.alarms, staged.plan.namespace.arn) == ((), None)
+
+
+def with_ends(edge: EdgePlan, kind: EdgeKind, **ends: Any) -> EdgePlan:
+    rules = edge.rules if kind in {"alb", "nlb"} else ()
+    ladder = (Rung(share_bp=1_500, soak_seconds=60), Rung(share_bp=10_000, soak_seconds=60, kind=RungKind.WATCH))
+    changed = {"kind": kind, "rules": rules, "ladder": ladder, **ends}
+    return EdgePlan.model_validate({**edge.model_dump(exclude_computed_fields=True), **changed})
+
+
+A_NAME = DnsRef(
+    zone_id="Z1",
+    records=(
+        RecordRef(name="shop.example", type="A", green_values=("192.0.2.1",)),
+        RecordRef(name="shop.example", type="AAAA", set_identifier="theirs"),
+    ),
+    green_load_balancer="green-lb",
+)
+A_DISTRIBUTION = CdnRef(
+    distribution_id="E1", origin_id="app", green_domain="green.shop.example", green_load_balancer="green-lb"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends"), [("alb", {}), ("nlb", {}), ("route53", {"dns": A_NAME}), ("cloudfront", {"cdn": A_DISTRIBUTION})]
+)
+def test_an_edge_stays_of_the_plans_kind_without_what_only_the_plans_account_has(
+    kind: EdgeKind, ends: dict[str, Any]
+) -> None:
+    planned = with_ends(an_edge("web"), kind, **ends, blue=TargetGroupRef(name="web", arn="arn:theirs"))
+
+    staged = stage(a_system(a_service("web"), edges=(planned,)), most_tasks=ROOM)
+
+    [edge] = staged.plan.edges
+    assert (edge.kind, edge.blue, edge.rules) == (kind, TargetGroupRef(name="web"), planned.rules)
+    assert edge.cdn == planned.cdn
+    assert ("made anew" in said(staged)) == bool(ends)
+    if edge.dns is not None:
+        assert [(each.name, each.set_identifier, each.green_values) for each in edge.dns.records] == [
+            ("shop.example", None, ()),
+            ("shop.example", None, ()),
+        ]
+        assert "an alias to a load balancer" in said(staged)
+
+
+def test_a_name_that_has_no_address_the_users_ask_for_is_refused_by_name() -> None:
+    only = A_NAME.model_copy(update={"records": A_NAME.records[1:]})
+    plan = a_system(a_service("web"), edges=(with_ends(an_edge("web"), "route53", dns=only),))
+
+    with pytest.raises(BadInput, match=r"the edge edge-web divides shop\.example AAAA alone"):
+        stage(plan, most_tasks=ROOM)
+
+
+@pytest.mark.parametrize(("kind", "goes"), [("alb", "are not sent"), ("route53", "go to this machine")])
+def test_nothing_is_asked_at_an_address_outside(kind: EdgeKind, goes: str) -> None:
+    probe = Probe(url="https://green.shop.example/")
+    edge = with_ends(an_edge("web"), kind, dns=A_NAME if kind == "route53" else None, probe=probe)
+
+    staged = stage(a_system(a_service("web"), edges=(edge,)), most_tasks=ROOM)
+
+    assert f"requests of our own to https://green.shop.example/ {goes}" in said(staged)
