@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.rollout.rule import ROLL_BACK, Act
 from benchmarks.rollout.world import World
 from crossfade.judge.action import next_look_seconds
-from crossfade.judge.judge import judge
+from crossfade.judge.judge import is_suspicious, judge
 from crossfade.judge.reading import Readings, Window, closed_periods
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Rung, Timings
@@ -55,7 +55,7 @@ class Crossfade:
             return ROLL_BACK
         if judgement.answer is Answer.ADVANCE:
             return self._advance(world)
-        self._due = world.now + next_look_seconds(Timings(), self.look)
+        self._due = world.now + next_look_seconds(Timings(), self.look, suspicious=is_suspicious(judgement))
         self.look += 1
         return self._hold()
 

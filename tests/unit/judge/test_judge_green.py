@@ -44,7 +44,7 @@ EJECTION = json.dumps(
 class World:
     """A migration in mid-climb whose green has been well for its whole soak."""
 
-    def __init__(self, *, green_end: str | None = "green", **plan: Any) -> None:
+    def __init__(self, *, green_end: str | None = "green", lost_data_seconds: int = 120, **plan: Any) -> None:
         self.plans = MemoryPlanStore()
         self.journal = MemoryJournal()
         self.metrics: Any = MemoryMetrics()
@@ -53,7 +53,7 @@ class World:
         self.services: Any = green_services()
         self.meter = MemoryLookMeter()
         self.prober = MemoryProber(200)
-        ref = self.plans.put("plans", "shop.json", a_plan(bounds=Bounds(lost_data_seconds=120), **plan))
+        ref = self.plans.put("plans", "shop.json", a_plan(bounds=Bounds(lost_data_seconds=lost_data_seconds), **plan))
         edge = an_edge()
         edge = edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"green_arn": green_end})})
         self.journal.open(a_record(plan=ref, opened_at=NOON - timedelta(hours=1)), [edge])

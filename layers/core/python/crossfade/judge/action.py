@@ -10,7 +10,7 @@ from crossfade.errors import UnknownEdge
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import Judgement, is_suspicious, judge
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.meter import LookMeter, measures
 from crossfade.judge.reading import AlarmState, Readings
@@ -99,7 +99,7 @@ def judge_green(
     )
     keep(look, edge=request.edge, migration=request.migration, fence=request.fence, journal=journal, now=now)
     meter.publish(request.migration, request.edge, now, measures(look))
-    pause = next_look_seconds(plan.timings, request.look)
+    pause = next_look_seconds(plan.timings, request.look, suspicious=is_suspicious(judgement))
     if answer is Answer.ADVANCE:  # what follows is a shift, or nothing at the last rung, while other edges climb on
         journal.forget_look(request.migration, request.edge, fence=request.fence)
     else:
@@ -141,10 +141,14 @@ def keep(look: Look, *, edge: str, migration: str, fence: int, journal: Journal,
     )
 
 
-def next_look_seconds(timings: Timings, look: int) -> int:
-    """Return how long to wait after this look; a long hold is looked at less often, so its history stays small."""
+def next_look_seconds(timings: Timings, look: int, *, suspicious: bool = False) -> int:
+    """
+    Return how long to wait after this look; a long hold is looked at less often, so its history stays small.
+
+    While evidence against green grows, the pace of the beginning goes on until the slowest is due.
+    """
     times = next((factor for least, factor in SLOWED if look >= least), 1)
-    return timings.look_seconds * times
+    return timings.look_seconds * (1 if suspicious and times < SLOWED[0][1] else times)
 
 
 def _in_shadow(judgement: Judgement, readings: Readings, request: JudgeRequest, now: datetime) -> tuple[Answer, str]:

@@ -101,10 +101,20 @@ class _Case:
         return self.readings.window.buckets()
 
     @cached_property
+    def settled(self) -> tuple[Bucket, ...]:
+        """
+        The buckets that are old enough to be whole, by how late counts have been seen to come.
+
+        In younger ones errors of green speak against it already. What they lack is no gap,
+        and what they hold is not for green, as the rest may follow.
+        """
+        return self.buckets[: max(0, len(self.buckets) - self.readings.unsettled)]
+
+    @cached_property
     def since_gap(self) -> tuple[Bucket, ...]:
-        """The buckets after the last one that lacks a colour which chance alone would not have left out."""
+        """The settled buckets after the last one that lacks a colour which chance alone would not have left out."""
         newest_first = takewhile(
-            lambda bucket: self.is_present(bucket) or self.is_quiet(bucket), reversed(self.buckets)
+            lambda bucket: self.is_present(bucket) or self.is_quiet(bucket), reversed(self.settled)
         )
         return tuple(newest_first)[::-1]
 
@@ -180,8 +190,8 @@ class _Case:
         if self.slow_allowed is None:
             return None
         if self.live:
-            return _thousandths(eprocess.compare(_slow_pairs(self.buckets), allowed=self.slow_allowed))
-        return _thousandths(eprocess.breach_since(_slow_greens(self.buckets), slo_error_rate=self.slow_rate))
+            return _thousandths(eprocess.compare(_slow_pairs(self.settled), allowed=self.slow_allowed))
+        return _thousandths(eprocess.breach_since(_slow_greens(self.settled), slo_error_rate=self.slow_rate))
 
     @cached_property
     def slow_safe_log_e(self) -> float | None:
@@ -303,6 +313,12 @@ class _Case:
         )
 
 
+def is_suspicious(judgement: Judgement) -> bool:
+    """Return whether the evidence against green is a quarter of what would roll it back, or more."""
+    against = max(judgement.log_e, judgement.slow_log_e or 0.0, *judgement.inside_log_e.values())
+    return 4 * against >= judgement.roll_back_at
+
+
 def judge(readings: Readings, rung: Rung, bounds: Bounds, *, tests: int, following: Rung | None = None) -> Judgement:
     """
     Return what to do with green after this look.
@@ -418,7 +434,7 @@ def _slower(case: _Case) -> Judgement | None:
         return None
     against = f"than {case.slow_allowed:g} times blue" if case.live else f"than {_percent(case.slow_rate)}"
     return case.back(
-        f"green is slow more often {against}: {_slow_tally(case, case.buckets)} "
+        f"green is slow more often {against}: {_slow_tally(case, case.settled)} "
         f"(log E {case.slow_log_e:g}, rolled back at {case.roll_back_at:g})",
         _NEVER,
     )
@@ -462,15 +478,17 @@ def _blind_alarm(case: _Case) -> Judgement | None:
 
 
 def _too_early(case: _Case) -> Judgement | None:
-    if case.buckets:
+    if case.settled:
         return None
-    return case.hold("no metric period has closed since the edge settled", "the end of a metric period")
+    late = max(case.readings.late.values(), default=0) if case.readings.unsettled else 0
+    yet = f", as counts come up to {late} s late" if late else ""
+    return case.hold(f"no metric period has closed since the edge settled{yet}", "the end of a metric period")
 
 
 def _gap(case: _Case) -> Judgement | None:
     if case.since_gap:
         return None
-    last = case.buckets[-1]
+    last = case.settled[-1]
     missing = [colour for colour in case.colours() if last.of(colour) is None]
     when = f"the period at {_clock(last.start)}"
     if missing == list(case.colours()):
@@ -480,8 +498,9 @@ def _gap(case: _Case) -> Judgement | None:
 
 
 def _blue_too(case: _Case) -> Judgement | None:
-    last = case.buckets[-1]
-    if last.blue is None or not case.is_bad_for_blue(last):
+    newest = case.buckets[len(case.settled) - 1 :]
+    last = next((bucket for bucket in reversed(newest) if case.is_bad_for_blue(bucket)), None)
+    if last is None or last.blue is None:
         return None
     return case.hold(
         f"blue itself failed {last.blue.errors} of {last.blue.requests} requests in the period at "
@@ -495,7 +514,7 @@ def _unanswered(case: _Case) -> Judgement | None:
     # that is evidence; of blue, which serves, it means that nobody can tell.
     if case.slow_allowed is None or not case.live:
         return None
-    last = case.buckets[-1]
+    last = case.settled[-1]
     slow = last.blue_slow
     if slow is None or slow.requests < _FEW_ERRORS or slow.errors < slow.requests:
         return None
@@ -620,7 +639,7 @@ def _lost_seconds(case: _Case, colour: Colour) -> int:
         return 0
     other = Colour.BLUE if colour is Colour.GREEN else Colour.GREEN
     silent = list(
-        takewhile(lambda bucket: bucket.of(colour) is None and bucket.of(other) is not None, reversed(case.buckets))
+        takewhile(lambda bucket: bucket.of(colour) is None and bucket.of(other) is not None, reversed(case.settled))
     )
     served = sum(count.requests for bucket in silent if (count := bucket.of(other)))
     if not case.is_silence_strange(colour, served_on_the_other=served):

@@ -187,6 +187,8 @@ class Readings(Frozen):
     `unread_seconds` is how long looks have had a fault without a break before this one.
     Without `control` the window counts green alone, by what it was called for inside, and
     no speed. `may_idle` says why green may be sent nothing whatever its share.
+    `late` is how late counts have been seen to come, in seconds by namespace, where that is
+    later than the plan says; the newest `unsettled` periods are younger, and not whole yet.
     """
 
     window: Window
@@ -200,6 +202,8 @@ class Readings(Frozen):
     alarms: dict[str, AlarmState] = Field(default_factory=dict)
     faults: tuple[str, ...] = ()
     unread_seconds: int = Field(default=0, ge=0)
+    late: dict[str, int] = Field(default_factory=dict)
+    unsettled: int = Field(default=0, ge=0)
 
 
 def closed_periods(since: datetime, now: datetime, *, period_seconds: int, lag_seconds: int) -> tuple[datetime, int]:

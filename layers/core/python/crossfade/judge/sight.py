@@ -29,6 +29,7 @@ from crossfade.judge.reading import (
     wanting,
 )
 from crossfade.judge.signal import VIEWER_5XX
+from crossfade.judge.watermark import learned, unsettled
 from crossfade.plan.document import MigrationPlan, Timings
 from crossfade.shift.share import ALL
 
@@ -86,7 +87,7 @@ def see(
     lines, log_faults = _read_logs(_logs_since(opened_at, since, edge, plan.timings, now), plan, sight, now)
     states, alarm_faults = _read_alarms(plan, sight.alarms)
     faults = (*metric_faults, *inside_faults, *viewer_faults, *service_faults, *log_faults, *alarm_faults)
-    return Readings(
+    read = Readings(
         window=window,
         control=edge.resolved.counts_requests,
         may_idle=edge.resolved.may_idle,
@@ -99,6 +100,25 @@ def see(
         faults=faults,
         unread_seconds=_unread_seconds(before, since, now) if faults else 0,
     )
+    if newest is None or before[0].at < since:
+        return read
+    return _settled(read, newest, before[0].at, plan, now)
+
+
+def _settled(read: Readings, newest: Look, looked: datetime, plan: MigrationPlan, now: datetime) -> Readings:
+    """
+    Return the readings with how late counts come on this rung, and how many periods are too young to be whole.
+
+    Each rung learns anew: one batch that was late once shall not slow every rung after it.
+    """
+    late = learned(
+        newest.readings,
+        looked,
+        read,
+        grain_seconds=plan.timings.look_seconds,
+        most_seconds=plan.bounds.lost_data_seconds,
+    )
+    return read.model_copy(update={"late": late, "unsettled": unsettled(read.window, late, now)})
 
 
 def _ask(
