@@ -23,6 +23,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 from moto.core.base_backend import BackendDict
+from moto.core.common_models import BaseModel
 from moto.core.errors import COMMON_ERROR_CODES
 from moto.core.exceptions import ServiceException
 from moto.core.request import determine_request_protocol
@@ -293,8 +294,18 @@ def _reset() -> None:
     _moto_reset()
 
 
+def _new_model(cls: type, *_args: Any, **_kwargs: Any) -> Any:
+    return super(BaseModel, cls).__new__(cls)
+
+
 def install() -> None:
-    """Patch moto so that registered operations are asked first; doing it twice changes nothing."""
+    """
+    Patch moto so that registered operations are asked first; doing it twice changes nothing.
+
+    And so that it forgets what is gone: for a dashboard of its own it keeps each copy of each item for good, which
+    came to gigabytes in a run of hundreds of migrations.
+    """
+    BaseModel.__new__ = staticmethod(_new_model)
     for code in COMMON_ERRORS:
         if code not in COMMON_ERROR_CODES:
             COMMON_ERROR_CODES.append(code)  # moto warns about any other that no model lists

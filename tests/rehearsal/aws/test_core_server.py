@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from moto.dynamodb.models.dynamo_type import Item
 
 from rehearsal.aws import EmbeddedAws, in_process, registry, seams
 from rehearsal.aws.clock import clock
@@ -189,6 +191,25 @@ def test_an_operation_can_decorate_what_moto_answers() -> None:
         registry._operations.pop(("sts", "GetCallerIdentity"))
 
     assert (said["Account"], said["Arn"]) == ("123456789012", "arn:eu-west-1:123456789012")
+
+
+def test_what_is_deleted_is_forgotten() -> None:
+    key = {"pk": {"S": "it"}}
+    with in_process() as aws:
+        client = aws.client("dynamodb")
+        client.create_table(
+            TableName="journal",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        client.transact_write_items(TransactItems=[{"Put": {"TableName": "journal", "Item": key}}])
+        client.get_item(TableName="journal", Key=key)
+        client.delete_item(TableName="journal", Key=key)
+        gc.collect()
+        left = [each for each in gc.get_objects() if type(each) is Item]
+
+    assert left == []
 
 
 def test_a_misspelt_operation_is_refused_at_once() -> None:
