@@ -142,7 +142,7 @@ class Load:
         with self._changed:
             return Snapshot(self._totals, tuple(self._seconds), self._over)
 
-    def wait_for_requests(self, count: int, *, timeout_seconds: float = 30) -> Totals:
+    def wait_for_requests(self, count: int, *, timeout_seconds: float = 120) -> Totals:
         """Return the totals once at least `count` requests have ended. Raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._totals.total >= count or self._over, timeout_seconds):

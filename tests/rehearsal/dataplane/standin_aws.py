@@ -124,7 +124,7 @@ class StandInAws:
         """Whether any datum of a metric was published."""
         return any(datum["MetricName"] == name for _, datum in list(self.data))
 
-    def wait_for(self, promise: Any, seconds: float = 10) -> bool:
+    def wait_for(self, promise: Any, seconds: float = 120) -> bool:
         """Wait until something that was written fulfils a promise."""
         with self.changed:
             return bool(self.changed.wait_for(promise, seconds))

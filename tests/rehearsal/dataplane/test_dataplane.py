@@ -83,13 +83,13 @@ def test_the_split_follows_the_weights_and_every_request_is_counted(plane: DataP
     aws.weights.update({BLUE: 700, GREEN: 300})
     port = plane.edge_port("shop", 80)
 
-    load = plane.drive(port, 400)
-    load.wait_for_requests(1_600)
+    load = plane.drive(port, 2 * RPS)
+    load.wait_for_requests(800)
     totals = load.stop()
 
     assert totals.failed == 0
     assert totals.total == totals.sent == totals.ok == totals.blue + totals.green
-    assert totals.green_share == pytest.approx(0.3, abs=0.06)  # five standard deviations
+    assert totals.green_share == pytest.approx(0.3, abs=0.085)  # five standard deviations
 
 
 def test_a_change_of_weights_reaches_the_edge_and_none_at_all_is_answered_503(
@@ -233,7 +233,7 @@ def test_no_process_and_no_file_outlives_a_rehearsal_that_is_killed() -> None:
     folder, *pids = rehearsal.stdout.readline().split()
 
     rehearsal.kill()
-    rehearsal.wait(20)
+    rehearsal.wait(120)
     rehearsal.stdout.close()
 
     assert len(pids) == 4  # the keeper, the edge, one task, the application
@@ -292,7 +292,7 @@ def wait_for_share(plane: DataPlane, wanted: str | None) -> None:
 
 
 def soon(promise: Callable[[], bool]) -> bool:
-    for _ in range(200):
+    for _ in range(2_400):
         if promise():
             return True
         time.sleep(0.05)

@@ -54,7 +54,7 @@ class Sides(Ground):
         wanted = [{"Name": key, "Value": value} for key, value in dimensions.items()]
         metric = {"Namespace": namespace, "MetricName": name, "Dimensions": wanted}
         answer = self.aws.client("cloudwatch", region).get_metric_data(
-            StartTime=now - timedelta(minutes=5),
+            StartTime=now - timedelta(minutes=50),
             EndTime=now + timedelta(minutes=1),
             MetricDataQueries=[{"Id": "it", "MetricStat": {"Metric": metric, "Period": 1, "Stat": "Sum"}}],
         )
@@ -145,7 +145,7 @@ def distributed(sides: Sides, traffic: dict[str, Any]) -> tuple[str, str]:
 
 def colour(port: int, headers: dict[str, str]) -> str | None:
     """Return who answered a request to a loopback port."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/", headers=headers)
     answered = connection.getresponse().headers["x-colour"]
     connection.close()

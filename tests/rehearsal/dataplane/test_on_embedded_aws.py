@@ -39,7 +39,7 @@ def ground(plane: DataPlane) -> Iterator[Ground]:
 def metric(ground: Ground, name: str, namespace: str, **dimensions: str) -> float:
     now = datetime.now(UTC)
     answer = ground.client("cloudwatch").get_metric_data(
-        StartTime=now - timedelta(minutes=5),
+        StartTime=now - timedelta(minutes=50),
         EndTime=now + timedelta(minutes=1),
         MetricDataQueries=[
             {
@@ -95,7 +95,9 @@ def test_what_a_broken_task_does_to_users_is_what_the_metrics_and_the_log_say(pl
     assert before.failed == 0
     assert totals.failed > 0
     assert until(lambda: metric(ground, "RequestCount", "AWS/ApplicationELB", **dimensions) == totals.total)
-    assert metric(ground, "HTTPCode_Target_5XX_Count", "AWS/ApplicationELB", **dimensions) == totals.failed
+    assert until(
+        lambda: metric(ground, "HTTPCode_Target_5XX_Count", "AWS/ApplicationELB", **dimensions) == totals.failed
+    )
     assert until(
         lambda: metric(ground, "HTTPCode_Target_5XX_Count", "AWS/ECS", TargetDiscoveryName="orders") == totals.failed
     )
