@@ -50,8 +50,8 @@ build: $(READY) $(SAM_READY)  ## Build the stack with SAM and import what was bu
 bench: $(READY)  ## Try Crossfade and its peers' decision rules in a seeded world: a sample, within five minutes
 	@$(VENV)/bin/python -m benchmarks.rollout $(if $(SEED),--seed $(SEED))
 
-bench-full: $(READY)  ## The same with many runs, about an hour
-	@$(VENV)/bin/python -m benchmarks.rollout --full $(if $(SEED),--seed $(SEED))
+bench-full: $(READY)  ## The same with many runs, half an hour or more; ended early, it goes on where it was
+	@$(VENV)/bin/python -m benchmarks.rollout --full --checkpoint build/bench-full.jsonl $(if $(SEED),--seed $(SEED))
 
 oracle: $(ORACLE_READY)  ## Hold the judge's evidence against savvi, which is not ours
 	@PYTHONPATH=.:layers/core/python .venv-oracle/bin/python -m pytest -q tests/oracle

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from multiprocessing import get_context
 from statistics import fmean, median
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from benchmarks.rollout.chance import upper_bound
+from benchmarks.rollout.checkpoint import Checkpoint
 from benchmarks.rollout.ours import Crossfade
 from benchmarks.rollout.peers import PEERS, peers_on_feed
 from benchmarks.rollout.rule import Rule, try_rule
@@ -116,49 +117,93 @@ def measure(row: Row, scenario: Scenario, rps: float, *, seed: int, runs: int) -
 
 @dataclass(frozen=True)
 class Size:
-    """How many runs a cell has; `headline` is for healthy cells of the headline's row, whose false rollbacks count."""
+    """
+    How many runs a cell has.
+
+    `headline` is for healthy cells of the headline's row, whose false rollbacks count, and
+    `decisive` for the bad one by which it is compared, of every rule.
+    """
 
     bad: int
     healthy: int
     headline: int
+    decisive: int
 
-    def runs(self, scenario: Scenario, row: Row) -> int:
+    def runs(self, scenario: Scenario, row: Row, rps: float) -> int:
         """Return the runs of a rule in a scenario."""
+        if (scenario.name, rps) == DECISIVE:
+            return self.decisive
         if scenario.bad:
             return self.bad
         return self.headline if (row.name, row.lag) == (FED, HEADLINE_LAG) else self.healthy
 
 
-SAMPLE: Final = Size(bad=4, healthy=12, headline=12)
-FULL: Final = Size(bad=50, healthy=100, headline=400)
+DECISIVE: Final = ("20 % fail", 20.0)
+"""The cell by which the headline compares: what is failing, and requests per second."""
+
+SAMPLE: Final = Size(bad=10, healthy=12, headline=12, decisive=100)
+FULL: Final = Size(bad=50, healthy=100, headline=400, decisive=200)
 """4,800 healthy rollouts in the headline: without a false rollback, the rate is below 0.1 % at 99 % confidence."""
 
 
-def run(size: Size, *, seed: int, processes: int = 2) -> list[Cell]:
+class Task(NamedTuple):
+    """A cell to measure: places in `rows()` and SCENARIOS, requests per second, runs, seed."""
+
+    row: int
+    scenario: int
+    rps: float
+    runs: int
+    seed: int
+
+
+def run(size: Size, *, seed: int, processes: int = 2, kept: Checkpoint | None = None) -> list[Cell]:
     """Measure the whole grid."""
-    with get_context("spawn").Pool(processes) as pool:
-        return pool.map(_measure, _tasks(size, seed), chunksize=1)
+    first = _headline_tasks(size, seed)
+    return _run([*first, *_tasks(size, seed)], processes, kept)[len(first) :]
 
 
-def _tasks(size: Size, seed: int) -> list[tuple[int, int, float, int, int]]:
+def closely(*, seed: int, processes: int = 2, kept: Checkpoint | None = None) -> tuple[list[Cell], list[Cell]]:
+    """
+    Return the headline's row in every healthy cell, and every rule at its default in the headline's bad one.
+
+    They are cells of the full grid.
+    """
+    tasks = _headline_tasks(FULL, seed)
+    cells = _run(tasks, processes, kept)
+    return [cell for cell in cells if not cell.bad], [cell for cell in cells if cell.bad]
+
+
+def _headline_tasks(size: Size, seed: int) -> list[Task]:
+    def is_headlines(row: Row, scenario: Scenario, rps: float) -> bool:
+        ours = (row.name, row.lag) == (FED, HEADLINE_LAG)
+        return (scenario.name, rps) == DECISIVE and (ours or row.kind == "peer") if scenario.bad else ours
+
+    return [t for t in _tasks(size, seed) if is_headlines(_all_rows()[t.row], SCENARIOS[t.scenario], t.rps)]
+
+
+def _tasks(size: Size, seed: int) -> list[Task]:
     return [
-        (at_row, at, rps, size.runs(scenario, row), seed)
-        for at_row, row in enumerate(rows())
+        Task(at_row, at, rps, size.runs(scenario, row, rps), seed)
+        for at_row, row in enumerate(_all_rows())
         for at, scenario in enumerate(SCENARIOS)
         for rps in LOADS
     ]
 
 
-def closely(*, seed: int, processes: int = 2) -> tuple[list[Cell], list[Cell]]:
-    """Return the headline's row in every healthy cell, and every rule at its default in the headline's bad one."""
-    scenario = next(at for at, each in enumerate(SCENARIOS) if each.name == "20 % fail")
-    ours = next(at for at, row in enumerate(rows()) if (row.name, row.lag) == (FED, HEADLINE_LAG))
-    defaults = [ours, *(at for at, row in enumerate(rows()) if row.kind == "peer")]
-    healthy = [(ours, at, rps, FULL.headline, seed) for at, s in enumerate(SCENARIOS) if not s.bad for rps in LOADS]
-    harmed = [(at, scenario, 20.0, 4 * FULL.bad, seed) for at in defaults]
+def _run(tasks: Sequence[Task], processes: int, kept: Checkpoint | None) -> list[Cell]:
+    """Measure these cells, each once, in this order; those that are kept already are not measured again."""
+    kept = kept or Checkpoint(None, code="")
+    missing = [task for task in dict.fromkeys(tasks) if _key(task) not in kept]
+    if not missing:
+        return [Cell(**kept[_key(task)]) for task in tasks]
     with get_context("spawn").Pool(processes) as pool:
-        cells = pool.map(_measure, [*healthy, *harmed], chunksize=1)
-    return cells[: len(healthy)], cells[len(healthy) :]
+        for task, cell in pool.imap_unordered(_measure, missing, chunksize=1):
+            kept.keep(_key(task), asdict(cell))
+    return [Cell(**kept[_key(task)]) for task in tasks]
+
+
+def _key(task: Task) -> str:
+    return f"cell {_all_rows()[task.row].name}, lag {_all_rows()[task.row].lag}, {' '.join(map(str, task[1:]))}"
 
 
 @cache
@@ -166,9 +211,9 @@ def _all_rows() -> tuple[Row, ...]:
     return rows()
 
 
-def _measure(task: tuple[int, int, float, int, int]) -> Cell:
+def _measure(task: Task) -> tuple[Task, Cell]:
     row, scenario, rps, runs, seed = task
-    return measure(_all_rows()[row], SCENARIOS[scenario], rps, seed=seed, runs=runs)
+    return task, measure(_all_rows()[row], SCENARIOS[scenario], rps, seed=seed, runs=runs)
 
 
 # -- what follows from the grid ----------------------------------------------------
@@ -200,8 +245,9 @@ def headline(cells: Sequence[Cell], ours: str = FED, lag: int = HEADLINE_LAG) ->
     peers = sorted({(c.rule, c.lag) for c in cells if c.kind != "ours" and c.lag in {None, lag}}, key=str)
     trusted = [peer for peer in peers if _is_trusted(by, peer)]
     defaults = [peer for peer in trusted if peer[1] is None]
-    mine = by[ours, lag, 20.0, "20 % fail"]
-    best = min((by[(*peer, 20.0, "20 % fail")] for peer in defaults), key=lambda c: c.harmed)
+    what, load = DECISIVE
+    mine = by[ours, lag, load, what]
+    best = min((by[(*peer, load, what)] for peer in defaults), key=lambda c: c.harmed)
     survivors = [peer for peer in trusted if _is_trusted(by, peer, "shared outage")]
     worse, worse_than_survivors, compared = [], 0, 0
     for rps in LOADS:

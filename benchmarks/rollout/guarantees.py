@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import exp, fsum, log, pi, sin
@@ -11,6 +11,7 @@ from statistics import fmean, median
 from typing import Final
 
 from benchmarks.rollout.chance import binomial, poisson, upper_bound
+from benchmarks.rollout.checkpoint import Checkpoint
 from benchmarks.rollout.kayenta import Label, classify
 from crossfade.judge import eprocess
 from crossfade.judge.judge import judge
@@ -31,14 +32,17 @@ class Evidence:
     """`eprocess.compare`, one bucket at a time: the same sums, so that 500 looks are 500 steps."""
 
     def __init__(self) -> None:
-        self.logs: list[float] = []
+        self.logs = eprocess.compared([])
+        self.log_e = 0.0
 
     def add(self, blue: Count, green: Count) -> float:
-        """Return log E after one more bucket."""
-        gained = eprocess.compared([(blue, green)])
-        self.logs = [a + b for a, b in zip(self.logs, gained, strict=True)] if self.logs else gained
-        highest = max(self.logs)
-        return highest + log(fsum(exp(value - highest) for value in self.logs) / len(self.logs))
+        """Return log E after one more bucket; one in which nobody failed adds nothing."""
+        if blue.errors or green.errors:
+            gained = eprocess.compared([(blue, green)])
+            self.logs = [a + b for a, b in zip(self.logs, gained, strict=True)]
+            highest = max(self.logs)
+            self.log_e = highest + log(fsum(exp(value - highest) for value in self.logs) / len(self.logs))
+        return self.log_e
 
 
 @dataclass(frozen=True)
@@ -69,22 +73,35 @@ def a_day(chance: random.Random, rps: float, base: float) -> Iterator[tuple[Coun
         )
 
 
-def false_alarms(runs: int, *, seed: int) -> list[FalseAlarms]:
+_WORLDS: Final = (("20 rps, 0.1 %", 20.0, BASE), ("2 rps, 0.5 %", 2.0, 0.005), ("200 rps, 0.1 %", 200.0, BASE))
+_AT_ONCE: Final = 1_000
+"""Runs whose result is kept together."""
+
+
+def false_alarms(runs: int, *, seed: int, kept: Checkpoint | None = None) -> list[FalseAlarms]:
     """Return the realised false-positive rates."""
+    kept = kept or Checkpoint(None, code="")
     told = []
-    for name, rps, base in (
-        ("20 rps, 0.1 %", 20.0, 0.001),
-        ("2 rps, 0.5 %", 2.0, 0.005),
-        ("200 rps, 0.1 %", 200.0, BASE),
-    ):
-        highest = []
-        for at in range(runs):
-            evidence = Evidence()
-            highest.append(max(evidence.add(*pair) for pair in a_day(random.Random(seed * 1_000_003 + at), rps, base)))
-        for alpha in ALPHAS:
-            blamed = sum(value >= log(1 / alpha) for value in highest)
-            told.append(FalseAlarms(name, alpha, runs, blamed, blamed / runs, upper_bound(blamed, runs)))
+    for name, rps, base in _WORLDS:
+        blamed = [0] * len(ALPHAS)
+        for first in range(0, runs, _AT_ONCE):
+            some = range(first, min(runs, first + _AT_ONCE))
+            key = f"false alarms {name}, {seed}, {some.start} to {some.stop}"
+            if key not in kept:
+                kept.keep(key, _blamed(some, rps, base, seed))
+            blamed = [one + other for one, other in zip(blamed, kept[key], strict=True)]
+        for alpha, count in zip(ALPHAS, blamed, strict=True):
+            told.append(FalseAlarms(name, alpha, runs, count, count / runs, upper_bound(count, runs)))
     return told
+
+
+def _blamed(runs: Iterable[int], rps: float, base: float, seed: int) -> list[int]:
+    """Return how many of the runs were blamed, at each alpha."""
+    highest = []
+    for at in runs:
+        evidence = Evidence()
+        highest.append(max(evidence.add(*pair) for pair in a_day(random.Random(seed * 1_000_003 + at), rps, base)))
+    return [sum(value >= log(1 / alpha) for value in highest) for alpha in ALPHAS]
 
 
 @dataclass(frozen=True)

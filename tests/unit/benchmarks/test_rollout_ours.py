@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from math import log
+from pathlib import Path
 
 import pytest
 
 from benchmarks.rollout import guarantees, tables
 from benchmarks.rollout.chance import binomial, most_by_chance, poisson, upper_bound
+from benchmarks.rollout.checkpoint import Checkpoint
 from benchmarks.rollout.grid import LAGS, LOADS, Cell, headline, rows
 from benchmarks.rollout.kayenta import Label
 from benchmarks.rollout.ours import Crossfade
@@ -106,6 +108,49 @@ def test_requests_drawn_have_the_mean_they_are_drawn_with(mean: float) -> None:
     drawn = [poisson(chance, mean) for _ in range(2_000)]
 
     assert abs(sum(drawn) / len(drawn) - mean) < 5 * (mean / len(drawn)) ** 0.5 + 0.01
+
+
+# -- a long run ----------------------------------------------------------------------
+
+
+def test_a_run_that_was_ended_goes_on_from_what_it_had_found(tmp_path: Path) -> None:
+    path = tmp_path / "build" / "found.jsonl"
+    before = Checkpoint(path, code="a")
+    before.keep("one", {"runs": 4})
+
+    after = Checkpoint(path, code="a")
+
+    assert "one" in after
+    assert after["one"] == {"runs": 4}
+    assert "two" not in after
+
+
+def test_a_line_that_was_cut_off_in_writing_is_found_again_and_spoils_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    Checkpoint(path, code="a").keep("one", 1)
+    path.write_text(path.read_text() + '{"key": "two", "val')
+    ended = Checkpoint(path, code="a")
+
+    ended.keep("three", 3)
+
+    again = Checkpoint(path, code="a")
+    assert ("one" in again, "two" in again, "three" in again) == (True, False, True)
+
+
+def test_what_other_code_has_found_is_not_taken_for_this_codes(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    Checkpoint(path, code="a").keep("one", 1)
+
+    assert "one" not in Checkpoint(path, code="b")
+    assert "one" not in Checkpoint(path, code="a")
+
+
+def test_false_alarms_are_the_same_found_at_once_and_after_an_interruption(tmp_path: Path) -> None:
+    path = tmp_path / "found.jsonl"
+    at_once = guarantees.false_alarms(6, seed=1, kept=Checkpoint(path, code="a"))
+
+    assert guarantees.false_alarms(6, seed=1, kept=Checkpoint(path, code="a")) == at_once
+    assert len(path.read_text().splitlines()) == 4
 
 
 # -- the tables ----------------------------------------------------------------------

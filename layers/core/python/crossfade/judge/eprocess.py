@@ -14,6 +14,7 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from math import ceil, exp, fsum, inf, log, log1p
 
 from crossfade.judge.reading import Count
@@ -118,15 +119,15 @@ def _mixed(begun: Sequence[float], number: int, last: Count, slo_error_rate: flo
 
 
 def _breached(requests: int, errors: int, slo_error_rate: float) -> list[float]:
-    return [
-        errors * log(rate / slo_error_rate) + (requests - errors) * log((1 - rate) / (1 - slo_error_rate))
-        for rate in _rates(slo_error_rate)
-    ]
+    return [errors * failed + (requests - errors) * served for failed, served in _gains(slo_error_rate)]
 
 
-def _rates(slo_error_rate: float) -> list[float]:
+@cache
+def _gains(slo_error_rate: float) -> tuple[tuple[float, float], ...]:
+    """Return, by alternative, what one error and what one request without an error add to its log E."""
     odds = slo_error_rate / (1 - slo_error_rate)
-    return [times * odds / (1 + times * odds) for times in _ODDS]
+    rates = [times * odds / (1 + times * odds) for times in _ODDS]
+    return tuple((log(rate / slo_error_rate), log((1 - rate) / (1 - slo_error_rate))) for rate in rates)
 
 
 def safe(pairs: Sequence[tuple[Count, Count]], *, tolerance: float) -> float:

@@ -248,7 +248,7 @@ class _Case:
 
     def is_present(self, bucket: Bucket) -> bool:
         """Return whether every colour with a share has data in this bucket."""
-        return all(bucket.of(colour) is not None for colour in self.colours())
+        return bucket.green is not None and (bucket.blue is not None or not self.live)
 
     def is_quiet(self, bucket: Bucket) -> bool:
         """
