@@ -75,3 +75,116 @@ def test_a_check_of_the_port_that_the_service_serves_too_is_no_gap() -> None:
     plan = drawn(a_mesh(), a_teller(), a_gateway(all="api.m.local"), asking("8080"))
 
     assert "LB_HEALTHCHECK_ON_ENVOY_ADMIN targetgroup/web" not in ids(plan)
+
+
+GATE = "AWS::ElasticLoadBalancingV2::"
+
+
+def two_tellers(**routes: str) -> Resources:
+    return {**a_mesh(), **a_teller("api"), **a_teller("web"), **a_gateway(**routes)}
+
+
+def a_way(name: str, priority: int, *conditions: dict[str, Any], group: str | None = None) -> Resources:
+    """A rule of the listener of `an_edge`, and the target group of its own to which it forwards."""
+    action = {"Type": "forward", "TargetGroupArn": {"Ref": f"Group{group or name}"}}
+    said = {"ListenerArn": {"Ref": "Listener"}, "Priority": priority, "Conditions": conditions, "Actions": [action]}
+    made: Resources = {f"Rule{name}": {"Type": f"{GATE}ListenerRule", "Properties": said}}
+    if group is None:
+        made[f"Group{name}"] = {"Type": f"{GATE}TargetGroup", "Properties": {"Name": f"gate-{name}", "Port": 8080}}
+    return made
+
+
+def in_groups(gateway: Resources, *names: str) -> Resources:
+    """The gateway's service is registered in these target groups too."""
+    service = gateway["Servicegate"]
+    more = [
+        {"TargetGroupArn": {"Ref": f"Group{name}"}, "ContainerName": "envoy", "ContainerPort": 8080} for name in names
+    ]
+    properties = {**service["Properties"], "LoadBalancers": [*service["Properties"]["LoadBalancers"], *more]}
+    return {**gateway, "Servicegate": {**service, "Properties": properties}}
+
+
+def path(*patterns: str) -> dict[str, Any]:
+    return {"Field": "path-pattern", "Values": list(patterns)}
+
+
+def test_what_to_make_before_a_gateway_that_divides_requests_is_said_rule_by_rule() -> None:
+    plan = drawn(two_tellers(a="api.m.local", b="web.m.local"))
+
+    said = next(gap.detail for gap in plan.gaps if gap.id == "EDGE_MISSING")
+    assert "Make one target group for each, all with gate registered in them, and on lb:80 a rule" in said
+    assert "path-pattern /a* for api port 8080; path-pattern /b* for web port 8080" in said
+
+
+def test_each_target_group_whose_rule_leads_to_one_service_is_an_edge_of_its_own() -> None:
+    gateway = in_groups(two_tellers(a="api.m.local", b="web.m.local"), "a", "b")
+
+    plan = drawn(gateway, a_way("a", 1, path("/a*")), a_way("b", 2, path("/b*")))
+
+    assert [(edge.service, edge.blue.name, edge.green.name) for edge in plan.edges] == [
+        ("api", "gate-a", "gate-a-sc"),
+        ("web", "gate-b", "gate-b-sc"),
+    ]
+    assert [[rule.priority for rule in edge.rules] for edge in plan.edges] == [["1"], ["2"]]
+    assert not [each for each in ids(plan) if each.startswith("EDGE_MISSING")]
+    (rest,) = (gap for gap in plan.gaps if gap.id == "GATEWAY_ROUTE_NONE")
+    assert (rest.resource, rest.severity) == ("targetgroup/web", Severity.INFORMATIONAL)
+    assert rest.detail.startswith("What comes by lb:80 default action meets no route of the gateway door")
+
+
+def test_the_default_action_leads_to_what_no_rule_before_it_takes() -> None:
+    routes = {
+        **a_gateway(rest="web.m.local")["Wayrest"]["Properties"],
+        "Spec": {
+            "HttpRoute": {
+                "Match": {"Prefix": "/"},
+                "Action": {"Target": {"VirtualService": {"VirtualServiceName": "web.m.local"}}},
+            }
+        },
+    }
+    everything = {"Wayrest": {"Type": "AWS::AppMesh::GatewayRoute", "Properties": routes}}
+    gateway = in_groups(two_tellers(a="api.m.local"), "a")
+
+    plan = drawn(gateway, everything, a_way("a", 1, path("/a*")))
+
+    assert [(edge.service, edge.blue.name) for edge in plan.edges] == [("web", "web"), ("api", "gate-a")]
+    assert not [each for each in ids(plan) if each.startswith("EDGE_MISSING")]
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        [path("/a*", "/b*")],
+        [path("/*")],
+        [{"Field": "host-header", "Values": ["*.example.com"]}],
+    ],
+)
+def test_a_rule_that_leads_to_two_services_is_no_edge(conditions: list[dict[str, Any]]) -> None:
+    gateway = in_groups(two_tellers(a="api.m.local", b="web.m.local"), "ab")
+
+    plan = drawn(gateway, a_way("ab", 1, *conditions))
+
+    assert plan.edges == ()
+    assert "EDGE_MISSING targetgroup/gate-ab" in ids(plan)
+
+
+def test_a_rule_that_asks_for_the_gateways_header_is_an_edge() -> None:
+    gateway = in_groups(two_tellers(a="api.m.local", b="web.m.local"), "beta")
+    header = {"Headers": [{"Name": "x-beta", "Match": {"Exact": "yes"}}]}
+    gateway["Waya"]["Properties"]["Spec"]["HttpRoute"]["Match"] = {"Prefix": "/", **header}
+    gateway["Waya"]["Properties"]["Spec"]["Priority"] = 1
+    gateway["Wayb"]["Properties"]["Spec"]["HttpRoute"]["Match"] = {"Prefix": "/"}
+    gateway["Wayb"]["Properties"]["Spec"]["Priority"] = 2
+    config = {"HttpHeaderName": "x-beta", "Values": ["yes"]}
+
+    plan = drawn(gateway, a_way("beta", 1, {"Field": "http-header", "HttpHeaderConfig": config}))
+
+    assert {(edge.service, edge.blue.name) for edge in plan.edges} == {("api", "gate-beta"), ("web", "web")}
+
+
+def test_before_a_network_load_balancer_another_has_to_stand() -> None:
+    gateway = {**two_tellers(a="api.m.local", b="web.m.local"), **an_edge(kind="network")}
+
+    said = next(gap.detail for gap in drawn(gateway).gaps if gap.id == "EDGE_MISSING")
+
+    assert "lb is a network load balancer, which tells no requests apart: put an Application Load Balancer" in said

@@ -35,8 +35,17 @@ class Entrance:
 
     def in_words(self) -> str:
         """Return what the rule must be."""
-        asked = " and ".join(self.asks) or "the listener's default action"
+        asked = self.conditions_in_words()
         return f"{asked}, with {' and '.join(self.rewrites)}" if self.rewrites else asked
+
+    def conditions_in_words(self) -> str:
+        """Return what the rule must ask for."""
+        return " and ".join(self.asks) or "the listener's default action"
+
+
+def asked_besides(match: Tree) -> tuple[str, ...]:
+    """Return what a match asks of method, query and headers, as a rule says it, without what no rule can."""
+    return tuple(_fields(match))
 
 
 def entrance(route: GatewayRoute) -> Entrance:
@@ -99,6 +108,11 @@ def _pattern(match: Tree) -> str:
 
 def _is_beyond(header: Tree) -> bool:
     return (header / "invert").truth(default=False) or bool(header / "match" / "range")
+
+
+def cannot_ask(match: Tree) -> bool:
+    """Return whether a match asks for something that no rule can."""
+    return next(_beyond(match), None) is not None
 
 
 def _beyond(match: Tree) -> Iterator[str]:

@@ -214,6 +214,13 @@ _ROWS: Final = (
         _MESH + "gateway-routes.html",
     ),
     Row(
+        "GATEWAY_ROUTE_NONE",
+        _INFORMATIONAL,
+        "What comes by {rules} meets no route of the gateway {gateway}, which refuses it with 404. Nothing is shifted "
+        "for it; it goes on being refused, by the gateway and then by whatever is left there.",
+        _MESH + "gateway-routes.html",
+    ),
+    Row(
         "GATEWAY_ROUTE_MATCH",
         _BLOCKING,
         "The gateway asks {what} before it lets a request reach {target}; no rule of a load balancer asks that, so let "
@@ -224,7 +231,8 @@ _ROWS: Final = (
         "GATEWAY_ROUTE_REWRITE",
         _BLOCKING,
         "The gateway rewrites {what} of what it hands to {target}; a load balancer's rule hands it on as it is, so "
-        "the application would see the original, unless the rule has a transform that does the same.",
+        "the application would see the original. While users are divided a transform of the rule would reach the "
+        "gateway too, which matches the original: let the application take both first, or the gateway rewrite nothing.",
         _MESH + "gateway-routes.html",
     ),
     Row(

@@ -372,7 +372,8 @@ class ListenerRule:
     """
     A listener's default action (`priority` "default") or one of its rules, and where it forwards to.
 
-    `hosts` and `paths` are the patterns it asks for, `asks` whatever else it looks at; `weights` are by target group.
+    `hosts` and `paths` are the patterns it asks for, `asks` whatever else it looks at and `others` that in full
+    (`http-header X-Beta yes`); `weights` are by target group.
     """
 
     load_balancer: str
@@ -384,6 +385,7 @@ class ListenerRule:
     hosts: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

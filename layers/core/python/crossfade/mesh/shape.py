@@ -374,13 +374,14 @@ def listener_rule(
         if not weighted and action / "targetGroupArn":
             weights[target_group_name((action / "targetGroupArn").text())] = 1
     asked: dict[str, list[str]] = {"host-header": [], "path-pattern": []}
-    others = []
+    looks, others = [], []
     for condition in conditions if conditions is not None else ():
         field = (condition / "field").text()
         if field in asked:
             asked[field] += [each.text() for each in _values(condition, field)]
         else:
-            others.append(field)
+            looks.append(field)
+            others.append(_asked(condition, field))
     return ListenerRule(
         load_balancer=load_balancer_name,
         listener_port=port,
@@ -390,8 +391,24 @@ def listener_rule(
         weights=tuple(weights.items()),
         hosts=tuple(asked["host-header"]),
         paths=tuple(asked["path-pattern"]),
-        asks=tuple(others),
+        asks=tuple(looks),
+        others=tuple(others),
     )
+
+
+def _asked(condition: Tree, field: str) -> str:
+    """Return in words what a condition asks for besides host and path; several values are one of them."""
+    if field == "query-string":
+        pairs = condition / "queryStringConfig" / "values" or condition / "values"
+        said = [f"{(each / 'key').text_or_none() or '*'}={(each / 'value').text_or_none() or '*'}" for each in pairs]
+    else:
+        config = condition / {"http-header": "httpHeaderConfig", "http-request-method": "httpRequestMethodConfig"}.get(
+            field, "sourceIpConfig"
+        )
+        name = (config / "httpHeaderName").text_or_none()
+        values = "|".join(each.text() for each in config / "values" or condition / "values")
+        said = [f"{name} {values}" if name else values]
+    return f"{field} {'|'.join(said)}"
 
 
 def _values(condition: Tree, field: str) -> Iterator[Tree]:

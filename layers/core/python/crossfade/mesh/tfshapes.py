@@ -275,11 +275,17 @@ _CONDITIONS: Final = {
 
 
 def _rule(found: Attributes, _place: Place) -> Attributes:
-    conditions = []
+    conditions: list[Attributes] = []
     for each in _blocks(found.get("condition")):
         for name, field in _CONDITIONS.items():
             asked = _first(each.get(name))
-            if asked:
+            if name == "query_string":
+                pairs = [{"key": pair.get("key"), "value": pair.get("value")} for pair in _blocks(each.get(name))]
+                conditions += [{"field": field, "values": pairs}] if pairs else []
+            elif name == "http_header" and asked:
+                said = {"httpHeaderName": asked.get("http_header_name"), "values": asked.get("values") or []}
+                conditions.append({"field": field, "httpHeaderConfig": said})
+            elif asked:
                 conditions.append({"field": field, "values": asked.get("values") or []})
         if each.get("field"):
             conditions.append({"field": each["field"], "values": each.get("values") or []})
