@@ -111,7 +111,7 @@ class CdnEdge:
         """Say by which proxy the locations are served."""
         self._admin = admin
 
-    def ports(self, distribution: str, *, timeout_seconds: float = 10) -> tuple[int, ...]:
+    def ports(self, distribution: str, *, timeout_seconds: float = 60) -> tuple[int, ...]:
         """Return the loopback port of every edge location, for a primary distribution. Raises TimeoutError."""
         end = time.monotonic() + timeout_seconds
         while time.monotonic() < end:

@@ -78,7 +78,7 @@ class Certificates:
             context = ssl.create_default_context(cafile=str(self.trust(authority)))
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         with (
-            socket.create_connection(("127.0.0.1", port), timeout=5) as plain,
+            socket.create_connection(("127.0.0.1", port), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname=name) as line,
         ):
             found = line.getpeercert(binary_form=True)

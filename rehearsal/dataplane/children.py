@@ -18,6 +18,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 Event = dict[str, Any]
+_STARTED_SECONDS = 60.0  # until a process is there, on however busy a machine
 
 
 class ChildEnded(Exception):
@@ -70,7 +71,7 @@ class Child:
         except (OSError, ValueError) as error:
             raise ChildEnded(f"{self.script} has ended") from error
 
-    def ask(self, message: Mapping[str, Any], *, timeout_seconds: float = 10) -> Event:
+    def ask(self, message: Mapping[str, Any], *, timeout_seconds: float = 60) -> Event:
         """Send one message and return its answer. Raises ChildEnded, OSError as told, TimeoutError with no answer."""
         with self._answered:
             self._asked += 1
@@ -136,8 +137,8 @@ class Proxies:
         """Start a process, its output going to `output`; return its id. Raises ChildEnded with what went wrong."""
         self._keeper.tell({"start": name, "argv": list(argv), "output": str(output)})
         with self._changed:
-            if not self._changed.wait_for(lambda: name in self._pids or name in self._failed, 10):
-                raise ChildEnded(f"{name} was not started within 10 s")
+            if not self._changed.wait_for(lambda: name in self._pids or name in self._failed, _STARTED_SECONDS):
+                raise ChildEnded(f"{name} was not started within {_STARTED_SECONDS} s")
             if name in self._failed:
                 raise ChildEnded(self._failed.pop(name))
             return self._pids[name]

@@ -50,7 +50,7 @@ def version(binary: Path | None = None) -> str:
     """Return Envoy's version, such as "1.40.0". Raises EnvoyMissing."""
     binary = binary or find_envoy()
     try:
-        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout  # noqa: S603
+        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60, check=True).stdout  # noqa: S603
     except (OSError, subprocess.SubprocessError) as error:
         raise EnvoyMissing(f"{binary} does not run: {error}") from error
     found = re.search(r"/(\d+\.\d+\.\d+)", said)
@@ -68,7 +68,7 @@ def validate(config: dict[str, Any], binary: Path | None = None) -> None:
             [binary or find_envoy(), "--mode", "validate", "-c", str(path), "-l", "error"],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
     if ran.returncode != 0:
@@ -117,7 +117,7 @@ class Admin:
 
     def _ask(self, method: str, path: str) -> str:
         host, _, port = self.address.rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=5)
+        connection = http.client.HTTPConnection(host, int(port), timeout=30)
         try:
             connection.request(method, path)
             answer = connection.getresponse()
@@ -129,7 +129,7 @@ class Admin:
         return text
 
 
-def wait_until_live(admin_path: Path, running: Any, *, timeout_seconds: float = 20) -> Admin:
+def wait_until_live(admin_path: Path, running: Any, *, timeout_seconds: float = 90) -> Admin:
     """
     Wait for a proxy to serve and return its admin interface.
 

@@ -159,7 +159,7 @@ class Load:
         if self._driver.running:
             with contextlib.suppress(ChildEnded):  # it may end by itself in this moment
                 self._driver.tell({"do": "stop"})
-        self._driver.wait(self._timeout_seconds + 5)
+        self._driver.wait(self._timeout_seconds + 60)
         self._driver.close()
         with self._changed:
             if not self._over:

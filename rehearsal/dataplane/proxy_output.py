@@ -44,7 +44,7 @@ class Spool:
     def close(self) -> None:
         """Stop reading."""
         self._stopped.set()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def _read(self) -> None:
         selector = selectors.DefaultSelector()
