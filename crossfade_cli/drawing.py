@@ -19,7 +19,9 @@ from crossfade.mesh.sources import read_parameters, read_sources
 from crossfade.plan.answers import AcceptedGap, Answers, accept, earlier_answers, read_answers, together
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.draw import DrawOptions, draw, draw_nothing
+from crossfade.plan.probes import with_probes
 from crossfade_cli.files import read_files
+from crossfade_cli.probes import probes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Given:
         params: NAME=VALUE each.
         params_file: Of parameters, as the AWS CLI or SAM writes it.
         background: SERVICE=ANSWER each.
+        probes: EDGE=URL each, with `probe_headers` (EDGE=NAME:VALUE) and `probe_staging` (EDGE=URL).
         accept_file: Of answers, or an earlier plan.
         kept_from: An earlier plan whose answers are kept where it is there and is one.
     """
@@ -38,6 +41,9 @@ class Given:
     params: Sequence[str] = ()
     params_file: Path | None = None
     background: Sequence[str] = ()
+    probes: Sequence[str] = ()
+    probe_headers: Sequence[str] = ()
+    probe_staging: Sequence[str] = ()
     accept_file: Path | None = None
     kept_from: Path | None = None
 
@@ -77,6 +83,7 @@ def draw_any(sources: Sequence[str], given: Given, options: DrawOptions) -> Draw
     Raises:
         BadInput: as draw_from.
     """
+    probes = probes_of(given.probes, given.probe_headers, given.probe_staging)
     with uncollected():
         texts = read_files(sources)
         found = read_sources(texts, _parameters(given.params_file, given.params))
@@ -89,7 +96,7 @@ def draw_any(sources: Sequence[str], given: Given, options: DrawOptions) -> Draw
         except MeshNotFound as nothing:
             empty = draw_nothing(found, chosen, fixed_time(), sources=files, drawn_by=drawn_by)
             return Drawn(empty, found, (), nothing)
-        answered = accept(plan, answers, written_at(given.accept_file))
+        answered = accept(with_probes(plan, probes), answers, written_at(given.accept_file))
         return Drawn(answered.plan, found, answered.unmet)
 
 

@@ -85,6 +85,26 @@ def plan_command(
             metavar="SERVICE=EDGE",
         ),
     ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Where requests of Crossfade's own find green's entry while users send few: an address that leads to "
+            "green alone, for an edge or for a service's edges.",
+            metavar="EDGE=URL",
+        ),
+    ] = None,
+    probe_header: Annotated[
+        list[str] | None,
+        typer.Option(help="A header of these requests, Host for one.", metavar="EDGE=NAME:VALUE"),
+    ] = None,
+    probe_staging: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An address of a cloudfront edge's distribution, asked with the policy's header before the first "
+            "share.",
+            metavar="EDGE=URL",
+        ),
+    ] = None,
     accept_file: Annotated[
         Path | None, typer.Option("--accept", help="Gaps that a person accepts: a file of answers, or an earlier plan.")
     ] = None,
@@ -105,6 +125,9 @@ def plan_command(
             params=param or [],
             params_file=params,
             background=background or [],
+            probes=probe or [],
+            probe_headers=probe_header or [],
+            probe_staging=probe_staging or [],
             accept_file=accept_file,
             kept_from=output,
         )
