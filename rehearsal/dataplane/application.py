@@ -4,14 +4,16 @@ The stand-in application: every task of a rehearsal, in one process.
 Run as a script, standard library only. Commands arrive on stdin, answers leave on stdout, one JSON object per line:
 
     {"do": "add", "task", "service", "colour", "ports": [container port]} -> {"ports": {container port: own port}}
-    {"do": "dial", "task", "calls": [[name, port or null]]}               what the task calls for every request
+    {"do": "dial", "task", "calls": [[name, port or null, is gRPC]]}      what the task calls for every request
     {"do": "fault", "task", "mode", "code", "probability", "milliseconds"}
     {"do": "remove", "task"}
 
 A task answers GET /health with 200. For any other path it calls its backends one after the other, passing
 `x-request-id` on, and answers 200; when a backend cannot be called or answers 4xx or 5xx, it answers 502 and calls no
-further. Faults: ok; error (with `code`, for a part of the requests, health stays 200), delay, hang, reset, refuse.
-Raw protocols, not a web framework: only these can reset, hang and refuse.
+further. A call over gRPC (`content-type: application/grpc`) is answered 200 whatever became of it, with the status in a
+header and nothing behind it: the form that gRPC calls Trailers-Only. Faults: ok; error (with `code`, for a part of the
+requests, health stays 200), delay, hang, reset, refuse. Raw protocols, not a web framework: only these can reset, hang
+and refuse.
 """
 
 from __future__ import annotations
@@ -30,6 +32,10 @@ CALL_SECONDS = 30.0  # longer than any proxy's own timeout
 HEAD_END = b"\r\n\r\n"
 REASONS = {200: "OK", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 ANY_ERROR = 400
+GRPC = b"application/grpc"
+GRPC_STATUS = {200: 0, 503: 14}  # OK, UNAVAILABLE
+GRPC_INTERNAL = 13
+GRPC_FAILED = 500
 
 
 @dataclass
@@ -39,7 +45,7 @@ class Task:
     name: str
     service: str
     colour: str
-    calls: list[tuple[str, int | None]] = field(default_factory=list)
+    calls: list[tuple[str, int | None, bool]] = field(default_factory=list)
     mode: str = "ok"
     code: int = 500
     probability: float = 1.0
@@ -48,11 +54,16 @@ class Task:
     servers: list[asyncio.Server] = field(default_factory=list)
     connections: set[Served] = field(default_factory=set)
 
-    def answer(self, code: int, body: bytes = b"ok\n") -> bytes:
-        """Return one complete HTTP answer."""
+    def answer(self, code: int, body: bytes = b"ok\n", *, is_grpc: bool = False) -> bytes:
+        """Return one complete answer of HTTP, or of gRPC with the status that means the same."""
+        if is_grpc:
+            status = GRPC_STATUS.get(code, GRPC_INTERNAL)
+            code, body, kind = 200, b"", f"{GRPC.decode()}\r\ngrpc-status: {status}"
+        else:
+            kind = "text/plain"
         head = (
             f"HTTP/1.1 {code} {REASONS.get(code, 'Answer')}\r\ncontent-length: {len(body)}\r\n"
-            f"content-type: text/plain\r\nx-colour: {self.colour}\r\nx-service: {self.service}\r\n"
+            f"content-type: {kind}\r\nx-colour: {self.colour}\r\nx-service: {self.service}\r\n"
             f"x-task: {self.name}\r\n\r\n"
         )
         return head.encode() + body
@@ -128,6 +139,7 @@ class Served(asyncio.Protocol):
         """Answer one request, at once where nothing needs to be called."""
         task = self.task
         is_health = head.split(b" ", 2)[1].startswith(b"/health")
+        is_grpc = (header(head, b"content-type") or b"").startswith(GRPC)
         struck = task.mode != "ok" and random.random() < task.probability
         if struck and task.mode == "hang":
             return
@@ -136,23 +148,24 @@ class Served(asyncio.Protocol):
         elif is_health:
             self.finish(task.answer(200))
         elif struck and task.mode == "error":
-            self.finish(task.answer(task.code, b"broken\n"))
+            self.finish(task.answer(task.code, b"broken\n", is_grpc=is_grpc))
         elif task.calls or (struck and task.mode == "delay"):
             pause = task.milliseconds / 1000 if struck else 0.0
-            self.work = asyncio.get_running_loop().create_task(self.call_backends(head, pause))
+            self.work = asyncio.get_running_loop().create_task(self.call_backends(head, pause, is_grpc=is_grpc))
         else:
-            self.finish(task.answer(200))
+            self.finish(task.answer(200, is_grpc=is_grpc))
 
-    async def call_backends(self, head: bytes, pause: float) -> None:
+    async def call_backends(self, head: bytes, pause: float, *, is_grpc: bool) -> None:
         """Call every backend in turn and answer: 200, or 502 naming the first that failed."""
         await asyncio.sleep(pause)
         request_id = header(head, b"x-request-id") or b""
-        for name, port in self.task.calls:
-            status = await call(name, port, request_id)
+        for name, port, by_grpc in self.task.calls:
+            status = await call(name, port, request_id, by_grpc=by_grpc)
             if status >= ANY_ERROR or status == 0:
-                self.finish(self.task.answer(502, f"{name} answered {status or 'nothing'}\n".encode()))
+                said = f"{name} answered {status or 'nothing'}\n".encode()
+                self.finish(self.task.answer(502, said, is_grpc=is_grpc))
                 return
-        self.finish(self.task.answer(200))
+        self.finish(self.task.answer(200, is_grpc=is_grpc))
 
     def finish(self, answer: bytes) -> None:
         """Write the answer and turn to the next request."""
@@ -194,13 +207,17 @@ class Caller(asyncio.Protocol):
         whole = body.endswith(b"0\r\n\r\n") if length is None else len(body) >= int(length)
         if whole and not self.status.done():
             self.buffer = b""
-            self.status.set_result(int(head.split(b" ", 2)[1]))
+            code = int(head.split(b" ", 2)[1])
+            is_failed = (header(head, b"grpc-status") or b"0") != b"0"
+            self.status.set_result(GRPC_FAILED if is_failed else code)
 
-    async def request(self, name: str, request_id: bytes) -> int:
-        """Send one request and return the status of its answer."""
+    async def request(self, name: str, request_id: bytes, *, by_grpc: bool) -> int:
+        """Send one request and return the status of its answer; 500 for a status of gRPC that is not OK."""
         assert self.transport is not None
         self.status = asyncio.get_running_loop().create_future()
         passed_on = b"x-request-id: " + request_id + b"\r\n" if request_id else b""
+        if by_grpc:
+            passed_on += b"content-type: " + GRPC + b"\r\nte: trailers\r\n"
         self.transport.write(b"GET / HTTP/1.1\r\nhost: " + name.encode() + b"\r\n" + passed_on + b"\r\n")
         return await self.status
 
@@ -208,7 +225,7 @@ class Caller(asyncio.Protocol):
 idle: dict[int, list[Caller]] = {}
 
 
-async def call(name: str, port: int | None, request_id: bytes) -> int:
+async def call(name: str, port: int | None, request_id: bytes, *, by_grpc: bool) -> int:
     """Call a backend through the task's proxy; return the status, 0 when there was none or the name is not known."""
     if port is None:
         return 0
@@ -221,7 +238,7 @@ async def call(name: str, port: int | None, request_id: bytes) -> int:
                 caller = None
         if caller is None:
             _, caller = await asyncio.get_running_loop().create_connection(Caller, "127.0.0.1", port)
-        status = await asyncio.wait_for(caller.request(name, request_id), CALL_SECONDS)
+        status = await asyncio.wait_for(caller.request(name, request_id, by_grpc=by_grpc), CALL_SECONDS)
     except (OSError, TimeoutError):
         if caller is not None and caller.transport is not None:
             caller.transport.abort()
@@ -255,7 +272,7 @@ async def obey(command: dict[str, Any]) -> dict[str, Any]:
         return {"unknown": name}
     task = tasks[name]
     if command["do"] == "dial":
-        task.calls = [(called, port) for called, port in command["calls"]]
+        task.calls = [(called, port, by_grpc) for called, port, by_grpc in command["calls"]]
     elif command["do"] == "remove":
         task.refuse()
         del tasks[name]

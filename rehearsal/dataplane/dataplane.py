@@ -95,6 +95,7 @@ class _Task:
     hosts: tuple[tuple[str, int], ...] = ()
     discovery_names: Mapping[str, str] = field(default_factory=dict)
     served: Mapping[str, int] = field(default_factory=dict)
+    grpc_served: frozenset[str] = frozenset()
     names: tuple[str, ...] = ()  # Cloud Map's, of a task without a proxy
     is_puzzled: bool = False  # a name that it dials is not answered yet
     admin: Admin | None = None
@@ -513,6 +514,7 @@ class DataPlane:
                 log_destination(spec.service_connect.get("logConfiguration")), CONNECT_CONTAINER, spec
             )
             task.served = service_connect.endpoints_served(spec, shape)
+            task.grpc_served = service_connect.grpc_served(spec, shape)
             task.discovery_names = {
                 service_connect.host_set(spec.namespace, one.discovery_name): one.discovery_name
                 for one in spec.endpoints
@@ -601,11 +603,12 @@ class DataPlane:
         with self._lock:
             calls = self._calls.get(task.spec.service, ())
         if task.is_plain:
-            dialled = [[f"{call.dns_name}:{call.port}", self._answering(call, task)] for call in calls]
-            task.is_puzzled = any(port is None for _name, port in dialled)
+            dialled = [(f"{call.dns_name}:{call.port}", self._answering(call, task), False) for call in calls]
+            task.is_puzzled = any(port is None for _name, port, _is_grpc in dialled)
         else:
             addresses = [f"{call.dns_name}:{call.port}" for call in calls]
-            dialled = [[address, task.egress_ports.get(address)] for address in addresses]
+            by_grpc = service_connect.grpc_dialled(task.spec)
+            dialled = [(address, task.egress_ports.get(address), address in by_grpc) for address in addresses]
         self._application.ask({"do": "dial", "task": task.spec.task_id, "calls": dialled})
 
     def _tell_plain_tasks(self, *, puzzled_only: bool = False) -> None:
@@ -662,7 +665,7 @@ class DataPlane:
                         self._tasks[arn].healthy = answers
 
     def _measure_presence(self) -> None:
-        """Let RequestCount be 0 rather than missing while tasks run, and count connections once per period."""
+        """Let request counts be 0 rather than missing while tasks run, and count connections once per period."""
         now = time.time()
         with self._lock:
             tasks = [task for task in self._tasks.values() if task.served]
@@ -670,8 +673,10 @@ class DataPlane:
             if due:
                 self._connections_due = (now // self._period_seconds + 1) * self._period_seconds
         for task in tasks:
-            for name in task.served:
-                for series in connect_series("RequestCount", "Count", "DiscoveryName", name, task.owner):
+            counted = [("RequestCount", name) for name in task.served]
+            counted += [("GrpcRequestCount", name) for name in task.grpc_served]
+            for metric, name in counted:
+                for series in connect_series(metric, "Count", "DiscoveryName", name, task.owner):
                     self._task_meter.count(series, now, 0)
             if due and task.admin is not None:
                 with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rehearsal.dataplane.proxy import MEASURE
+from rehearsal.dataplane.proxy import EGRESS, GRPC_INGRESS, INGRESS, MEASURE
 
 ECS = "AWS/ECS"
 ALB = "AWS/ApplicationELB"
@@ -194,18 +194,24 @@ def count_at_proxy(meter: Meter, served: Served, owner: tuple[str, str], discove
     Count one request that ended at the proxy of a task of `owner` (service, cluster).
 
     Its ingress counts RequestCount of the endpoint it serves; its egress counts final answers, after retries, of the
-    endpoint it called. `discovery_names` maps the egress clusters to discovery names.
+    endpoint it called. `discovery_names` maps the egress clusters to discovery names. gRPC has a request count of its
+    own, and no codes: its errors come inside a 200.
     """
-    if served.role == "ingress":
-        for name, unit, amount in (("RequestCount", "Count", 1), ("ProcessedBytes", "Bytes", served.bytes)):
+    if served.role in {INGRESS, GRPC_INGRESS}:
+        amounts = [("RequestCount", "Count", 1), ("ProcessedBytes", "Bytes", served.bytes)]
+        if served.role == GRPC_INGRESS:
+            amounts.append(("GrpcRequestCount", "Count", 1))
+        for name, unit, amount in amounts:
             for series in connect_series(name, unit, "DiscoveryName", served.subject, owner):
                 meter.count(series, served.ended_at, amount)
         return
     discovery = discovery_names.get(served.cluster)
     if discovery is None or not served.by_upstream:
         return
-    code = f"HTTPCode_Target_{served.code // 100}XX_Count"
-    for name, unit, amount in ((code, "Count", 1), ("TargetProcessedBytes", "Bytes", served.bytes)):
+    amounts = [("TargetProcessedBytes", "Bytes", served.bytes)]
+    if served.role == EGRESS:
+        amounts.append((f"HTTPCode_Target_{served.code // 100}XX_Count", "Count", 1))
+    for name, unit, amount in amounts:
         for series in connect_series(name, unit, "TargetDiscoveryName", discovery, owner):
             meter.count(series, served.ended_at, amount)
     if served.answer_seconds is not None:

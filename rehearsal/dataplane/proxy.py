@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 Config: TypeAlias = dict[str, Any]
 
@@ -40,8 +40,23 @@ ACCESS_LOG: Mapping[str, str] = {
 }
 """The 14 fields of Service Connect's JSON access log for HTTP (ECS developer guide, Service Connect access logs)."""
 
+_HTTP2_LOG: Mapping[str, str] = {
+    **{"duration" if name == "duration_ms" else name: value for name, value in ACCESS_LOG.items()},
+    "stream_id": "%STREAM_ID%",
+}
+Protocol: TypeAlias = Literal["http", "http2", "grpc"]
+ACCESS_LOGS: Mapping[Protocol, Mapping[str, str]] = {
+    "http": ACCESS_LOG,
+    "http2": _HTTP2_LOG,
+    "grpc": {**_HTTP2_LOG, "grpc_status": "%GRPC_STATUS%"},
+}
+"""The same for each protocol: HTTP/2 and gRPC spell `duration` otherwise, and gRPC has a status of its own."""
+
 MEASURE = "~"
 """First word of the lines that feed metrics. They share stdout with the log and are never shipped as log."""
+
+INGRESS, EGRESS, GRPC_INGRESS, GRPC_EGRESS = "ingress", "egress", "grpc-ingress", "grpc-egress"
+"""Roles of a task's proxy in lines that feed metrics: in front of its application, and where the application calls."""
 
 _MEASURED = (
     "%START_TIME(%s.%3f)% %DURATION% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS% "
@@ -137,6 +152,7 @@ class Egress:
     name: str
     routes: tuple[Route, ...]
     is_tcp: bool = False
+    protocol: Protocol = "http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,7 @@ class Ingress:
     discovery_names: tuple[str, ...] = ()
     is_tcp: bool = False
     secret: Path | None = None
+    protocol: Protocol = "http"
 
     @property
     def name(self) -> str:
@@ -311,9 +328,10 @@ def _ingress(sidecar: Sidecar, ingress: Ingress) -> Config:
     cluster = f"local:{ingress.container_port}"
     if ingress.is_tcp:
         return _encrypted(listener(ingress.name, [_tcp_filter(ingress.name, cluster)]), ingress.secret)
-    logs = _logs(sidecar)
+    logs = _logs(sidecar, ingress.protocol)
     if sidecar.measures:
-        logs += [measured_log("ingress", name) for name in ingress.discovery_names]
+        role = GRPC_INGRESS if ingress.protocol == "grpc" else INGRESS
+        logs += [measured_log(role, name) for name in ingress.discovery_names]
     route = Route(
         targets=((cluster, 1),),
         match={"prefix": "/"},
@@ -361,15 +379,15 @@ def _trusting(trust: Trust) -> Config:
 def _egress(sidecar: Sidecar, egress: Egress) -> Config:
     if egress.is_tcp:
         return listener(egress.name, [_tcp_filter(egress.name, egress.routes[0].targets[0][0])])
-    logs = _logs(sidecar)
+    logs = _logs(sidecar, egress.protocol)
     if sidecar.measures:
-        logs.append(measured_log("egress", "-"))
+        logs.append(measured_log(GRPC_EGRESS if egress.protocol == "grpc" else EGRESS, "-"))
     http = http_filter(egress.name, logs=logs, route_config=_route_config(egress.name, egress.routes))
     return listener(egress.name, [http])
 
 
-def _logs(sidecar: Sidecar) -> list[Config]:
-    return [_file_log({"json_format": dict(ACCESS_LOG)})] if sidecar.logs_access else []
+def _logs(sidecar: Sidecar, protocol: Protocol) -> list[Config]:
+    return [_file_log({"json_format": dict(ACCESS_LOGS[protocol])})] if sidecar.logs_access else []
 
 
 def _route_config(name: str, routes: Sequence[Route]) -> Config:

@@ -8,7 +8,17 @@ from typing import Any
 
 from rehearsal.aws.runtime import NamespaceEndpoint, TaskFailed, TaskSpec
 from rehearsal.dataplane.certificates import Certificates
-from rehearsal.dataplane.proxy import Egress, Ingress, OutlierSettings, Route, Sidecar, Trust, Upstream
+from rehearsal.dataplane.proxy import (
+    ACCESS_LOGS,
+    Egress,
+    Ingress,
+    OutlierSettings,
+    Protocol,
+    Route,
+    Sidecar,
+    Trust,
+    Upstream,
+)
 from rehearsal.dataplane.task_shape import TaskShape
 
 PER_REQUEST_SECONDS = 15
@@ -39,6 +49,17 @@ def endpoints_served(spec: TaskSpec, shape: TaskShape) -> dict[str, int]:
             raise TaskFailed(f"Service Connect names port {one['portName']}, which no port mapping is called")
         served[one.get("discoveryName") or one["portName"]] = shape.port_names[one["portName"]]
     return served
+
+
+def grpc_served(spec: TaskSpec, shape: TaskShape) -> frozenset[str]:
+    """Return the discovery names that the task serves over gRPC; raises as `endpoints_served` does."""
+    protocols = _protocols(spec)
+    return frozenset(name for name, port in endpoints_served(spec, shape).items() if protocols.get(port) == "grpc")
+
+
+def grpc_dialled(spec: TaskSpec) -> frozenset[str]:
+    """Return what the task dials over gRPC, as `dns_name:port`."""
+    return frozenset(f"{one.dns_name}:{one.port}" for one in spec.endpoints if one.app_protocol == "grpc")
 
 
 def sidecar(
@@ -76,6 +97,7 @@ def sidecar(
                 idle_seconds=_idle(timeouts[names[0]]),
                 discovery_names=names,
                 is_tcp=protocols.get(port) is None,
+                protocol=protocols.get(port) or "http",
                 secret=_secret(configuration, names[0], spec.namespace, certificates),
             )
         )
@@ -132,7 +154,12 @@ def _egress(namespace: str | None, endpoint: NamespaceEndpoint) -> Egress:
         timeout_seconds=_per_request(endpoint.timeout),
         idle_seconds=_idle(endpoint.timeout),
     )
-    return Egress(name=f"{endpoint.dns_name}:{endpoint.port}", routes=(route,), is_tcp=endpoint.app_protocol is None)
+    return Egress(
+        name=f"{endpoint.dns_name}:{endpoint.port}",
+        routes=(route,),
+        is_tcp=endpoint.app_protocol is None,
+        protocol=_known(endpoint.app_protocol) or "http",
+    )
 
 
 def _per_request(timeout: Mapping[str, int]) -> float:
@@ -143,9 +170,14 @@ def _idle(timeout: Mapping[str, int]) -> float:
     return timeout.get("idleTimeoutSeconds", IDLE_SECONDS)
 
 
-def _protocols(spec: TaskSpec) -> dict[int, str | None]:
+def _known(protocol: str | None) -> Protocol | None:
+    """Return a protocol of ECS's `appProtocol`; None is TCP."""
+    return next((each for each in ACCESS_LOGS if each == protocol), None)
+
+
+def _protocols(spec: TaskSpec) -> dict[int, Protocol | None]:
     return {
-        int(mapping["containerPort"]): mapping.get("appProtocol")
+        int(mapping["containerPort"]): _known(mapping.get("appProtocol"))
         for container in spec.task_definition.get("containerDefinitions", ())
         for mapping in container.get("portMappings") or ()
     }

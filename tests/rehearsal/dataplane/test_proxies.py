@@ -10,7 +10,7 @@ import pytest
 from rehearsal.aws.runtime import NamespaceEndpoint, TaskFailed, TaskSpec
 from rehearsal.dataplane import mesh_proxy, service_connect
 from rehearsal.dataplane.envoy import EnvoyMissing, find_envoy
-from rehearsal.dataplane.proxy import ACCESS_LOG, OutlierSettings, Sidecar, bootstrap
+from rehearsal.dataplane.proxy import ACCESS_LOG, ACCESS_LOGS, OutlierSettings, Protocol, Sidecar, bootstrap
 from rehearsal.dataplane.resource_files import Endpoints
 from rehearsal.dataplane.task_shape import LogDestination, log_destination, task_shape
 from tests.rehearsal.dataplane.standin_aws import ORDERS, StandInAws, green_task, mesh_task
@@ -83,6 +83,13 @@ def cluster(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_the_access_log_has_the_fields_aws_documents() -> None:
     assert tuple(ACCESS_LOG) == tuple(AWS_FIELDS.split())
+
+
+@pytest.mark.parametrize(("protocol", "more"), [("http2", {"stream_id"}), ("grpc", {"stream_id", "grpc_status"})])
+def test_other_protocols_spell_the_duration_otherwise_and_have_fields_of_their_own(
+    protocol: Protocol, more: set[str]
+) -> None:
+    assert set(ACCESS_LOGS[protocol]) == {*AWS_FIELDS.split(), "duration", *more} - {"duration_ms"}
 
 
 def test_a_client_reaches_the_endpoints_it_was_started_with_and_no_others(tmp_path: Path) -> None:
