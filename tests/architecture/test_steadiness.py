@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import ast
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def test_examples_are_the_same_each_time_and_none_is_too_slow() -> None:
@@ -12,3 +16,19 @@ def test_examples_are_the_same_each_time_and_none_is_too_slow() -> None:
     assert default is not None
     assert (default.derandomize, default.deadline) == (True, None)
     assert HealthCheck.too_slow in default.suppress_health_check
+
+
+def draws(path: Path) -> list[str]:
+    """Return where a test draws from chance that nobody has seeded."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    drawn = [
+        call
+        for call in calls
+        if (ast.unparse(call.func) in {"random.Random", "Random"} and not call.args)
+        or (ast.unparse(call.func).startswith("random.") and ast.unparse(call.func) != "random.Random")
+    ]
+    return [f"{path.relative_to(TESTS)}:{call.lineno}" for call in drawn]
+
+
+def test_whoever_draws_lots_in_a_test_says_from_which_seed() -> None:
+    assert [where for path in sorted(TESTS.rglob("*.py")) for where in draws(path)] == []

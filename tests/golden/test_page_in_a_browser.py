@@ -17,7 +17,18 @@ from crossfade.plan.page import page
 from tests.meshes import a_mesh, a_name, a_node, drawn, two_services
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER = os.environ.get("CHROME_PATH") or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def _starts(path: str) -> bool:
+    """Whether a browser runs here; one that is merely found may lack what it needs."""
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False).returncode == 0  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return False
+
+
+FOUND = [os.environ.get("CHROME_PATH", ""), *(shutil.which(name) or "" for name in NAMES)]
+BROWSER = next((path for path in FOUND if path and _starts(path)), None)
 WIDTH, HEIGHT = 920, 900
 needs_browser = pytest.mark.skipif(BROWSER is None, reason=f"no Chromium here (CHROME_PATH, {', '.join(NAMES)})")
 

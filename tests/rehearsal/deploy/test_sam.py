@@ -134,7 +134,7 @@ def test_the_functions_and_state_machines_of_a_sam_template_run(anywhere: Embedd
 def ended(aws: EmbeddedAws, machine: str, given: object) -> tuple[str, Any]:
     client = aws.client("stepfunctions")
     execution = client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"]
-    for _ in range(600):
+    for _ in range(6_000):
         found = client.describe_execution(executionArn=execution)
         if found["status"] != "RUNNING":
             return found["status"], json.loads(found.get("output", "null"))
