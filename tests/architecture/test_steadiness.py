@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -21,11 +22,12 @@ def test_examples_are_the_same_each_time_and_none_is_too_slow() -> None:
 def draws(path: Path) -> list[str]:
     """Return where a test draws from chance that nobody has seeded."""
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    called = {id(call): ast.unparse(call.func) for call in calls}
     drawn = [
         call
         for call in calls
-        if (ast.unparse(call.func) in {"random.Random", "Random"} and not call.args)
-        or (ast.unparse(call.func).startswith("random.") and ast.unparse(call.func) != "random.Random")
+        if re.fullmatch(r"random\.[a-z_]+", called[id(call)])
+        or (called[id(call)] in {"random.Random", "Random"} and not call.args)
     ]
     return [f"{path.relative_to(TESTS)}:{call.lineno}" for call in drawn]
 
