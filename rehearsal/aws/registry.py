@@ -294,8 +294,11 @@ def _reset() -> None:
     _moto_reset()
 
 
-def _new_model(cls: type, *_args: Any, **_kwargs: Any) -> Any:
-    return super(BaseModel, cls).__new__(cls)
+def _new_model(cls: Any, *_args: Any, **_kwargs: Any) -> Any:
+    made = super(BaseModel, cls).__new__(cls)
+    if cls.__module__ == "moto.s3.models":  # each version of a key is an open file, closed at a reset
+        cls.instances_tracked.append(made)
+    return made
 
 
 def install() -> None:

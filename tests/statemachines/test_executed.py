@@ -275,6 +275,8 @@ def test_an_execution_killed_at_the_write_ends_all_blue_by_hand(world: World, mo
 
 def test_a_plan_that_was_changed_after_it_was_chosen_is_refused_and_nothing_is_touched(world: World) -> None:
     before = len(weight_changes())
+    bucket, document = world.outputs["PlanBucket"], world.plan.to_json().encode()
+    world.aws.client("s3").put_object(Bucket=bucket, Key="other/plan.json", Body=document)
     started = world.states.start_execution(
         stateMachineArn=world.outputs["MigrateArn"],
         input=json.dumps(
@@ -282,7 +284,7 @@ def test_a_plan_that_was_changed_after_it_was_chosen_is_refused_and_nothing_is_t
                 "migration": "shop",
                 "plan": {
                     "bucket": world.outputs["PlanBucket"],
-                    "key": "plan.json",
+                    "key": "other/plan.json",
                     "version": None,
                     "sha256": "0" * 64,
                 },

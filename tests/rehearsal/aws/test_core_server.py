@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from moto.dynamodb.models.dynamo_type import Item
+from moto.s3.models import s3_backends
 
 from rehearsal.aws import EmbeddedAws, in_process, registry, seams
 from rehearsal.aws.clock import clock
-from rehearsal.aws.registry import Call, operation
+from rehearsal.aws.registry import ACCOUNT, Call, operation
 from rehearsal.aws.seams import SeamMoved
 from rehearsal.timeless import timeless_aws
 from tests.rehearsal.aws.lab import MODES, Lab, labs, until
@@ -267,3 +268,17 @@ def test_calls_are_answered_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> No
             caller.join()
 
     assert most == 1
+
+
+def test_no_version_of_an_object_is_left_open_when_the_embedded_aws_ends() -> None:
+    with in_process() as aws:
+        objects = aws.client("s3")
+        objects.create_bucket(Bucket="plans", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        objects.put_bucket_versioning(Bucket="plans", VersioningConfiguration={"Status": "Enabled"})
+        for body in (b"one", b"two"):
+            objects.put_object(Bucket="plans", Key="plan.json", Body=body)
+        versions = s3_backends[ACCOUNT]["aws"].buckets["plans"].keys.getlist("plan.json")
+        before = [version.disposed for version in versions]
+
+    assert before == [False, False]
+    assert [version.disposed for version in versions] == [True, True]
