@@ -20,11 +20,11 @@ from typing import Annotated
 import typer
 
 from crossfade.errors import BadInput, UnknownMigration
-from crossfade.journal.hold import OPERATOR, Hold
+from crossfade.journal.hold import Hold
 from crossfade.journal.model import Entry, MigrationRecord, PlanRef
 from crossfade.plan.document import MigrationPlan, digest
-from crossfade.rollout.approving import answer_approval
 from crossfade.rollout.executions import ExecutionStatus
+from crossfade.rollout.operating import Do, OperatorRequest, obey
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.shift.share import Share
@@ -209,55 +209,34 @@ def approve_command(
     migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
 ) -> None:
     """Allow what waits for an answer."""
-    _answer(migration, approved=True, why=why, who=who, stack=stack, outputs=outputs)
+    _obeyed(migration, "approve", who=who, why=why, stack=stack, outputs=outputs)
 
 
 def reject_command(
     migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
 ) -> None:
     """Refuse what waits for an answer: a climb goes back, a blue that should be retired stays."""
-    _answer(migration, approved=False, why=why, who=who, stack=stack, outputs=outputs)
-
-
-def _answer(migration: str, *, approved: bool, why: str, who: str, stack: str, outputs: Path | None) -> None:
-    with told():
-        where = deployment(stack, outputs)
-        heard = answer_approval(
-            migration,
-            approved=approved,
-            who=_user(who),
-            why=why or "unsaid",
-            journal=where.journal,
-            executions=where.executions,
-            now=_now(),
-        )
-        if not heard:
-            raise BadInput(f"{migration} does not wait any more: the answer came too late")
-        console.print(f"{migration}: {'approved' if approved else 'rejected'}")
+    _obeyed(migration, "reject", who=who, why=why, stack=stack, outputs=outputs)
 
 
 def hold_command(
     migration: Migration, *, why: Why = "", who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None
 ) -> None:
     """Let green get no larger share until `resume`; looks go on, and may still go back."""
-    with told():
-        where = deployment(stack, outputs)
-        record = where.journal.read(migration)
-        said = f"{_user(who)}: {why or 'unsaid'}"
-        where.journal.keep_hold(Hold(migration=migration, by=OPERATOR, why=said, at=_now(), fence=record.fence))
-        _note(where, record, "held", {"by": OPERATOR, "why": said})
-        console.print(f"{migration} is held")
+    _obeyed(migration, "hold", who=who, why=why, stack=stack, outputs=outputs)
 
 
 def resume_command(migration: Migration, *, who: Who = "", stack: Stack = "crossfade", outputs: Outputs = None) -> None:
     """End every hold, a guard's too; what a guard still finds wrong holds again within a minute."""
+    _obeyed(migration, "resume", who=who, why="", stack=stack, outputs=outputs)
+
+
+def _obeyed(migration: str, do: Do, *, who: str, why: str, stack: str, outputs: Path | None) -> None:
     with told():
         where = deployment(stack, outputs)
-        record = where.journal.read(migration)
-        for hold in where.journal.holds(migration):
-            where.journal.drop_hold(migration, hold.by)
-            _note(where, record, "released", {"by": hold.by, "who": _user(who)})
-        console.print(f"{migration} goes on")
+        request = OperatorRequest(migration=migration, do=do, who=_user(who), why=why)
+        answer = obey(request, journal=where.journal, executions=where.executions, now=_now())
+        console.print(answer.said, markup=False)
 
 
 def abort_command(
@@ -316,20 +295,6 @@ def _ended(arn: str, where: Deployment) -> str:
             console.print(f"{found.get('error', found['status'])}: {found.get('cause', '')}", style="red", markup=False)
             raise typer.Exit(FAILED)
         time.sleep(1)
-
-
-def _note(where: Deployment, record: MigrationRecord, what: str, detail: dict[str, str]) -> None:
-    where.journal.append(
-        Entry(
-            migration=record.migration,
-            at=_now(),
-            kind="note",
-            what=what,
-            subject=record.migration,
-            detail=dict(detail),
-            fence=record.fence,
-        )
-    )
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

@@ -20,20 +20,20 @@ def sample(name: str) -> dict[str, Any]:
 
 
 def a_deployment(arn: str) -> DeploymentStateChanged:
-    return DeploymentStateChanged.model_validate({**sample("deployment_state_change"), "resources": [arn]})
+    return DeploymentStateChanged.model_validate({**sample("deployment_state_changed"), "resources": [arn]})
 
 
 def test_an_alarm_says_its_name_and_its_state() -> None:
-    event = AlarmStateChanged.model_validate(sample("alarm_state_change"))
+    event = AlarmStateChanged.model_validate(sample("alarm_state_changed"))
 
-    assert (event.detail.alarm_name, event.detail.state.value) == ("shop-errors", "ALARM")
+    assert (event.detail.alarm_name, event.detail.state.value) == ("crossfade-shop-ejections", "ALARM")
     assert event.detail.state.timestamp is not None
     assert event.detail.state.timestamp.isoformat() == "2026-11-22T17:04:40.989000+00:00"
-    assert event.resource == "alarm:shop-errors"
+    assert event.resource == "alarm:crossfade-shop-ejections"
 
 
 def test_a_composite_alarm_is_read_like_any_other() -> None:
-    raw = sample("alarm_state_change")
+    raw = sample("alarm_state_changed")
     raw["detail"]["configuration"] = {"alarmRule": "ALARM(a) OR ALARM(b)", "actionsSuppressor": "c"}
     raw["detail"]["state"] |= {"actionsSuppressedBy": "Alarm", "reasonData": '{"triggeringAlarms":[]}'}
 
@@ -41,7 +41,7 @@ def test_a_composite_alarm_is_read_like_any_other() -> None:
 
 
 def test_a_deployment_says_its_service_by_its_first_resource_alone() -> None:
-    event = DeploymentStateChanged.model_validate(sample("deployment_state_change"))
+    event = DeploymentStateChanged.model_validate(sample("deployment_state_changed"))
 
     assert (event.cluster, event.service) == ("shop", "web-green")
     assert event.resource == "service:shop/web-green"
@@ -56,7 +56,7 @@ def test_a_service_arn_of_the_old_form_names_no_cluster() -> None:
 
 
 def test_an_execution_says_its_arn_and_its_end() -> None:
-    event = ExecutionStatusChanged.model_validate(sample("execution_status_change"))
+    event = ExecutionStatusChanged.model_validate(sample("execution_status_changed"))
 
     assert event.detail.execution_arn.endswith(":crossfade-migrate:shop-1")
     assert (event.detail.status, event.detail.error) == ("ABORTED", None)
@@ -65,9 +65,9 @@ def test_an_execution_says_its_arn_and_its_end() -> None:
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (AlarmStateChanged, "alarm_state_change"),
-        (DeploymentStateChanged, "deployment_state_change"),
-        (ExecutionStatusChanged, "execution_status_change"),
+        (AlarmStateChanged, "alarm_state_changed"),
+        (DeploymentStateChanged, "deployment_state_changed"),
+        (ExecutionStatusChanged, "execution_status_changed"),
     ],
 )
 def test_what_is_new_in_an_event_is_no_error_and_what_is_missing_is(
@@ -82,4 +82,4 @@ def test_what_is_new_in_an_event_is_no_error_and_what_is_missing_is(
 
 def test_a_deployment_of_no_resource_is_no_event_of_ours() -> None:
     with pytest.raises(ValidationError):
-        DeploymentStateChanged.model_validate({**sample("deployment_state_change"), "resources": []})
+        DeploymentStateChanged.model_validate({**sample("deployment_state_changed"), "resources": []})

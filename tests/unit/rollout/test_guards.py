@@ -67,7 +67,7 @@ class House:
         self.journal.keep_token(Token(migration="shop", resource=WEB, token=token, at=NOON))
 
     def on_alarm(self, *, name: str = "shop-errors", value: str = "ALARM", **detail: object) -> GuardAnswer:
-        raw = sample("alarm_state_change", **{"alarmName": name, "state": {"value": value}, **detail})
+        raw = sample("alarm_state_changed", **{"alarmName": name, "state": {"value": value}, **detail})
         event = AlarmStateChanged.model_validate(raw)
         return guard_alarm(
             event,
@@ -80,14 +80,14 @@ class House:
         )
 
     def on_execution(self, arn: str = MIGRATE, **detail: object) -> GuardAnswer:
-        raw = sample("execution_status_change", executionArn=arn, **detail)
+        raw = sample("execution_status_changed", executionArn=arn, **detail)
         event = ExecutionStatusChanged.model_validate(raw)
         return guard_execution(event, journal=self.journal, executions=self.executions, now=NOON)
 
     def on_deployment(
         self, what: str = "COMPLETED", arn: str = "", *, time: str = "2026-11-22T12:30:00Z"
     ) -> GuardAnswer:
-        raw = sample("deployment_state_change", eventName=f"SERVICE_DEPLOYMENT_{what}")
+        raw = sample("deployment_state_changed", eventName=f"SERVICE_DEPLOYMENT_{what}")
         raw["time"] = time
         event = DeploymentStateChanged.model_validate({**raw, "resources": [arn or raw["resources"][0]]})
         return resume_service(
