@@ -188,3 +188,27 @@ def test_before_a_network_load_balancer_another_has_to_stand() -> None:
     said = next(gap.detail for gap in drawn(gateway).gaps if gap.id == "EDGE_MISSING")
 
     assert "lb is a network load balancer, which tells no requests apart: put an Application Load Balancer" in said
+
+
+def test_a_route_that_names_a_port_leads_to_the_endpoint_behind_that_port() -> None:
+    gateway = a_gateway(all="api.m.local")
+    gateway["Wayall"]["Properties"]["Spec"]["HttpRoute"]["Action"]["Target"]["Port"] = 9000
+    node = a_node("api")
+    node["Nodeapi"]["Properties"]["Spec"]["Listeners"].append({"PortMapping": {"Port": 9000, "Protocol": "http"}})
+
+    plan = drawn(a_mesh(), a_teller(), node, gateway)
+
+    assert plan.service("api").green.container_port == 9000
+
+
+@pytest.mark.parametrize(("enforce", "severity"), [(True, Severity.BLOCKING), (False, Severity.DEGRADING)])
+def test_tls_that_the_gateway_speaks_to_the_services_is_named(*, enforce: bool, severity: Severity) -> None:
+    gateway = a_gateway(all="api.m.local")
+    trust = {"File": {"CertificateChain": "/keys/ca.pem"}}
+    policy = {"ClientPolicy": {"TLS": {"Enforce": enforce, "Validation": {"Trust": trust}}}}
+    gateway["Door"]["Properties"]["Spec"]["BackendDefaults"] = policy
+
+    (found,) = (gap for gap in drawn(a_mesh(), a_teller(), gateway).gaps if gap.id == "GATEWAY_CLIENT_POLICY")
+
+    assert (found.resource, found.severity) == ("virtualGateway/door", severity)
+    assert "(trusting /keys/ca.pem)" in found.detail

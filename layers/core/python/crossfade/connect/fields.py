@@ -109,6 +109,7 @@ _POLICY: Final = Leaf(gaps=("TLS_CLIENT_POLICY", "TLS_ORIGINATION"))
 _CLIENTS_OWN: Final = Leaf(gaps=("MTLS",))
 _OWNERS: Final = "{backendDefaults,backends[].virtualService}.clientPolicy.tls"
 _GATEWAYS: Final = Leaf(gaps=("VIRTUAL_GATEWAY",))
+_GATEWAYS_POLICY: Final = Leaf(gaps=("GATEWAY_CLIENT_POLICY",))
 _ALL_RULES: Final = "{http,http2,grpc}Route"
 _HEADER_MATCH: Final = "{exact,prefix,suffix,regex,range.start,range.end}"
 
@@ -228,12 +229,12 @@ LEDGER: Final[Mapping[str, Mapping[str, Leaf]]] = {
         ),
     ),
     "virtualGateway": _rows(
-        ("backendDefaults.clientPolicy.tls.{enforce,ports[]}", _GATEWAYS),
+        ("backendDefaults.clientPolicy.tls.{enforce,ports[]}", _GATEWAYS_POLICY),
         (
             "backendDefaults.clientPolicy.tls.validation.trust.acm.certificateAuthorityArns[]",
-            Leaf(used="the authority that issues green's certificates", gaps=_GATEWAYS.gaps),
+            Leaf(used="the authority that issues green's certificates", gaps=_GATEWAYS_POLICY.gaps),
         ),
-        ("backendDefaults.clientPolicy.tls.validation.trust.{file.certificateChain,sds.secretName}", _GATEWAYS),
+        ("backendDefaults.clientPolicy.tls.validation.trust.{file.certificateChain,sds.secretName}", _GATEWAYS_POLICY),
         ("backendDefaults.clientPolicy.tls.validation.subjectAlternativeNames.match.exact[]", _CLIENTS_OWN),
         (
             "backendDefaults.clientPolicy.tls.certificate.{file.certificateChain,file.privateKey,sds.secretName}",

@@ -207,6 +207,14 @@ _ROWS: Final = (
         _MESH + "tls.html",
     ),
     Row(
+        "GATEWAY_CLIENT_POLICY",
+        _BLOCKING,
+        "The gateway {asks} TLS of the services behind it{trust}. A load balancer in its place reaches the application "
+        "itself, past Service Connect's proxies and their TLS, so that way is plain text unless the application serves "
+        "TLS and the target group speaks HTTPS.",
+        _ELB + "load-balancer-target-groups.html",
+    ),
+    Row(
         "GATEWAY_ROUTE",
         _INFORMATIONAL,
         "Through the gateway, {match} reaches {target}; the Application Load Balancer that takes the gateway's place "

@@ -67,6 +67,7 @@ def _gateway_losses(gateway: VirtualGateway, log_group: str) -> Iterator[Gap]:
     listeners = list(spec / "listeners")
     said = [
         f"{(each / 'portMapping' / 'port').text()} {(each / 'portMapping' / 'protocol').text()}"
+        f"{' with a health check' if each / 'healthCheck' else ''}"
         for each in listeners
         if each / "portMapping"
     ]
@@ -84,6 +85,9 @@ def _gateway_losses(gateway: VirtualGateway, log_group: str) -> Iterator[Gap]:
     policy = spec / "backendDefaults" / "clientPolicy" / "tls"
     if policy:
         yield from _own_identity(policy, place)
+        enforced = (policy / "enforce").truth(default=True)
+        severity, asks = (None, "demands") if enforced else (Severity.DEGRADING, "would take")
+        yield gap("GATEWAY_CLIENT_POLICY", place, severity=severity, asks=asks, trust=_trust(policy))
     path = spec / "logging" / "accessLog" / "file" / "path"
     if path:
         yield gap("ACCESS_LOG", place, path=path.text(), group=log_group)
@@ -199,11 +203,9 @@ def node_losses(node: VirtualNode, *, log_group: str, is_encrypted: bool) -> Ite
     for policy in client_policies(node):
         yield from _own_identity(policy, place)
         enforced = (policy / "enforce").truth(default=True)
-        trusted = [str(value) for name, value in leaves((policy / "validation" / "trust").mapping())]
-        trust = f" (trusting {', '.join(trusted)})" if trusted else ""
         severity = Severity.INFORMATIONAL if is_encrypted or not enforced else None
         asks = "demands" if enforced else "would take"
-        yield gap("TLS_CLIENT_POLICY", place, severity=severity, asks=asks, trust=trust)
+        yield gap("TLS_CLIENT_POLICY", place, severity=severity, asks=asks, trust=_trust(policy))
 
 
 def client_policies(node: VirtualNode) -> Iterator[Tree]:
@@ -212,6 +214,11 @@ def client_policies(node: VirtualNode) -> Iterator[Tree]:
     policies = [spec / "backendDefaults" / "clientPolicy" / "tls"]
     policies += [each / "virtualService" / "clientPolicy" / "tls" for each in spec / "backends"]
     yield from (each for each in policies if each)
+
+
+def _trust(policy: Tree) -> str:
+    trusted = [str(value) for _name, value in leaves((policy / "validation" / "trust").mapping())]
+    return f" (trusting {', '.join(trusted)})" if trusted else ""
 
 
 def _own_identity(policy: Tree, place: str) -> Iterator[Gap]:

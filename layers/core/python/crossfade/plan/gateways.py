@@ -18,6 +18,7 @@ from crossfade.connect.gaps import gap
 from crossfade.connect.losses import checks_envoy
 from crossfade.connect.translate import Member
 from crossfade.mesh.model import EcsService, Found, GatewayRoute, ListenerRule, TargetGroup, TaskDefinition
+from crossfade.mesh.tree import Tree
 from crossfade.plan.document import Endpoint, Gap, Severity
 from crossfade.plan.gateway_rules import before, met_routes
 from crossfade.plan.report import rule_in_words
@@ -90,22 +91,22 @@ def _gateways(found: Found, tasks: dict[str, TaskDefinition]) -> Iterator[tuple[
 
 def _ends(routes: Sequence[GatewayRoute], members: Sequence[Member]) -> list[tuple[Member, Endpoint]] | None:
     """Return each service and endpoint that some routes of a gateway lead to; None where one leads out of the plan."""
-    by_name = _by_name(members)
+    endpoints = [(member, endpoint) for member in members for endpoint in member.endpoints]
     ends: dict[tuple[str, int], tuple[Member, Endpoint]] = {}
     for route in routes:
-        end = by_name.get((route.virtual_service or "").lower())
+        name, port = (route.virtual_service or "").lower(), _target_port(route)
+        end = next((each for each in endpoints if each[1].dns_name == name and port in (None, each[1].port)), None)
         if end is None:
             return None
         ends[end[0].service.name, end[1].container_port] = end
     return list(ends.values())
 
 
-def _by_name(members: Sequence[Member]) -> dict[str, tuple[Member, Endpoint]]:
-    found: dict[str, tuple[Member, Endpoint]] = {}
-    for member in members:
-        for endpoint in member.endpoints:
-            found.setdefault(endpoint.dns_name, (member, endpoint))
-    return found
+def _target_port(route: GatewayRoute) -> int | None:
+    """Return the virtual service's port that a route names; None where there is only one to mean."""
+    spec = Tree(route.spec, route.place)
+    found = (spec / kind / "action" / "target" / "port" for kind in ("httpRoute", "http2Route", "grpcRoute"))
+    return next((each.number() for each in found if each), None)
 
 
 @dataclass(frozen=True, slots=True)
