@@ -20,7 +20,7 @@ class LoadBalancer:
     `front` is for tests that need a closer look than the ports allow.
     """
 
-    def __init__(self, client: Clients = a_client) -> None:
+    def __init__(self, client: Clients = a_client, *, name: str = "front") -> None:
         ec2 = client("ec2")
         self.client = client("elbv2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -30,9 +30,10 @@ class LoadBalancer:
         ]
         self._vpc = vpc
         self._subnets = [subnet["SubnetId"] for subnet in subnets]
-        self.arn = self.add_load_balancer("front")["LoadBalancerArn"]
-        self.blue = self.target_group("web-blue")
-        self.other = self.target_group("static")
+        self.arn = self.add_load_balancer(name)["LoadBalancerArn"]
+        own = "" if name == "front" else f"{name}-"
+        self.blue = self.target_group(f"{own}web-blue")
+        self.other = self.target_group(f"{own}static")
         self.listener = self.client.create_listener(
             LoadBalancerArn=self.arn, Protocol="HTTP", Port=80, DefaultActions=[forward({self.blue: 1})]
         )["Listeners"][0]["ListenerArn"]

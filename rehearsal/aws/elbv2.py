@@ -221,18 +221,25 @@ def _seconds_to_change(target_group_arn: str) -> tuple[float, float]:
 
 @operation("elbv2", "RegisterTargets", "DeregisterTargets")
 def change_targets(call: Call) -> dict[str, Any]:
-    """Register or deregister targets by address and port; what is registered by hand always answers."""
+    """Register or deregister targets by address and port; what is registered by hand answers as it does elsewhere."""
     arn = call.params["TargetGroupArn"]
     group = _group(call, arn)
     for target in call.params["Targets"]:
         port = int(target.get("Port", group.port))
         if call.action == "RegisterTargets":
-            register(arn, target["Id"], port, lambda: True)
+            register(arn, target["Id"], port, _answers(target["Id"], port))
         elif health_of(arn, target["Id"], port) is None:
             raise call.error("InvalidTarget", f"The following targets are not registered: '{target['Id']}:{port}'")
         else:
             remove(arn, target["Id"], port)
     return {}
+
+
+def _answers(ip: str, port: int) -> Callable[[], bool]:
+    """Return how an address answers in the target groups that hold it already; one that none holds always does."""
+    with _state.lock:
+        held = [group[ip, port] for group in _state.targets.values() if (ip, port) in group]
+    return held[0].answers if held else lambda: True
 
 
 @operation("elbv2", "DescribeTargetHealth")

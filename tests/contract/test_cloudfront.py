@@ -354,14 +354,14 @@ def test_an_account_with_no_room_for_a_staging_distribution_is_refused_before_th
             PrimaryDistributionId=cdn.id, Staging=True, IfMatch=etag, Enabled=True, CallerReference=f"copy-{number}"
         )
 
-    [finding] = cdn.edges.check(cdn.edges.find(cdn.plan), scaled=False)
+    finding, _ = cdn.edges.check(cdn.edges.find(cdn.plan), scaled=False)
 
     assert "20 staging distributions" in finding.refused
     assert "delete one" in finding.mend
 
 
 def test_an_edge_that_has_its_staging_distribution_needs_no_room(cdn: Cdn) -> None:
-    [finding] = cdn.edges.check(an_edge(cdn), scaled=False)
+    finding, _ = cdn.edges.check(an_edge(cdn), scaled=False)
 
     assert finding.refused == ""
 

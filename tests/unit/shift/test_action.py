@@ -19,7 +19,7 @@ from crossfade.errors import (
     UnknownEdge,
 )
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, Entry, FoundEdge
+from crossfade.journal.model import CloudFrontEdge, Detour, Distribution, EdgeRecord, Entry, FoundEdge
 from crossfade.plan.document import RungKind
 from crossfade.rollout.phases import Phase
 from crossfade.shift.action import (
@@ -557,3 +557,151 @@ def test_an_edge_that_leaves_nothing_behind_is_not_touched() -> None:
     assert account.clear() == Cleared(edge="web")
 
     assert account.story() == []
+
+
+# -- detour ----------------------------------------------------------------------------
+
+
+class Detoured(Account):
+    """An account whose edge has a detour. `order` is what was done, `down` what the slower lever answers, if so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: list[str] = []
+        self.down: Exception | None = None
+        self.blocked: Exception | None = None
+        detour = Detour(name="web-detour", copied=True, arn="targetgroup/web-detour")
+        self.edge = self.edge.model_copy(
+            update={"resolved": self.edge.resolved.model_copy(update={"detour": detour}), "settle_seconds": 60}
+        )
+        self.journal.put_edge(self.edge, fence=1)
+        account = self
+
+        class Shifter(MemoryShifter):
+            def detour(self) -> bool:
+                account.order.append("detour")
+                if account.blocked is not None:
+                    raise account.blocked
+                return True
+
+            def shares(self) -> tuple[Share, ...]:
+                if account.down is not None:
+                    raise account.down
+                return super().shares()
+
+            def withdraw(self) -> Share:
+                account.order.append("withdraw")
+                return super().withdraw()
+
+        class WithDetour(MemoryEdges):
+            def shifter(self, edge: FoundEdge) -> MemoryShifter:
+                return Shifter(self, edge)
+
+            def end_detour(self, edge: EdgeRecord) -> EdgeRecord:
+                account.order.append("end")
+                return edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"detour": None})})
+
+        self.edges.__class__ = WithDetour
+
+    def begin_rollback(self) -> None:
+        self.shift(500)
+        self.raise_fence()
+
+    def clear_at(self, seconds: int) -> Cleared:
+        request = ClearRequest(migration="shop", fence=2, edge="web")
+        return clear(request, edges=self.edges, journal=self.journal, now=LATER + timedelta(seconds=seconds))
+
+
+def test_the_detour_is_taken_before_the_slower_way_and_written_down_around_it() -> None:
+    account = Detoured()
+    account.begin_rollback()
+
+    account.restore(fence=2)
+
+    assert account.order == ["detour", "withdraw"]
+    assert account.story()[-4:] == [
+        ("intent", "detour"),
+        ("result", "detour"),
+        ("intent", "restore"),
+        ("result", "restore"),
+    ]
+
+
+def test_the_detour_is_taken_also_when_the_slower_lever_does_not_answer() -> None:
+    account = Detoured()
+    account.begin_rollback()
+    account.down = EdgeBusy("Route 53 is down")
+
+    with pytest.raises(EdgeBusy, match="Route 53 is down"):
+        account.restore(fence=2)
+
+    assert account.order == ["detour"]
+    assert account.entry("result").detail == {"leads_to_blue": True}
+
+
+def test_an_edge_on_which_green_was_never_given_anything_takes_no_detour() -> None:
+    account = Detoured()
+    account.raise_fence()
+
+    account.restore(fence=2)
+
+    assert account.order == ["withdraw"]
+
+
+@pytest.mark.parametrize(("spreads", "again"), [("not everywhere yet", True), ("", False)])
+def test_a_detour_that_fails_is_tried_again_only_while_the_slower_way_spreads(spreads: str, *, again: bool) -> None:
+    account = Detoured()
+    account.begin_rollback()
+    account.blocked, account.edges.slow = NotConfirmed("the listener did not take it"), spreads
+
+    if again:
+        with pytest.raises(NotConfirmed, match="the listener did not take it"):
+            account.restore(fence=2)
+        account.blocked = None
+    account.restore(fence=2)
+
+    assert account.held == NONE
+    assert account.order == ["detour", "withdraw"] * (2 if again else 1)
+
+
+def test_a_detour_ends_when_nobody_can_still_be_led_there_and_not_before() -> None:
+    account = Detoured()
+    account.begin_rollback()
+    account.restore(fence=2)
+    with pytest.raises(EdgeSpreading):  # nothing says yet that the slower way has spread
+        account.clear_at(0)
+    account.confirm(fence=2)
+
+    with pytest.raises(EdgeSpreading):
+        account.clear_at(59)
+    assert "end" not in account.order
+    account.confirm(fence=2)
+    account.clear_at(60)
+
+    assert account.order[-1] == "end"
+    assert account.journal.edge("shop", "web").resolved.detour is None
+
+
+def test_a_detour_that_edges_share_ends_with_the_last_of_them() -> None:
+    account = Detoured()
+    account.begin_rollback()
+    account.restore(fence=2)
+    account.confirm(fence=2)
+
+    class Shared(MemoryJournal):
+        def edges(self, migration: str) -> tuple[EdgeRecord, ...]:
+            own = super().edges(migration)
+            return (*own, own[0].model_copy(update={"name": "private", "blue_since": None}))
+
+    account.journal.__class__ = Shared
+    with pytest.raises(EdgeSpreading, match="edge private"):
+        account.clear_at(3_600)
+
+
+def test_a_detour_stays_while_green_holds_everything_since_it_is_the_fast_way_back() -> None:
+    account = Detoured()
+    account.shift(10_000, RungKind.WATCH)
+
+    assert account.clear() == Cleared(edge="web")
+
+    assert account.journal.edge("shop", "web").resolved.detour is not None

@@ -8,7 +8,8 @@ migration#<id>      record               phase S, fence N, reason S, execution S
                                          settle_seconds N, confirm_seconds N,
                                          restore_retry_seconds N, opened_at S, plan M
 migration#<id>      edge#<name>          name S, kind S, resolved S (JSON), way_back S (JSON),
-                                         ceiling_bp N, settle_seconds N, asked_bp N, held_bp N
+                                         ceiling_bp N, settle_seconds N, asked_bp N, held_bp N,
+                                         change S, blue_since S
 migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S
 migration#<id>      look                 due S, fence N
 migration#<id>      look#<edge>          due S, fence N

@@ -178,6 +178,7 @@ def edge_item(edge: EdgeRecord) -> Item:
         "asked_bp": number(edge.asked_bp),
         "held_bp": number(edge.held_bp),
         **({} if edge.change is None else {"change": string(edge.change)}),
+        **({} if edge.blue_since is None else {"blue_since": string(iso(edge.blue_since))}),
     }
 
 
@@ -195,6 +196,7 @@ def edge_from(item: Mapping[str, Any], migration: str) -> EdgeRecord:
             "asked_bp": int(item["asked_bp"]["N"]),
             "held_bp": int(item["held_bp"]["N"]),
             "change": optional(item, "change"),
+            "blue_since": optional(item, "blue_since"),
         }
     )
 

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, Protocol, Self
 
-from pydantic import AwareDatetime, Discriminator, Field, Tag, model_validator
+from pydantic import AwareDatetime, Discriminator, Field, Tag, field_validator, model_validator
 
+from crossfade.journal.plainly import plainly
 from crossfade.plan.document import BasisPoints, EdgeKind, Frozen, Seconds, Session
 from crossfade.rollout.phases import Phase
 
@@ -48,6 +49,11 @@ class MigrationRecord(Frozen):
     confirm_seconds: Seconds = Field(default=60, description="From the plan's timings; `roll_back` reads it here")
     restore_retry_seconds: int = Field(default=10, ge=1, description="As above")
 
+    @field_validator("reason", mode="before")
+    @classmethod
+    def _as_people_read_it(cls, reason: Any) -> Any:
+        return plainly(reason) if isinstance(reason, str) else reason
+
 
 class StoredRequest(Frozen):
     """
@@ -70,6 +76,11 @@ class StoredRequest(Frozen):
         "updateContinuousDeploymentPolicy",
     ]
     arguments: dict[str, Any] = Field(description="Members in Step Functions' case: PascalCase, acronyms as words")
+    behind: str | None = Field(
+        default=None,
+        description="A target group that must have a healthy target, or the call is not sent",
+        exclude_if=lambda behind: behind is None,
+    )
 
 
 class AlbRule(Frozen):
@@ -80,12 +91,29 @@ class AlbRule(Frozen):
     found_actions: tuple[dict[str, Any], ...] = Field(description="The whole list, as AWS answered it")
 
 
+class Detour(Frozen):
+    """
+    The fast way back where green has a load balancer of its own: in its rules, a target group with blue's targets.
+
+    `copied` where it is a copy that Crossfade makes, since a target group belongs to one load
+    balancer; blue's own where blue is on the same. `arn` is unknown until it is made. `rules`
+    are those that lead to green, as they were found. `hindered` says why there can be none.
+    """
+
+    name: str
+    copied: bool
+    arn: str | None = None
+    rules: tuple[AlbRule, ...] = ()
+    hindered: str = ""
+
+
 class _Ends(Frozen):
     """An edge's two ends: target groups, and the load balancers before them; green's is unknown until it is made."""
 
     load_balancer_arn: str
     blue_arn: str
     green_arn: str | None = None
+    detour: Detour | None = Field(default=None, exclude_if=lambda detour: detour is None)
 
     @property
     def green_balancer_arn(self) -> str:
@@ -232,6 +260,7 @@ class FoundEdge(Frozen):
     `asked_bp` is the share last asked for, `held_bp` the share last read back after
     asking: what the edge holds now is read from AWS, these say what we expect there.
     `change` names the last change sent, where AWS says by such a name whether it has spread.
+    `blue_since` is when a rollback was confirmed for every user that asks anew.
     """
 
     name: str
@@ -243,6 +272,7 @@ class FoundEdge(Frozen):
     asked_bp: BasisPoints = 0
     held_bp: BasisPoints = 0
     change: str | None = None
+    blue_since: AwareDatetime | None = None
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
@@ -343,7 +373,8 @@ def bounded_detail(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def bounded_reason(reason: str) -> str:
-    """Return the reason, cut where it is longer than a record may hold."""
+    """Return the reason as people read it, cut where it is longer than a record may hold."""
+    reason = plainly(reason)
     if len(reason) <= MOST_REASON_CHARACTERS:
         return reason
     return reason[: MOST_REASON_CHARACTERS - 1] + "…"

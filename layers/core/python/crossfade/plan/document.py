@@ -348,6 +348,16 @@ class CdnRef(Frozen):
     session: Session | None = None
 
 
+class DetourRef(Frozen):
+    """
+    A target group beside green's, on green's own load balancer, by which a rollback leads users to blue in seconds.
+
+    Crossfade makes it, with blue's targets in it, and removes it when it is of no use any more.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?$")
+
+
 class RungKind(StrEnum):
     """CLIMB and BAKE are judged against live blue; WATCH holds 100 % on the SLO alone."""
 
@@ -410,6 +420,11 @@ class EdgePlan(Frozen):
     dns: DnsRef | None = Field(default=None, exclude_if=lambda dns: dns is None)
     cdn: CdnRef | None = Field(default=None, exclude_if=lambda cdn: cdn is None)
     probe: Probe | None = Field(default=None, exclude_if=lambda probe: probe is None)
+    detour: DetourRef | None = Field(
+        default=None,
+        description="The fast way back, where green has a load balancer of its own",
+        exclude_if=lambda detour: detour is None,
+    )
     reached_by: tuple[str, ...] = Field(
         default=(),
         description="Names and distributions that lead users to it, and go on doing so",
@@ -422,6 +437,16 @@ class EdgePlan(Frozen):
         needed = _DIVIDED_BY[self.kind]
         if named != {each: each == needed for each in named}:
             raise ValueError(f"edge {self.name}: a {self.kind} edge is described by {needed}, and by nothing else")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_balancer_for_its_detour(self) -> EdgePlan:
+        if self.detour is not None and self.rules:
+            raise ValueError(
+                f"edge {self.name}: its own rules are the fastest way back, a detour is for route53 and cloudfront"
+            )
+        if self.detour is not None and self.detour.name in {self.blue.name, self.green.name}:
+            raise ValueError(f"edge {self.name}: the detour needs a target group of its own")
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from typing import Final
 from crossfade.connect.gaps import gap
 from crossfade.errors import BadInput
 from crossfade.mesh.model import Distribution, DnsRecord, Found, HostedZone, ListenerRule, LoadBalancer
-from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, Gap, RecordRef, Rung, TargetGroupRef
+from crossfade.plan.document import CdnRef, DetourRef, DnsRef, EdgePlan, Gap, RecordRef, Rung, TargetGroupRef
 
 ROUTE_53, CLOUDFRONT = "route53", "cloudfront"
 _KINDS: Final = (ROUTE_53, CLOUDFRONT)
@@ -27,6 +27,8 @@ _STAGED_BP: Final = (100, 500, 1_500)
 _MOST_STAGED_BP: Final = 1_500
 _WHOLE_BP: Final = 10_000
 _PERCENT_BP: Final = 100
+_MOST_NAME: Final = 32  # characters of a target group's name
+_DETOUR: Final = "-detour"
 _HOLE: Final = re.compile(r"\$\{[^}]*\}")
 
 
@@ -154,6 +156,8 @@ def lever_edges(
         "green": TargetGroupRef(name=free),
         "settle_seconds": _SETTLE_SECONDS[choice.kind],
     }
+    if balancer.kind == "application":
+        members["detour"] = DetourRef(name=_detour(blue))
     if choice.kind == CLOUDFRONT:
         levers, past = _distribution(found, service, here, balancer, choice)
         members["ladder"] = _staged(ladder)
@@ -163,6 +167,11 @@ def lever_edges(
     edges = tuple(EdgePlan.model_validate({**members, "name": name, **lever}) for name, lever in levers)
     lever = "the distribution" if choice.kind == CLOUDFRONT else "the record"
     return edges, tuple(gap("EDGE_BYPASSED", f"ecsService/{service}", what=each, lever=lever) for each in past)
+
+
+def _detour(blue: str) -> str:
+    """Return a name for the target group by which green's load balancer leads to blue, cut to what AWS takes."""
+    return f"{blue[: _MOST_NAME - len(_DETOUR)].rstrip('-')}{_DETOUR}"
 
 
 _Levers = Sequence[tuple[str, Mapping[str, object]]]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crossfade.plan.document import MigrationPlan
+from crossfade.plan.document import EdgePlan, MigrationPlan
 
 
 def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str, str]:
@@ -30,8 +30,10 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
     ecs = f"arn:aws:ecs:{region}:*"
     paths = {"alb": "app", "nlb": "net"}
     balancers = sorted({f"{paths[e.kind]}/{rule.load_balancer}" for e in plan.edges for rule in e.rules})
+    balancers = sorted({*balancers, *filter(None, map(_detoured, plan.edges))})
     zones = [edge.dns for edge in plan.edges if edge.dns is not None]
-    groups = sorted({edge.green.name for edge in plan.edges})
+    detours = {edge.detour.name for edge in plan.edges if edge.detour is not None}
+    groups = sorted({*(edge.green.name for edge in plan.edges), *detours})
     services = sorted({service.green.service_name for service in plan.services})
     blues = sorted({service.blue.service_name for service in plan.services})
     families = sorted({service.green.task_definition.family for service in plan.services})
@@ -50,6 +52,15 @@ def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str,
         "PassRoleArns": sorted(pass_roles),
     }
     return {name: ",".join(values) for name, values in found.items() if values}
+
+
+def _detoured(edge: EdgePlan) -> str | None:
+    """Return the load balancer whose rules a detour changes, as ARNs have it; None of an edge without a detour."""
+    lever = edge.dns or edge.cdn
+    if edge.detour is None or lever is None:
+        return None
+    name = lever.green_load_balancer
+    return "/".join(name.split("/")[1:3]) if name.startswith("arn:") else f"app/{name}"
 
 
 def forwarding_parameters(plan: MigrationPlan) -> dict[str, str]:

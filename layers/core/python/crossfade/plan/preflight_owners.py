@@ -84,7 +84,8 @@ def _ecs(edge: EdgeRecord, services: Sequence[ShiftedService]) -> Finding:
 def _balanced(edge: EdgeRecord) -> tuple[str, ...]:
     """Return the load balancer, listeners and rules of an edge that has them, by ARN."""
     if not isinstance(edge.resolved, AlbEdge | NlbEdge):
-        return (edge.resolved.load_balancer_arn,)
+        detoured = edge.resolved.detour.rules if edge.resolved.detour else ()
+        return (edge.resolved.load_balancer_arn, *(rule.arn for rule in detoured))
     return (edge.resolved.load_balancer_arn, *(rule.arn for rule in edge.resolved.rules))
 
 

@@ -86,6 +86,12 @@ def _edge(may: May, plan: MigrationPlan, edge: EdgeRecord) -> Iterator[Finding]:
     resolved, planned = edge.resolved, plan.edge(edge.name)
     beside = resolved.blue_arn.partition(":targetgroup/")[0]
     yield _allowed(may, "target_groups", "target group", f"{beside}:targetgroup/{planned.green.name}/0123456789abcdef")
+    if resolved.detour is not None and not resolved.detour.hindered:
+        for rule in resolved.detour.rules:
+            yield _allowed(may, "edges", "listener" if rule.is_default else "rule", rule.arn)
+        if resolved.detour.copied:
+            detour = f"{beside}:targetgroup/{resolved.detour.name}/0123456789abcdef"
+            yield _allowed(may, "target_groups", "target group", detour)
     if resolved.kind == "route53":
         zone = f"arn:aws:route53:::hostedzone/{resolved.zone_id}"
         yield _allowed(may, "zones", "hosted zone", zone)

@@ -121,6 +121,9 @@ def retire(
             scaling.suspend(target.model_copy(update={"scaling_in": True, "scaling_out": True, "scheduled": True}))
         blues.scale(plan.cluster, name, 0)
         journal.append(entry_of(request, "result", "retire", subject, at=now, detail={"desired": 0}, of=intent))
+    for edge in journal.edges(request.migration):
+        if edge.resolved.detour is not None:  # it led back to a blue that is no more
+            journal.put_edge(edges.end_detour(edge), fence=request.fence)
     ordered = f"ordered by {request.who}: {', '.join(names)}"
     journal.enter(request.migration, Phase.DONE, fence=request.fence, at=now, why=ordered)
     tell_moves(request.migration, journal=journal, notices=notices, now=now)

@@ -51,6 +51,7 @@ _LIVES = frozenset({ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED, Executio
 _ALARM = "alarm:"
 _DRIFT = "drift:"
 _JUDGE = "judge:"
+_DETOUR = "detour"
 
 
 class Schedule(Protocol):
@@ -143,6 +144,26 @@ def _watch_one(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
             yield "no rollback ran; it is started again"
     elif record.phase in GOING:
         yield from _watch_open(record, parts, now)
+    if record.phase is Phase.ROLLING_BACK or record.phase in GOING:
+        yield from _tend_detours(record, parts, now)
+
+
+def _tend_detours(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    """Keep every detour filled with blue's targets of the moment; write down why one could not be taken, once."""
+    for edge in parts.journal.edges(record.migration):
+        if edge.resolved.detour is None:
+            continue
+        why = parts.edges.tend(edge)
+        if not why:
+            continue
+        story = parts.journal.newest_first(record.migration)
+        told = next((entry for entry in story if (entry.what, entry.subject) == (_DETOUR, edge.name)), None)
+        if told is None or told.detail.get("why") != why:
+            note = Entry(
+                migration=record.migration, at=now, kind="note", what=_DETOUR, subject=edge.name, detail={"why": why}
+            )
+            parts.journal.append(note)
+        yield why
 
 
 def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:

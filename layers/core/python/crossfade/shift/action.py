@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
-from crossfade.errors import EdgeChanged, EdgeSpreading, Fenced, NotConfirmed
+from crossfade.errors import CrossfadeError, EdgeChanged, EdgeSpreading, Fenced, NotConfirmed, TryAgain
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.plan.document import BasisPoints, Frozen, RungKind, Seconds
@@ -16,9 +16,12 @@ from crossfade.rollout.phases import Phase
 from crossfade.rollout.request import Request
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import NONE, Share
-from crossfade.shift.shifter import Edges
+from crossfade.shift.shifter import Edges, TrafficShifter
 
 _PHASES = {RungKind.CLIMB: Phase.CLIMBING, RungKind.BAKE: Phase.BAKING, RungKind.WATCH: Phase.WATCHING}
+
+
+_GOING_BACK = frozenset({Phase.ROLLING_BACK, Phase.ROLLED_BACK})
 
 
 class RungRef(Frozen):
@@ -156,7 +159,9 @@ def restore(request: RestoreRequest, *, edges: Edges, journal: Journal, now: dat
     Give an edge back to blue, from whatever state it is in.
 
     Needs neither the plan nor the execution that shifted. Idempotent: what is found is
-    what is taken back, and an edge without a share of green's is only looked at.
+    what is taken back, and an edge without a share of green's is only looked at. Where
+    the edge has a detour it is taken first, without asking what lies before it; a detour
+    that fails keeps the slower way from nothing, and is tried again while that spreads.
 
     Raises:
         Fenced: a later rollback or opening has taken over.
@@ -165,15 +170,38 @@ def restore(request: RestoreRequest, *, edges: Edges, journal: Journal, now: dat
     """
     edge = journal.edge(request.migration, request.edge)
     shifter = edges.shifter(edge)
+    trouble = _take_detour(request, edge, shifter, journal, now)
     found = shifter.shares()
     intent = journal.append(
         _entry(request, "intent", "restore", now, {"found_bp": [share.bp for share in found]}), fence=request.fence
     )
     held = shifter.withdraw()
     journal.append(_entry(request, "result", "restore", now, {"held_bp": held.bp}, of=intent), fence=request.fence)
+    if trouble is not None and shifter.spreading():
+        journal.put_edge(edge.model_copy(update={"change": shifter.change}), fence=request.fence)
+        raise trouble
     given = {"asked_bp": held.bp, "held_bp": held.bp, "change": shifter.change}
     journal.put_edge(edge.model_copy(update=given), fence=request.fence)
     return Restored(edge=request.edge, restored=max(found, default=NONE) > NONE, held_bp=held.bp)
+
+
+def _take_detour(
+    request: RestoreRequest, edge: EdgeRecord, shifter: TrafficShifter, journal: Journal, now: datetime
+) -> CrossfadeError | None:
+    """Lead users around by green's load balancer where green has been asked for; return why it failed."""
+    if edge.resolved.detour is None or not (edge.asked_bp or edge.held_bp):
+        return None
+    found = {"asked_bp": edge.asked_bp, "held_bp": edge.held_bp}
+    intent = journal.append(_entry(request, "intent", "detour", now, found), fence=request.fence)
+    try:
+        leads = shifter.detour()
+    except (TryAgain, EdgeChanged) as trouble:
+        failed = {"leads_to_blue": False, "why": f"{type(trouble).__name__}: {trouble}"}
+        journal.append(_entry(request, "result", "detour", now, failed, of=intent), fence=request.fence)
+        return trouble
+    taken = {"leads_to_blue": leads}
+    journal.append(_entry(request, "result", "detour", now, taken, of=intent), fence=request.fence)
+    return None
 
 
 def confirm(request: ConfirmRequest, *, edges: Edges, journal: Journal, now: datetime) -> Confirmed:
@@ -188,7 +216,8 @@ def confirm(request: ConfirmRequest, *, edges: Edges, journal: Journal, now: dat
         Fenced: a later rollback or opening has taken over.
         EdgeBusy, UnknownEdge, UnknownMigration, JournalBusy: as the ports.
     """
-    shifter = edges.shifter(journal.edge(request.migration, request.edge))
+    edge = journal.edge(request.migration, request.edge)
+    shifter = edges.shifter(edge)
     found = shifter.shares()
     journal.append(
         _entry(request, "evidence", "confirm", now, {"found_bp": [share.bp for share in found]}), fence=request.fence
@@ -199,6 +228,8 @@ def confirm(request: ConfirmRequest, *, edges: Edges, journal: Journal, now: dat
     spreading = shifter.spreading()
     if spreading:
         raise EdgeSpreading(spreading)
+    if edge.resolved.detour is not None:
+        journal.put_edge(edge.model_copy(update={"blue_since": edge.blue_since or now}), fence=request.fence)
     return Confirmed(edge=request.edge, held_bp=held.bp)
 
 
@@ -207,7 +238,9 @@ def clear(request: ClearRequest, *, edges: Edges, journal: Journal, now: datetim
     Remove what was made before an edge for green alone, after completion or after a rollback.
 
     Idempotent, and of no use to the way back: whatever becomes of it, users are where they
-    shall be. It stops as soon as a rollback or another opening has begun.
+    shall be. It stops as soon as a rollback or another opening has begun. A detour ends once
+    nobody can still be led to green's load balancer; after completion it stays, until blue is
+    retired, since it is the fast way back.
 
     Raises:
         EdgeSpreading: a step must spread before the next; to be repeated, for minutes.
@@ -215,11 +248,16 @@ def clear(request: ClearRequest, *, edges: Edges, journal: Journal, now: datetim
         EdgeChanged, EdgeBusy, UnknownEdge, UnknownMigration, JournalBusy: as the ports.
     """
     edge = journal.edge(request.migration, request.edge)
-    if not edge.resolved.leaves_behind:
+    detoured = edge.resolved.detour is not None and journal.read(request.migration).phase in _GOING_BACK
+    if not edge.resolved.leaves_behind and not detoured:
         return Cleared(edge=request.edge)
     intent = journal.append(_entry(request, "intent", "clear", now, {}), fence=request.fence)
     try:
-        cleared = edges.clear_away(edge)
+        cleared = edges.clear_away(edge) if edge.resolved.leaves_behind else edge
+        if detoured:
+            journal.put_edge(cleared, fence=request.fence)
+            _refuse_led(edge, journal.edges(request.migration), now)
+            cleared = edges.end_detour(cleared)
     except EdgeSpreading:
         journal.expect_look(
             request.migration, now, fence=request.fence, edge=request.edge
@@ -229,6 +267,16 @@ def clear(request: ClearRequest, *, edges: Edges, journal: Journal, now: datetim
     journal.append(_entry(request, "result", "clear", now, {}, of=intent), fence=request.fence)
     journal.forget_look(request.migration, request.edge, fence=request.fence)
     return Cleared(edge=request.edge)
+
+
+def _refuse_led(edge: EdgeRecord, together: Sequence[EdgeRecord], now: datetime) -> None:
+    """Refuse to end a detour, which several edges may share, while users may follow an answer they heard before."""
+    assert edge.resolved.detour is not None
+    for other in together:
+        if other.resolved.detour is None or other.resolved.detour.name != edge.resolved.detour.name:
+            continue
+        if other.blue_since is None or now < other.blue_since + timedelta(seconds=other.settle_seconds):
+            raise EdgeSpreading(f"edge {other.name}: some users may still be led to green's load balancer")
 
 
 def _refuse_drift(edge: EdgeRecord, found: Sequence[Share], asked: Share) -> None:

@@ -74,7 +74,7 @@ _COPIED = (  # what CreateTargetGroup takes of what DescribeTargetGroups answers
 
 
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
     """One rule as it is now; `arn` is its listener's when it is the listener's default action."""
 
     arn: str
@@ -110,7 +110,7 @@ class AlbEdges:
             green_arn = None if green is None else green["TargetGroupArn"]
             leading = [
                 (rule, found)
-                for rule in _scan(self._client, load_balancer)
+                for rule in scan_rules(self._client, load_balancer)
                 if (found := split(rule.actions, blue=blue_arn, green=green_arn)) is not None and found.pair
             ]
         _refuse_other_kind(plan, load_balancer)
@@ -146,10 +146,10 @@ class AlbEdges:
         with busy(edge.name):
             green_arn = self._copy_of_blue(edge, name, tags)
             resolved = _resolved(edge).model_copy(update={"green_arn": green_arn})
-            rules = _known(edge, _scan(self._client, resolved.load_balancer_arn))
+            rules = _known(edge, scan_rules(self._client, resolved.load_balancer_arn))
             for kept, rule in zip(resolved.rules, rules, strict=True):
                 self._add_green(resolved, kept, rule)
-            with_green = _known(edge, _scan(self._client, resolved.load_balancer_arn))
+            with_green = _known(edge, scan_rules(self._client, resolved.load_balancer_arn))
         for rule in with_green:
             now = split(rule.actions, blue=resolved.blue_arn, green=green_arn)
             if now is None or now.green is None:
@@ -157,34 +157,10 @@ class AlbEdges:
         return edge.model_copy(update={"resolved": resolved, "way_back": _way_back(resolved, with_green)})
 
     def _copy_of_blue(self, edge: EdgeRecord, name: str, tags: Mapping[str, str]) -> str:
-        blue = self._client.describe_target_groups(TargetGroupArns=[edge.resolved.blue_arn])["TargetGroups"][0]
-        made = target_group(self._client, TargetGroupRef(name=name))
-        if made is None:
-            arguments: Any = {field: blue[field] for field in _COPIED if field in blue}  # type: ignore[literal-required]
-            health_path = _resolved(edge).green_health_path
-            if health_path is not None:
-                asked = {
-                    "HealthCheckProtocol": "HTTP",
-                    "HealthCheckPort": "traffic-port",
-                    "HealthCheckPath": health_path,
-                }
-                arguments.update(asked)
-            listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
-            made = self._client.create_target_group(Name=name, Tags=listed, **arguments)["TargetGroups"][0]
-        green_arn = made["TargetGroupArn"]
-        if not tags.items() <= tags_of(self._client, green_arn).items():
-            raise EdgeOwned(f"edge {edge.name}: a target group {name} exists and is not this migration's")
-        wanted, held = self._attributes(edge.resolved.blue_arn), self._attributes(green_arn)
-        missing: Any = [{"Key": key, "Value": value} for key, value in wanted.items() if held.get(key) != value]
-        if missing:
-            self._client.modify_target_group_attributes(TargetGroupArn=green_arn, Attributes=missing)
-        return green_arn
+        health_path = _resolved(edge).green_health_path
+        return copy_of(self._client, edge.resolved.blue_arn, edge.name, name, tags, health_path=health_path)
 
-    def _attributes(self, arn: str) -> dict[str, str]:
-        answer = self._client.describe_target_group_attributes(TargetGroupArn=arn)
-        return {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
-
-    def _add_green(self, resolved: AlbEdge | NlbEdge, kept: AlbRule, rule: _Rule) -> None:
+    def _add_green(self, resolved: AlbEdge | NlbEdge, kept: AlbRule, rule: Rule) -> None:
         blue, green = resolved.blue_arn, resolved.green_arn
         before = split(kept.found_actions, blue=blue, green=green)
         now = split(rule.actions, blue=blue, green=green)
@@ -192,12 +168,18 @@ class AlbEdges:
             raise EdgeChanged(f"rule {rule.arn} forwards otherwise than when the migration opened")
         if now.green is None:
             wanted = Split(now.blue, 0, now.others)
-            _write(self._client, rule, with_weights(rule.actions, wanted, blue=blue, green=green))
+            write_actions(self._client, rule, with_weights(rule.actions, wanted, blue=blue, green=green))
 
     def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:  # noqa: ARG002
         return ()  # its rules and weights, which `find` has looked at, are all there is
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
+        return edge
+
+    def tend(self, edge: EdgeRecord) -> str:  # noqa: ARG002
+        return ""
+
+    def end_detour(self, edge: EdgeRecord) -> EdgeRecord:
         return edge
 
     def shifter(self, edge: FoundEdge) -> AlbShifter:
@@ -231,6 +213,9 @@ class AlbShifter:
 
     def spreading(self) -> str:
         return ""  # a load balancer has its weights within seconds, and says nothing of it
+
+    def detour(self) -> bool:
+        return False  # there is no faster way
 
     def shares(self) -> tuple[Share, ...]:
         with busy(self._edge.name):
@@ -278,17 +263,17 @@ class AlbShifter:
 
     def way_back(self) -> tuple[StoredRequest, ...]:
         with busy(self._edge.name):
-            return _way_back(_resolved(self._edge), _known(self._edge, _scan(self._client, self._load_balancer)))
+            return _way_back(_resolved(self._edge), _known(self._edge, scan_rules(self._client, self._load_balancer)))
 
     @property
     def _load_balancer(self) -> str:
         return self._edge.resolved.load_balancer_arn
 
-    def _present(self) -> list[tuple[_Rule, Split]]:
+    def _present(self) -> list[tuple[Rule, Split]]:
         """Return the edge's rules that still forward to an end, and any other rule that gives green a share."""
         known = {rule.arn for rule in self._edge.resolved.rules}
         try:
-            scanned = _scan(self._client, self._load_balancer)
+            scanned = scan_rules(self._client, self._load_balancer)
         except self._client.exceptions.LoadBalancerNotFoundException:
             return []
         return [
@@ -297,13 +282,13 @@ class AlbShifter:
             if (found := self._split(rule)) is not None and (rule.arn in known or found.green)
         ]
 
-    def _intact(self) -> list[tuple[_Rule, Split]]:
+    def _intact(self) -> list[tuple[Rule, Split]]:
         """Return the edge's rules, each with both ends; refuse an edge that is no longer so."""
         if self._green is None:
             raise EdgeChanged(f"edge {self._edge.name} has no green end yet")
-        scanned = _scan(self._client, self._load_balancer)
+        scanned = scan_rules(self._client, self._load_balancer)
         known = {rule.arn for rule in self._edge.resolved.rules}
-        intact: list[tuple[_Rule, Split]] = []
+        intact: list[tuple[Rule, Split]] = []
         for rule in scanned:
             found = self._split(rule)
             if rule.arn not in known and (found is None or not found.pair):
@@ -317,7 +302,7 @@ class AlbShifter:
             raise EdgeChanged(f"edge {self._edge.name}: of its {len(known)} rules {len(intact)} are left")
         return intact
 
-    def _split(self, rule: _Rule) -> Split | None:
+    def _split(self, rule: Rule) -> Split | None:
         return split(rule.actions, blue=self._blue, green=self._green)
 
     def _refuse_unhealthy(self, share: Share) -> None:
@@ -327,7 +312,7 @@ class AlbShifter:
         if share < ALL and healthy_targets(self._client, self._blue) == 0:
             raise BlueUnhealthy(f"edge {self._edge.name}: blue has no healthy target")
 
-    def _write_all(self, wanted: Sequence[tuple[_Rule, Split]]) -> None:
+    def _write_all(self, wanted: Sequence[tuple[Rule, Split]]) -> None:
         """Write every rule, also after one could not be written; a rule gone meanwhile needs nothing."""
         failures: list[ClientError] = []
         for rule, then in wanted:
@@ -340,11 +325,52 @@ class AlbShifter:
         if failures:
             raise failures[0]
 
-    def _write(self, rule: _Rule, wanted: Split) -> None:
-        _write(self._client, rule, with_weights(rule.actions, wanted, blue=self._blue, green=self._green))
+    def _write(self, rule: Rule, wanted: Split) -> None:
+        write_actions(self._client, rule, with_weights(rule.actions, wanted, blue=self._blue, green=self._green))
 
 
-def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rule]:
+def copy_of(
+    client: ElasticLoadBalancingv2Client,
+    arn: str,
+    edge: str,
+    name: str,
+    tags: Mapping[str, str],
+    *,
+    health_path: str | None = None,
+) -> str:
+    """
+    Make a target group like another in every attribute, under these tags, and return its ARN. Idempotent.
+
+    With `health_path` it asks the application there, by HTTP, in place of what the other asks.
+
+    Raises:
+        EdgeOwned: a target group of this name exists and does not carry these tags.
+    """
+    copied = client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0]
+    made = target_group(client, TargetGroupRef(name=name))
+    if made is None:
+        arguments: Any = {field: copied[field] for field in _COPIED if field in copied}  # type: ignore[literal-required]
+        if health_path is not None:
+            asked = {"HealthCheckProtocol": "HTTP", "HealthCheckPort": "traffic-port", "HealthCheckPath": health_path}
+            arguments.update(asked)
+        listed: Any = [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+        made = client.create_target_group(Name=name, Tags=listed, **arguments)["TargetGroups"][0]
+    made_arn = made["TargetGroupArn"]
+    if not tags.items() <= tags_of(client, made_arn).items():
+        raise EdgeOwned(f"edge {edge}: a target group {name} exists and is not this migration's")
+    wanted, held = _attributes(client, arn), _attributes(client, made_arn)
+    missing: Any = [{"Key": key, "Value": value} for key, value in wanted.items() if held.get(key) != value]
+    if missing:
+        client.modify_target_group_attributes(TargetGroupArn=made_arn, Attributes=missing)
+    return made_arn
+
+
+def _attributes(client: ElasticLoadBalancingv2Client, arn: str) -> dict[str, str]:
+    answer = client.describe_target_group_attributes(TargetGroupArn=arn)
+    return {attribute["Key"]: attribute["Value"] for attribute in answer["Attributes"]}
+
+
+def scan_rules(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[Rule]:
     """Return every rule of every listener, listeners by port, rules as AWS orders them; flows know no rules."""
     listeners = [
         listener
@@ -353,7 +379,7 @@ def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rul
     ]
     if _is_network(load_balancer):
         return [
-            _Rule(
+            Rule(
                 arn=listener["ListenerArn"],
                 is_default=True,
                 port=listener["Port"],
@@ -363,7 +389,7 @@ def _scan(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list[_Rul
             for listener in sorted(listeners, key=lambda listener: listener["Port"])
         ]
     return [
-        _Rule(
+        Rule(
             arn=listener["ListenerArn"] if rule["IsDefault"] else rule["RuleArn"],
             is_default=rule["IsDefault"],
             port=listener["Port"],
@@ -386,7 +412,7 @@ def _resolved(edge: FoundEdge) -> AlbEdge | NlbEdge:
     raise TypeError(f"edge {edge.name} is no load balancer's: {edge.kind}")
 
 
-def _known(edge: FoundEdge, scanned: Sequence[_Rule]) -> list[_Rule]:
+def _known(edge: FoundEdge, scanned: Sequence[Rule]) -> list[Rule]:
     """Return the edge's rules in the edge's order."""
     by_arn = {rule.arn: rule for rule in scanned}
     missing = [rule.arn for rule in edge.resolved.rules if rule.arn not in by_arn]
@@ -395,7 +421,7 @@ def _known(edge: FoundEdge, scanned: Sequence[_Rule]) -> list[_Rule]:
     return [by_arn[rule.arn] for rule in edge.resolved.rules]
 
 
-def _way_back(resolved: AlbEdge | NlbEdge, rules: Sequence[_Rule]) -> tuple[StoredRequest, ...]:
+def _way_back(resolved: AlbEdge | NlbEdge, rules: Sequence[Rule]) -> tuple[StoredRequest, ...]:
     """Return the calls that give each rule what it has now, with green's weight moved to blue."""
     requests = []
     for rule in rules:
@@ -409,7 +435,8 @@ def _way_back(resolved: AlbEdge | NlbEdge, rules: Sequence[_Rule]) -> tuple[Stor
     return tuple(requests)
 
 
-def _write(client: ElasticLoadBalancingv2Client, rule: _Rule, actions: Actions) -> None:
+def write_actions(client: ElasticLoadBalancingv2Client, rule: Rule, actions: Actions) -> None:
+    """Give a rule, or a listener's default action, its whole list of actions."""
     listed: Any = list(actions)
     if rule.is_default:
         client.modify_listener(ListenerArn=rule.arn, DefaultActions=listed)
@@ -425,7 +452,7 @@ def _told(shares: Sequence[Share]) -> str:
     return ", ".join(str(share) for share in shares)
 
 
-def _refuse_other_rules(plan: EdgePlan, found: Sequence[_Rule]) -> None:
+def _refuse_other_rules(plan: EdgePlan, found: Sequence[Rule]) -> None:
     if not found:
         raise UnknownEdge(f"edge {plan.name}: no rule forwards to {plan.blue.name}")
     planned = {(rule.listener_port, rule.priority) for rule in plan.rules}

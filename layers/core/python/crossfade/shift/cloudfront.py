@@ -31,7 +31,15 @@ from crossfade.errors import (
 from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.document import CdnRef, EdgePlan
 from crossfade.plan.finding import Finding
-from crossfade.shift.elbv2 import TwoBalancerEdges, TwoBalancerShifter, busy, take, two_balancers
+from crossfade.shift.detour.elbv2 import (
+    DetouredEdges,
+    DetouredShifter,
+    fast_way_back,
+    find_detour,
+    lay_detour,
+    way_back_finding,
+)
+from crossfade.shift.elbv2 import busy, take, two_balancers
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.staging import (
     MOST_STAGING,
@@ -63,7 +71,7 @@ class _Versioned:
     etag: str
 
 
-class CloudFrontEdges(TwoBalancerEdges):
+class CloudFrontEdges(DetouredEdges):
     """`Edges` of the account's distributions."""
 
     def find(self, plan: EdgePlan) -> FoundEdge:
@@ -78,6 +86,7 @@ class CloudFrontEdges(TwoBalancerEdges):
             if domain_of(config, cdn.origin_id) in {None, cdn.green_domain}:
                 raise EdgeChanged(f"edge {plan.name}: origin {cdn.origin_id} is not there, or leads to green already")
             found = refusals(config)
+            detour = find_detour(self._balancers, plan, ends)
             policy_id, staging_id = self._ours(plan, config.get("ContinuousDeploymentPolicyId", ""))
         if found:
             raise PreflightRefused(f"edge {plan.name}: distribution {cdn.distribution_id}: {' | '.join(found)}")
@@ -86,6 +95,7 @@ class CloudFrontEdges(TwoBalancerEdges):
             green_load_balancer_arn=ends.green["LoadBalancerArn"],
             blue_arn=ends.blue_arn,
             green_arn=ends.green_arn,
+            detour=detour,
             origin_id=cdn.origin_id,
             green_domain=cdn.green_domain,
             session=cdn.session,
@@ -131,8 +141,11 @@ class CloudFrontEdges(TwoBalancerEdges):
             if now.config.get("ContinuousDeploymentPolicyId") != policy_id:
                 wanted = {**now.config, "ContinuousDeploymentPolicyId": policy_id}
                 self._client.update_distribution(Id=primary.id, IfMatch=now.etag, DistributionConfig=wanted)
-        made = resolved.model_copy(update={"green_arn": green_arn, "staging_id": staging_id, "policy_id": policy_id})
-        return edge.model_copy(update={"resolved": made, "way_back": way_back(made)})
+            made = resolved.model_copy(
+                update={"green_arn": green_arn, "staging_id": staging_id, "policy_id": policy_id}
+            )
+            with_green = edge.model_copy(update={"resolved": made, "way_back": way_back(made)})
+            return lay_detour(self._balancers, with_green, green_arn, tags)
 
     def _make_staging(self, edge: EdgeRecord, primary_id: str, etag: str, tags: Mapping[str, str]) -> str:
         """Copy the primary, or find the copy that an earlier attempt made; its tag says that it may be written to."""
@@ -189,17 +202,19 @@ class CloudFrontEdges(TwoBalancerEdges):
 
     def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:  # noqa: ARG002
         finding = Finding(check="a staging distribution can be made", subject=f"edge {edge.name}")
+        goes_back = way_back_finding(edge)
         if _resolved(edge).staging_id is not None:
-            return (finding,)
+            return (finding, goes_back)
         with _busy(edge.name):
             others = sum(1 for _ in self._staging())
         if others < MOST_STAGING:
-            return (finding,)
+            return (finding, goes_back)
         return (
             finding.refuse(
                 f"the account has {others} staging distributions, and CloudFront takes no more than {MOST_STAGING}",
                 "delete one that is no longer used, or have the quota raised",
             ),
+            goes_back,
         )
 
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
@@ -212,7 +227,7 @@ class CloudFrontEdges(TwoBalancerEdges):
                     self._remove_policy(edge, resolved, policy_id)
                 self._remove_staging(edge, staging["Id"])
         cleared = resolved.model_copy(update={"staging_id": None, "policy_id": None})
-        return edge.model_copy(update={"resolved": cleared, "way_back": way_back(cleared)})
+        return edge.model_copy(update={"resolved": cleared, "way_back": (*fast_way_back(edge), *way_back(cleared))})
 
     def _remove_policy(self, edge: EdgeRecord, resolved: CloudFrontEdge, policy_id: str) -> None:
         [primary] = resolved.rules
@@ -248,7 +263,7 @@ class CloudFrontEdges(TwoBalancerEdges):
         return CloudFrontShifter(self._client, self._balancers, edge)
 
 
-class CloudFrontShifter(TwoBalancerShifter):
+class CloudFrontShifter(DetouredShifter):
     """`TrafficShifter` of one distribution."""
 
     def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
@@ -332,7 +347,7 @@ class CloudFrontShifter(TwoBalancerShifter):
             primary = _distribution(self._client, self._primary.id)
         if not self._leads_to_green(primary) and not same_but_policy(primary.config, self._primary.found):
             raise EdgeChanged(f"edge {self._edge.name}: distribution {self._primary.id} is not as it was found")
-        return way_back(self._resolved)
+        return (*fast_way_back(self._edge), *way_back(self._resolved))
 
     def _share(self, primary: _Versioned) -> Share:
         """Return what green holds: all once promoted, else what the attached policy sends, if it is ours."""

@@ -37,6 +37,12 @@ class EdgesOfKinds:
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         return self._of(edge.kind).clear_away(edge)
 
+    def tend(self, edge: EdgeRecord) -> str:
+        return self._of(edge.kind).tend(edge)
+
+    def end_detour(self, edge: EdgeRecord) -> EdgeRecord:
+        return self._of(edge.kind).end_detour(edge)
+
     def shifter(self, edge: FoundEdge) -> TrafficShifter:
         return self._of(edge.kind).shifter(edge)
 

@@ -107,6 +107,12 @@ class MemoryEdges:
     def clear_away(self, edge: EdgeRecord) -> EdgeRecord:
         return edge
 
+    def tend(self, edge: EdgeRecord) -> str:  # noqa: ARG002
+        return ""
+
+    def end_detour(self, edge: EdgeRecord) -> EdgeRecord:
+        return edge
+
     def shifter(self, edge: FoundEdge) -> MemoryShifter:
         return MemoryShifter(self, edge)
 
@@ -135,6 +141,9 @@ class MemoryShifter:
 
     def spreading(self) -> str:
         return self._account.slow
+
+    def detour(self) -> bool:
+        return False
 
     def shares(self) -> tuple[Share, ...]:
         return tuple(share or NONE for share in self._rules.values())

@@ -30,7 +30,15 @@ from crossfade.errors import (
 from crossfade.journal.model import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
 from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
 from crossfade.plan.finding import Finding
-from crossfade.shift.elbv2 import TwoBalancerEdges, TwoBalancerShifter, busy, take, two_balancers
+from crossfade.shift.detour.elbv2 import (
+    DetouredEdges,
+    DetouredShifter,
+    fast_way_back,
+    find_detour,
+    lay_detour,
+    way_back_finding,
+)
+from crossfade.shift.elbv2 import busy, take, two_balancers
 from crossfade.shift.records import (
     Change,
     Group,
@@ -58,7 +66,7 @@ if TYPE_CHECKING:
 _GROUP_AT_MOST = 100  # records of one name and type
 
 
-class Route53Edges(TwoBalancerEdges):
+class Route53Edges(DetouredEdges):
     """`Edges` of the account's hosted zones, public and private."""
 
     def find(self, plan: EdgePlan) -> FoundEdge:
@@ -67,6 +75,7 @@ class Route53Edges(TwoBalancerEdges):
             ends = two_balancers(self._balancers, plan, dns.green_load_balancer)
             listed = _zone(self._client, dns.zone_id)
             protected = _protected(self._client, dns.zone_id)
+            detour = find_detour(self._balancers, plan, ends)
         rules = tuple(self._record(plan, dns, listed, ends.blue, ends.green))
         self._refuse(plan, rules, listed, protected)
         resolved = Route53Edge(
@@ -75,6 +84,7 @@ class Route53Edges(TwoBalancerEdges):
             green_load_balancer_arn=ends.green["LoadBalancerArn"],
             blue_arn=ends.blue_arn,
             green_arn=ends.green_arn,
+            detour=detour,
             rules=rules,
         )
         return FoundEdge(
@@ -139,7 +149,8 @@ class Route53Edges(TwoBalancerEdges):
             for group, rule in zip(_groups(self._client, resolved), resolved.rules, strict=True):
                 if group.blue is None or not same_content(group.blue, rule.found):
                     raise EdgeChanged(f"edge {edge.name}: {rule.name} {rule.type} is not as it was found")
-        return edge.model_copy(update={"resolved": resolved})
+            made = edge.model_copy(update={"resolved": resolved})
+            return lay_detour(self._balancers, made, green_arn, tags)
 
     def check(self, edge: FoundEdge, *, scaled: bool) -> tuple[Finding, ...]:
         resolved = _resolved(edge)
@@ -148,6 +159,7 @@ class Route53Edges(TwoBalancerEdges):
         return (
             *(self._unprotected(rule, protected) for rule in resolved.rules),
             _settles(edge, resolved, scaled=scaled),
+            way_back_finding(edge),
         )
 
     @staticmethod
@@ -164,7 +176,7 @@ class Route53Edges(TwoBalancerEdges):
         return Route53Shifter(self._client, self._balancers, edge)
 
 
-class Route53Shifter(TwoBalancerShifter):
+class Route53Shifter(DetouredShifter):
     """`TrafficShifter` of one edge in one hosted zone."""
 
     def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
@@ -241,7 +253,8 @@ class Route53Shifter(TwoBalancerShifter):
         gone = [f"{rule.name} {rule.type}" for rule, blue in pairs if blue is None]
         if gone:
             raise EdgeChanged(f"edge {self._edge.name}: blue's records are gone: {', '.join(gone)}")
-        return (way_back(self._resolved.zone_id, [(rule, blue) for rule, blue in pairs if blue is not None]),)
+        slow = way_back(self._resolved.zone_id, [(rule, blue) for rule, blue in pairs if blue is not None])
+        return (*fast_way_back(self._edge), slow)
 
     def _groups(self) -> list[Group]:
         return _groups(self._client, self._resolved)

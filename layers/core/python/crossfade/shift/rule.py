@@ -198,6 +198,30 @@ def _tuples(found: Mapping[str, int], wanted: Split, *, blue: str, green: str | 
     return [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
 
 
+def named(actions: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the ARN of every target group that the actions forward to, at whatever weight."""
+    return frozenset(arn for action in actions for arn in _weights(action))
+
+
+def without(actions: Iterable[Mapping[str, Any]], target_group: str) -> Actions:
+    """
+    Return the whole action list without one target group of its forwards, ready to be written.
+
+    Raises:
+        EdgeChanged: it is the only one of a forward.
+    """
+    written = writable(actions)
+    for action in written:
+        if action.get("Type") == "forward":
+            groups = [
+                each for each in action["ForwardConfig"]["TargetGroups"] if each["TargetGroupArn"] != target_group
+            ]
+            if not groups:
+                raise EdgeChanged(f"the rule forwards to {target_group} alone")
+            action["ForwardConfig"] = {**action["ForwardConfig"], "TargetGroups": groups}
+    return written
+
+
 def is_sticky(actions: Iterable[Mapping[str, Any]]) -> bool:
     """Return whether a forward keeps its users on the target group they first met."""
     return any(

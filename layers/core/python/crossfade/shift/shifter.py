@@ -47,6 +47,19 @@ class TrafficShifter(Protocol):
         """
         ...
 
+    def detour(self) -> bool:
+        """
+        Lead those who come to green's load balancer on to blue, faster than what lies before can lead them there.
+
+        Asks nothing of what lies before, which may be what is down. Any number of times. Returns False, and
+        changes nothing, where the edge has no such way, or blue has no healthy target on it.
+
+        Raises:
+            EdgeChanged: green's load balancer is not as it was found.
+            NotConfirmed: it does not yet hold what was written, or would not take it.
+        """
+        ...
+
     def shares(self) -> tuple[Share, ...]:
         """
         Return what green holds on each rule now, unjudged; NONE where it is no end.
@@ -160,6 +173,26 @@ class Edges(Protocol):
         Raises:
             EdgeSpreading: a step must have spread before the next can be made; nothing is lost by waiting.
             EdgeChanged: green holds a share through it, or somebody else changes it.
+        """
+        ...
+
+    def tend(self, edge: EdgeRecord) -> str:
+        """
+        Keep the detour of an edge ready: let it have the targets that blue has now.
+
+        Returns why it could not be taken at the moment; empty where it could, and where the edge has none.
+        """
+        ...
+
+    def end_detour(self, edge: EdgeRecord) -> EdgeRecord:
+        """
+        Let green's load balancer lead to green as it was found, remove the detour, and return the edge without it.
+
+        Idempotent. Nobody may be led there by what lies before.
+
+        Raises:
+            EdgeChanged: a rule forwards to the detour alone.
+            NotConfirmed: a rule still names it.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""The fast way back of an edge whose green has a load balancer of its own."""
