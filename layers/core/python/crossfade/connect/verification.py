@@ -12,7 +12,7 @@ from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_t
 from crossfade.errors import GreenFailed, GreenNotReady
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry
+from crossfade.journal.note import note
 from crossfade.judge.probing import Prober
 from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
 from crossfade.plan.store import PlanStore, read_plan
@@ -91,21 +91,11 @@ def verify(
     _refuse_spreading(request.migration, journal, edges)
     remarks = tuple(_ask_entries(plan, prober))
     _refuse_failing(plan, journal, edges, prober)
-    journal.append(
-        Entry(
-            migration=request.migration,
-            at=now,
-            kind="note",
-            what="verify",
-            subject=request.migration,
-            detail={
-                "services": [service.model_dump(mode="json") for service in found],
-                **({"remarks": list(remarks)} if remarks else {}),
-            },
-            fence=request.fence,
-        ),
-        fence=request.fence,
-    )
+    seen = {
+        "services": [service.model_dump(mode="json") for service in found],
+        **({"remarks": list(remarks)} if remarks else {}),
+    }
+    journal.append(note(request.migration, "verify", seen, fence=request.fence, at=now), fence=request.fence)
     journal.enter(request.migration, Phase.READY, fence=request.fence, at=now)
     return Verified(services=found, remarks=remarks)
 

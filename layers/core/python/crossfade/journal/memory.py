@@ -11,6 +11,7 @@ from crossfade.events.outbound import What
 from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_detail, bounded_reason
+from crossfade.journal.note import note
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
@@ -237,14 +238,4 @@ class MemoryJournal:
         return record
 
     def _note(self, record: MigrationRecord, at: datetime, what: str, detail: dict[str, str | None]) -> None:
-        self.append(
-            Entry(
-                migration=record.migration,
-                at=at,
-                kind="note",
-                what=what,
-                subject=record.migration,
-                detail=dict(detail),
-                fence=record.fence,
-            )
-        )
+        self.append(note(record.migration, what, detail, fence=record.fence, at=at))

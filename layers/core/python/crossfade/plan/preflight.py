@@ -10,7 +10,8 @@ from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_t
 from crossfade.errors import BlueChanged, EdgeChanged, PreflightRefused, UnknownEdge
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry
+from crossfade.journal.model import EdgeRecord
+from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.reading import AlarmState
@@ -86,18 +87,8 @@ def check_preflight(
         *tls(plan, surroundings),
     )
     refusals = [finding for finding in findings if finding.refused]
-    journal.append(
-        Entry(
-            migration=request.migration,
-            at=now,
-            kind="note",
-            what="preflight",
-            subject=request.migration,
-            detail={"checked": len(findings), "refused": [str(finding) for finding in refusals]},
-            fence=request.fence,
-        ),
-        fence=request.fence,
-    )
+    seen = {"checked": len(findings), "refused": [str(finding) for finding in refusals]}
+    journal.append(note(request.migration, "preflight", seen, fence=request.fence, at=now), fence=request.fence)
     if refusals:
         raise PreflightRefused(" | ".join(str(finding) for finding in refusals))
     return PreflightPassed(checks=tuple(str(finding) for finding in findings))

@@ -9,7 +9,8 @@ from crossfade.errors import BadInput
 from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, Token, bounded_reason
+from crossfade.journal.model import Token, bounded_reason
+from crossfade.journal.note import note
 from crossfade.plan.document import Frozen, Seconds
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.phases import Phase
@@ -69,7 +70,7 @@ def ask_approval(request: ApprovalRequest, *, journal: Journal, notices: Notices
     journal.keep_token(Token(migration=request.migration, resource=resource, token=request.token, at=now))
     said = f"approve {request.subject}? Without an answer until {until:%Y-%m-%d %H:%M} UTC {OTHERWISE[request.asked]}."
     detail = {"asked": request.asked, "subject": request.subject, "until": until.isoformat()}
-    journal.append(_note(request.migration, "asked", detail, record.fence, now))
+    journal.append(note(request.migration, "asked", detail, fence=record.fence, at=now))
     notices.tell(Notice(migration=request.migration, what="waiting", phase=record.phase, reason=said, at=now))
     return ApprovalAsked(migration=request.migration, asked=request.asked, until=until)
 
@@ -96,13 +97,7 @@ def answer_approval(
     if token is None:
         raise BadInput(f"nothing of {migration} waits for an approval; it is {record.phase}")
     detail = {"who": who, "why": bounded_reason(why)}
-    journal.append(_note(migration, "approved" if approved else "rejected", detail, record.fence, now))
+    journal.append(note(migration, "approved" if approved else "rejected", detail, fence=record.fence, at=now))
     heard = executions.succeed_task(token.token, {"approved": approved, **detail})
     journal.drop_token(token.resource, token.token)
     return heard
-
-
-def _note(migration: str, what: str, detail: dict[str, str], fence: int, now: datetime) -> Entry:
-    return Entry(
-        migration=migration, at=now, kind="note", what=what, subject=migration, detail=dict(detail), fence=fence
-    )

@@ -10,7 +10,8 @@ from crossfade.errors import BlueChanged, EdgeChanged, UnknownEdge
 from crossfade.events.outbound import Notices
 from crossfade.journal.hold import Hold
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, MigrationRecord, bounded_reason
+from crossfade.journal.model import MigrationRecord, bounded_reason
+from crossfade.journal.note import note
 from crossfade.plan.document import MigrationPlan
 from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.rollout.telling import tell_moves
@@ -36,7 +37,7 @@ def hold(record: MigrationRecord, by: str, why: str, *, journal: Journal, notice
     if any((kept.by, kept.why) == (by, why) for kept in journal.holds(record.migration)):
         return False
     journal.keep_hold(Hold(migration=record.migration, by=by, why=why, at=now, fence=record.fence))
-    journal.append(_note(record, "held", {"by": by, "why": why}, now))
+    journal.append(note(record.migration, "held", {"by": by, "why": why}, fence=record.fence, at=now))
     tell_moves(record.migration, journal=journal, notices=notices, now=now)
     return True
 
@@ -46,7 +47,7 @@ def release(record: MigrationRecord, by: str, *, journal: Journal, now: datetime
     if all(kept.by != by for kept in journal.holds(record.migration)):
         return False
     journal.drop_hold(record.migration, by)
-    journal.append(_note(record, "released", {"by": by}, now))
+    journal.append(note(record.migration, "released", {"by": by}, fence=record.fence, at=now))
     return True
 
 
@@ -107,15 +108,3 @@ def _blue_targets(migration: str, journal: Journal, edges: Edges) -> Iterator[st
                 yield f"blue has no healthy target at edge {edge.name}"
         except (EdgeChanged, UnknownEdge) as changed:
             yield f"edge {edge.name}: {changed}"
-
-
-def _note(record: MigrationRecord, what: str, detail: dict[str, str], now: datetime) -> Entry:
-    return Entry(
-        migration=record.migration,
-        at=now,
-        kind="note",
-        what=what,
-        subject=record.migration,
-        detail=dict(detail),
-        fence=record.fence,
-    )

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from crossfade.events.outbound import Notice, Notices, What
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, bounded_reason
+from crossfade.journal.model import bounded_reason
+from crossfade.journal.note import note
 from crossfade.plan.document import Frozen
 from crossfade.rollout.request import Request
 from crossfade.rollout.telling import note_told, tell_moves
@@ -46,15 +47,6 @@ def notify(request: NotifyRequest, *, journal: Journal, notices: Notices, now: d
     notices.tell(Notice(migration=request.migration, what=request.what, phase=record.phase, reason=reason, at=now))
     if leave is not None:
         note_told(record, journal=journal)
-    journal.append(
-        Entry(
-            migration=request.migration,
-            at=now,
-            kind="note",
-            what="notified",
-            subject=request.migration,
-            detail={"what": request.what, "reason": reason},
-            fence=record.fence,
-        )
-    )
+    said = {"what": request.what, "reason": reason}
+    journal.append(note(request.migration, "notified", said, fence=record.fence, at=now))
     return Notified(migration=request.migration, what=request.what)
