@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from crossfade.plan.page import page
-from tests.meshes import a_mesh, a_name, a_node, drawn, two_services
+from tests.meshes import a_mesh, a_name, a_node, a_service, drawn, two_services
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
@@ -109,3 +109,36 @@ def test_the_page_shows_gaps_first_and_the_call_graph_blue_beside_green(tmp_path
     assert max(columns[BLUE]) < min(columns[GREEN])
     top = {tone: next(y for y, row in enumerate(rows) if tone in row) for tone in (RED, BLUE)}
     assert top[RED] < top[BLUE]
+
+
+MEASURED = """<script>
+const inside = (text) => {
+  const box = text.parentNode.querySelector("rect");
+  if (!box) return true;
+  const [said, room] = [text.getBoundingClientRect(), box.getBoundingClientRect()];
+  return said.left >= room.left && said.right <= room.right;
+};
+const texts = [...document.querySelectorAll("svg g.node text")];
+const drawing = document.querySelector("svg").getBoundingClientRect();
+document.body.dataset.texts = texts.length;
+document.body.dataset.outside = texts.filter((text) => !inside(text)).length;
+document.body.dataset.seen = drawing.left >= 0 && drawing.right <= window.innerWidth;
+</script></body>"""
+
+
+@needs_browser
+def test_a_large_plan_with_long_names_is_seen_whole_and_no_name_leaves_its_box(tmp_path: Path) -> None:
+    names = [f"warehouse-management-monthly-mammoth-{number}" for number in range(24)]
+    made = {key: value for name in names for key, value in {**a_node(name), **a_service(name)}.items()}
+    named = {key: value for name in names for key, value in a_name(f"{name}.m.local", node=name).items()}
+    calling = a_node("web", backends=[f"{name}.m.local" for name in names])
+
+    document, picture = look(
+        page(drawn({**two_services(), **made, **named, **calling})).replace("</body>", MEASURED), tmp_path
+    )
+
+    said = dict(re.findall(r'data-(texts|outside|seen)="([^"]*)"', document))
+    assert said == {"texts": str(2 * 2 * (len(names) + 3)), "outside": "0", "seen": "true"}
+    (_size, rows) = pixels(picture)
+    seen = Counter(colour for row in rows for colour in row)
+    assert min(seen[BLUE], seen[GREEN]) > 100

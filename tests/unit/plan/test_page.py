@@ -3,8 +3,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
+from crossfade.plan.draw import DrawOptions, draw_nothing
 from crossfade.plan.page import graph, page
-from tests.meshes import a_mesh, a_name, a_node, a_service, drawn, two_services
+from tests.meshes import a_mesh, a_name, a_node, a_service, drawn, found, two_services
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -43,6 +44,35 @@ def test_names_that_look_like_markup_stay_words() -> None:
     plan = drawn({**two_services(), **a_node("api", Odd={"<b>": "<script>alert(1)</script>"})})
 
     assert "<script" not in page(plan)
+
+
+def test_a_name_that_must_be_cut_keeps_its_end() -> None:
+    names = [f"a-service-with-a-name-of-many-words-{number}" for number in (1, 2)]
+    made = {key: value for name in names for key, value in {**a_node(name), **a_service(name)}.items()}
+
+    drawing = ET.fromstring("\n".join(graph(drawn({**two_services(), **made}))))  # noqa: S314 — our own text
+    shown = [str(each.text) for each in drawing.iter(f"{SVG}text") if each.get("class") == "name"]
+    assert [each for each in shown if each.endswith("words-1")] == ["a-service-with…of-many-words-1"]
+    assert len(set(shown)) == len(shown) - 1  # users stand on both sides
+
+
+def test_a_wave_of_many_services_has_several_lines_and_both_sides_stay_in_sight() -> None:
+    many = {key: value for n in range(20) for key, value in {**a_node(f"s{n}"), **a_service(f"s{n}")}.items()}
+
+    drawing = ET.fromstring("\n".join(graph(drawn({**two_services(), **many}))))  # noqa: S314 — our own text
+    width = float(drawing.get("viewBox", "").split()[2])
+    boxes = [(int(str(each.get("x"))), int(str(each.get("y")))) for each in drawing.iter(f"{SVG}rect")]
+    assert width < 1_500
+    assert max(x for x, _y in boxes) + 206 < width
+    assert len({y for _x, y in boxes}) > 7
+
+
+def test_a_plan_of_nothing_has_a_page_too() -> None:
+    plan = draw_nothing(found({**a_mesh(), **a_service("web", node="")}), DrawOptions(), None)
+
+    assert "Nothing to migrate." in page(plan)
+    assert "VESTIGIAL_MESH" in page(plan)
+    assert "<svg" not in page(plan)
 
 
 def test_no_box_covers_another() -> None:

@@ -26,7 +26,15 @@ _BOX: Final = (206, 46)
 _STEP: Final = (226, 96)
 _MARGIN: Final = 12
 _HEADING: Final = 26
-_LETTERS: Final = 30
+_MOST_COLUMNS: Final = 3
+_NEXT_LINE: Final = 60
+"""From one line of a wave to the next, where a wave has more services than stand beside each other."""
+
+_INNER: Final = _BOX[0] - 20
+_LETTERS: Final = {"name": (22, 30), "small": (28, 38)}
+"""How many letters fit a box whatever the font, and how many when they are drawn closer together."""
+
+_MANY_ARROWS: Final = 40
 _USERS: Final = "users"
 
 _STYLE: Final = """
@@ -45,7 +53,8 @@ a { color: inherit; } .soft { color: var(--soft); }
 .gap > div { color: var(--ink); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .7rem .35rem 0; border-bottom: 1px solid var(--line); }
-svg { display: block; } svg text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: var(--ink); }
+svg { display: block; width: 100%; height: auto; min-width: 52rem; }
+svg text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: var(--ink); }
 svg .name { font-weight: 600; } svg .small { font-size: 10.5px; fill: var(--soft); }
 svg .blue rect { fill: var(--blue-box); stroke: var(--blue); } svg .blue path { stroke: var(--blue); }
 svg .green rect { fill: var(--green-box); stroke: var(--green); } svg .green path { stroke: var(--green); }
@@ -54,6 +63,7 @@ svg path { fill: none; stroke-width: 1.4; } svg .blue marker path, svg .blue .he
 svg .green marker path, svg .green .head { fill: var(--green); stroke: none; } svg .blue .head { stroke: none; }
 svg .heading { font-size: 14px; font-weight: 600; } svg .blue .heading { fill: var(--blue); }
 svg .green .heading { fill: var(--green); }
+svg .many path { opacity: .3; } svg .node:hover path { opacity: 1; stroke-width: 2.6; }
 """
 
 
@@ -71,10 +81,11 @@ def _lines(plan: MigrationPlan) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     yield f"<p>{escape(summary(plan))}</p>"
     yield from _gaps(plan.gaps)
-    yield "<h2>Who calls whom</h2>"
-    yield '<div class="wide">'
-    yield from graph(plan)
-    yield "</div>"
+    if plan.services:
+        yield "<h2>Who calls whom</h2>"
+        yield '<div class="wide">'
+        yield from graph(plan)
+        yield "</div>"
     yield from _services(plan)
     yield from _edges(plan.edges)
     yield from _left_behind(plan)
@@ -177,15 +188,27 @@ class _Spot:
         return self.x + _BOX[0] // 2, self.y + _BOX[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Boxes that stand beside each other, and how far below the heading."""
+
+    names: Sequence[str]
+    y: int
+
+
 def graph(plan: MigrationPlan) -> Iterator[str]:
-    """Yield the call graph as SVG, callers above those they call, blue on the left and green on the right."""
+    """
+    Yield the call graph as SVG, callers above those they call, blue on the left and green on the right.
+
+    It is as wide as the page allows, so that both sides are seen at once; a wave of many services has several lines.
+    """
     rows = _rows(plan)
-    columns = max(len(row) for row in rows)
+    columns = max(len(row.names) for row in rows)
     width = columns * _STEP[0]
-    height = _HEADING + len(rows) * _STEP[1]
+    height = _HEADING + rows[-1].y + _STEP[1]
     whole = 2 * width + 4 * _MARGIN
     yield (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" style="max-width:{whole}px" '
         f'viewBox="0 0 {whole} {height}" role="img" aria-label="Who calls whom, blue beside green">'
     )
     today = "App Mesh" if plan.mesh else "Today"
@@ -194,40 +217,50 @@ def graph(plan: MigrationPlan) -> Iterator[str]:
     yield "</svg>"
 
 
-def _rows(plan: MigrationPlan) -> list[list[str]]:
-    """Return the names of the boxes from top to bottom: users, the waves backwards, and what lies outside."""
+def _rows(plan: MigrationPlan) -> list[_Row]:
+    """Return the boxes from top to bottom: users, the waves backwards, and what lies outside."""
     outside = sorted(
         {_outside(call.dns_name, call.port) for each in plan.services for call in each.calls if not call.service}
     )
-    rows = [list(wave) for wave in reversed(plan.waves)]
     first = [[_USERS]] if plan.edges else []
-    return [*first, *rows, *([outside] if outside else [])]
+    groups = [*first, *(list(wave) for wave in reversed(plan.waves)), *([outside] if outside else [])]
+    rows: list[_Row] = []
+    y = 0
+    for group in groups:
+        for at in range(0, len(group), _MOST_COLUMNS):
+            y += _NEXT_LINE if at else 0
+            rows.append(_Row(group[at : at + _MOST_COLUMNS], y))
+        y += _STEP[1]
+    return rows
 
 
 def _outside(name: str, port: int) -> str:
     return f"{name}:{port}"
 
 
-def _side(
-    plan: MigrationPlan, rows: Sequence[Sequence[str]], title: tuple[str, str], *, left: int, width: int
-) -> Iterator[str]:
+def _side(plan: MigrationPlan, rows: Sequence[_Row], title: tuple[str, str], *, left: int, width: int) -> Iterator[str]:
     colour, heading = title
     spots: dict[str, _Spot] = {}
-    for number, row in enumerate(rows):
-        indent = (width - len(row) * _STEP[0]) // 2
-        for at, name in enumerate(row):
-            spots[name] = _Spot(left + indent + at * _STEP[0] + 10, _HEADING + number * _STEP[1] + 10)
+    for row in rows:
+        indent = (width - len(row.names) * _STEP[0]) // 2
+        for at, name in enumerate(row.names):
+            spots[name] = _Spot(left + indent + at * _STEP[0] + 10, _HEADING + row.y + 10)
     services = {service.name: service for service in plan.services}
-    yield f'<g class="{colour}"><text class="heading" x="{left + 10}" y="18">{escape(heading)}</text>'
-    for edge in plan.edges:
-        yield from _arrow(spots[_USERS], spots[edge.service])
-    for service in plan.services:
-        callees = dict.fromkeys(call.service or _outside(call.dns_name, call.port) for call in service.calls)
-        for callee in callees:
-            yield from _arrow(spots[service.name], spots[callee])
-    for name, spot in spots.items():
+    called = {each.name: _callees(each) for each in plan.services}
+    called[_USERS] = list(dict.fromkeys(edge.service for edge in plan.edges))
+    many = " many" if sum(map(len, called.values())) > _MANY_ARROWS else ""
+    yield f'<g class="{colour}{many}"><text class="heading" x="{left + 10}" y="18">{escape(heading)}</text>'
+    for name, spot in spots.items():  # from the top, so that no arrow crosses a box it has nothing to do with
+        yield '<g class="node">'
+        for callee in called.get(name, ()):
+            yield from _arrow(spot, spots[callee])
         yield from _box(name, spot, services.get(name), colour, plan)
+        yield "</g>"
     yield "</g>"
+
+
+def _callees(service: ServicePlan) -> list[str]:
+    return list(dict.fromkeys(call.service or _outside(call.dns_name, call.port) for call in service.calls))
 
 
 def _arrow(start: _Spot, end: _Spot) -> Iterator[str]:
@@ -252,7 +285,9 @@ def _box(name: str, spot: _Spot, service: ServicePlan | None, colour: str, plan:
     yield f'<rect x="{spot.x}" y="{spot.y}" width="{_BOX[0]}" height="{_BOX[1]}" rx="7"/>'
     for number, (line, style) in enumerate(zip(lines, ("name", "small"), strict=False)):
         y = spot.y + (19 + 17 * number if len(lines) > 1 else 28)
-        yield f'<text class="{style}" x="{spot.x + 10}" y="{y}">{escape(_cut(line))}</text>'
+        fit, most = _LETTERS[style]
+        closer = f' textLength="{_INNER}" lengthAdjust="spacingAndGlyphs"' if len(line) > fit else ""
+        yield f'<text class="{style}" x="{spot.x + 10}" y="{y}"{closer}>{escape(_cut(line, most))}</text>'
     yield "</g>"
 
 
@@ -268,5 +303,6 @@ def _said(name: str, service: ServicePlan | None, colour: str, plan: MigrationPl
     return shown, first or f"{service.role} only"
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 1]}…"
+def _cut(text: str, most: int) -> str:
+    """Return a text that fits; what is cut is in the middle, since names differ at their ends."""
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-(most - most // 2) :]}"
