@@ -25,6 +25,7 @@ from crossfade.journal.model import (
     bounded_detail,
     bounded_reason,
 )
+from crossfade.journal.note import note
 from crossfade.journal.untold import OF_PHASE, Untold, told_of
 from crossfade.rollout.phases import CLOSED, Phase
 
@@ -292,17 +293,7 @@ def entry_from(item: Mapping[str, Any], migration: str) -> Entry:
 
 def note_item(record: MigrationRecord, at: datetime, what: str, detail: Mapping[str, str | None]) -> Item:
     """Return a note on a migration itself, as an item."""
-    return entry_item(
-        Entry(
-            migration=record.migration,
-            at=at,
-            kind="note",
-            what=what,
-            subject=record.migration,
-            detail=dict(detail),
-            fence=record.fence,
-        )
-    )
+    return entry_item(note(record.migration, what, detail, fence=record.fence, at=at))
 
 
 def _time_ordered_uuid() -> UUID:

@@ -10,7 +10,8 @@ from pydantic import Field
 from crossfade.errors import BadInput
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Entry, MigrationRecord, bounded_reason
+from crossfade.journal.model import MigrationRecord, bounded_reason
+from crossfade.journal.note import note
 from crossfade.plan.document import Frozen
 from crossfade.rollout.approving import OTHERWISE, answer_approval
 from crossfade.rollout.executions import Executions
@@ -64,7 +65,7 @@ def _hold(record: MigrationRecord, request: OperatorRequest, journal: Journal, n
         raise BadInput(f"{record.migration} is {record.phase}: there is nothing to hold")
     why = bounded_reason(f"{request.who}: {request.why or 'unsaid'}")
     journal.keep_hold(Hold(migration=record.migration, by=OPERATOR, why=why, at=now, fence=record.fence))
-    journal.append(_note(record, "held", {"by": OPERATOR, "why": why}, now))
+    journal.append(note(record.migration, "held", {"by": OPERATOR, "why": why}, fence=record.fence, at=now))
     return f"{record.migration} is held: green gets no larger share until you resume, and may still go back"
 
 
@@ -74,7 +75,9 @@ def _resume(record: MigrationRecord, request: OperatorRequest, journal: Journal,
         return f"{record.migration} is {record.phase} and nobody holds it: nothing is changed"
     for hold in holds:
         journal.drop_hold(record.migration, hold.by)
-        journal.append(_note(record, "released", {"by": hold.by, "who": request.who}, now))
+        journal.append(
+            note(record.migration, "released", {"by": hold.by, "who": request.who}, fence=record.fence, at=now)
+        )
     held = ", ".join(hold.by for hold in holds)
     return f"{record.migration} goes on, no more held by {held}; what a guard still finds wrong holds it again"
 
@@ -96,15 +99,3 @@ def _answer(request: OperatorRequest, journal: Journal, executions: Executions, 
     follows = "it goes on" if approved else OTHERWISE[asked["asked"]]
     verb = "approved" if approved else "rejected"
     return f"{request.migration}: {asked['subject']} is {verb} by {request.who}; {follows}"
-
-
-def _note(record: MigrationRecord, what: str, detail: dict[str, str], now: datetime) -> Entry:
-    return Entry(
-        migration=record.migration,
-        at=now,
-        kind="note",
-        what=what,
-        subject=record.migration,
-        detail=dict(detail),
-        fence=record.fence,
-    )

@@ -22,6 +22,7 @@ from crossfade.errors import CrossfadeError, EdgeChanged, Refused, TryAgain
 from crossfade.events.outbound import Notice, Notices
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, service_resource
+from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.meter import LookMeter
 from crossfade.judge.proxylog_feed import ejection_alarm
@@ -159,10 +160,10 @@ def _tend_detours(record: MigrationRecord, parts: Watch, now: datetime) -> Itera
         story = parts.journal.newest_first(record.migration)
         told = next((entry for entry in story if (entry.what, entry.subject) == (_DETOUR, edge.name)), None)
         if told is None or told.detail.get("why") != why:
-            note = Entry(
+            detour = Entry(
                 migration=record.migration, at=now, kind="note", what=_DETOUR, subject=edge.name, detail={"why": why}
             )
-            parts.journal.append(note)
+            parts.journal.append(detour)
         yield why
 
 
@@ -207,7 +208,7 @@ def _tidy(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]
         was_whole = green.primary is not None and green.primary.rollout is Rollout.COMPLETED
         if was_whole or green.status != "ACTIVE":
             continue
-        note = Entry(
+        intent = Entry(
             migration=record.migration,
             at=now,
             kind="intent",
@@ -216,7 +217,7 @@ def _tidy(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]
             detail={"found": green.progress},
             fence=record.fence,
         )
-        parts.journal.append(note, fence=record.fence)  # refused once the migration was opened anew
+        parts.journal.append(intent, fence=record.fence)  # refused once the migration was opened anew
         parts.services.remove(plan.cluster, name)
         yield f"{name}, which never became whole, is removed: {green.progress}"
 
@@ -372,17 +373,7 @@ def _undelivered(record: MigrationRecord, parts: Watch, now: datetime) -> Iterat
     if said and said[-1] >= count:
         return
     reason = f"{count} events could not be delivered to the guards; they wait in the queue UndeliveredEvents"
-    parts.journal.append(
-        Entry(
-            migration=record.migration,
-            at=now,
-            kind="note",
-            what="undelivered",
-            subject=record.migration,
-            detail={"count": count},
-            fence=record.fence,
-        )
-    )
+    parts.journal.append(note(record.migration, "undelivered", {"count": count}, fence=record.fence, at=now))
     parts.notices.tell(
         Notice(migration=record.migration, what="undelivered", phase=record.phase, reason=reason, at=now)
     )
