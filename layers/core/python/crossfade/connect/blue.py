@@ -24,7 +24,7 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import entry_of, service_resource
 from crossfade.plan.document import Frozen
 from crossfade.plan.store import PlanStore, read_plan
-from crossfade.rollout.request import Request
+from crossfade.request import Request
 
 PROTECTED_MINUTES = 120
 """Protection of tasks ends by itself after this long; `watch` renews it every minute while a migration is open."""

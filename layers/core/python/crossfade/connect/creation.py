@@ -36,8 +36,8 @@ from crossfade.plan.document import (
     Tls,
 )
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.request import Request
 from crossfade.rollout.executions import Executions
-from crossfade.rollout.request import Request
 from crossfade.shift.shifter import Edges
 
 CREATE = "create"

@@ -21,8 +21,8 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import Token, entry_of, service_resource
 from crossfade.plan.document import Frozen
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.request import Request
 from crossfade.rollout.executions import Executions
-from crossfade.rollout.request import Request
 
 REDEPLOY = "redeploy"
 """What the journal calls it."""

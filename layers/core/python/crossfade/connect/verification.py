@@ -16,8 +16,8 @@ from crossfade.journal.note import note
 from crossfade.judge.probing import Prober
 from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.request import Request
 from crossfade.rollout.phases import Phase
-from crossfade.rollout.request import Request
 from crossfade.shift.share import NONE
 from crossfade.shift.shifter import Edges
 from crossfade.shift.staging import staging_probe

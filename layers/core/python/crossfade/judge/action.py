@@ -19,7 +19,7 @@ from crossfade.judge.sight import SLOWED, Sight, see, was_faulty
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.plan.document import Frozen, MigrationPlan, Rung, Timings
 from crossfade.plan.store import PlanStore, read_plan
-from crossfade.rollout.request import Request
+from crossfade.request import Request
 from crossfade.shift.action import RungRef
 
 __all__ = ["EVIDENCE", "JudgeRequest", "Judged", "Look", "judge_again", "judge_green", "next_look_seconds"]

@@ -24,7 +24,7 @@ from crossfade.plan.preflight_room import Beside, room
 from crossfade.plan.preflight_tls import tls
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.plan.surroundings import Surroundings
-from crossfade.rollout.request import Request
+from crossfade.request import Request
 from crossfade.shift.share import NONE
 from crossfade.shift.shifter import Edges
 

@@ -12,9 +12,9 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import Token, bounded_reason
 from crossfade.journal.note import note
 from crossfade.plan.document import Frozen, Seconds
+from crossfade.request import Request
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.phases import Phase
-from crossfade.rollout.request import Request
 
 Asked = Literal["climb", "rung", "retirement"]
 

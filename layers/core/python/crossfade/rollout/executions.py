@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
-from crossfade.rollout.request import Request
+from crossfade.request import Request
 
 
 class ExecutionStatus(StrEnum):

@@ -9,7 +9,7 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import bounded_reason
 from crossfade.journal.note import note
 from crossfade.plan.document import Frozen
-from crossfade.rollout.request import Request
+from crossfade.request import Request
 from crossfade.rollout.telling import note_told, tell_moves
 
 

@@ -13,9 +13,9 @@ from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_
 from crossfade.journal.opening import opening
 from crossfade.plan.document import Approvals, EdgeKind, EdgePlan, Frozen, MigrationPlan, Timings
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.request import Request
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.phases import Phase
-from crossfade.rollout.request import Request
 from crossfade.rollout.watching import OPEN, Schedule
 from crossfade.shift.action import RungRef
 from crossfade.shift.shifter import Edges

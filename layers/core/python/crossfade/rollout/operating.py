@@ -13,10 +13,10 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
 from crossfade.plan.document import Frozen
+from crossfade.request import Request
 from crossfade.rollout.approving import OTHERWISE, answer_approval
 from crossfade.rollout.executions import Executions
 from crossfade.rollout.holding import GOING
-from crossfade.rollout.request import Request
 
 Do = Literal["approve", "reject", "hold", "resume"]
 """What a person may say; to go back and to retire blue are machines of their own."""

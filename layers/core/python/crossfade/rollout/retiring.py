@@ -19,9 +19,9 @@ from crossfade.journal.model import MigrationRecord, entry_of, service_resource
 from crossfade.judge.feeds import EdgeMetrics
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.request import Request
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.phases import Phase
-from crossfade.rollout.request import Request
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.unused import still_used
 from crossfade.shift.shifter import Edges

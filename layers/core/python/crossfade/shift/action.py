@@ -12,8 +12,8 @@ from crossfade.errors import CrossfadeError, EdgeChanged, EdgeSpreading, Fenced,
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.plan.document import BasisPoints, Frozen, RungKind, Seconds
+from crossfade.request import Request
 from crossfade.rollout.phases import Phase
-from crossfade.rollout.request import Request
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
