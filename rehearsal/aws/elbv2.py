@@ -174,6 +174,11 @@ def deregistration_delay(target_group_arn: str, region: str) -> float:
     return float(group.attributes["deregistration_delay.timeout_seconds"]) / clock.time_scale
 
 
+def tags_of(region: str, arn: str) -> dict[str, str]:
+    """Answer the tags of a target group or load balancer; none of one that is not there."""
+    return dict(elbv2_backends[ACCOUNT][region].tagging_service.get_tag_dict_for_resource(arn))
+
+
 def check_targets() -> None:
     """
     Ask every target once how it is.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from rehearsal.aws import cloudfront, ecs_fleets
+from rehearsal.aws import cloudfront, ecs_fleets, elbv2
 from rehearsal.aws.iam_policy import Asked, Values
 from rehearsal.aws.registry import Call
 
@@ -124,6 +124,11 @@ def _tags_added(call: Call) -> Iterator[Asked]:
     for arn in call.params["ResourceArns"]:
         keys = {**_tags(call.params["Tags"]), "elasticloadbalancing:CreateAction": None}
         yield _asks("elasticloadbalancing:AddTags", arn, keys)
+
+
+def _target_group_deleted(call: Call) -> Iterator[Asked]:
+    arn = call.params["TargetGroupArn"]
+    yield _asks("elasticloadbalancing:DeleteTargetGroup", arn, _held(elbv2.tags_of(call.region, arn)))
 
 
 def _zone(call: Call) -> Iterator[Asked]:
@@ -406,9 +411,10 @@ _CALLS: dict[tuple[str, str], Asking] = {
     ("elbv2", "ModifyListener"): _on("ListenerArn"),
     **{
         ("elbv2", name): _on("TargetGroupArn")
-        for name in ("DeregisterTargets", "RegisterTargets", "ModifyTargetGroupAttributes", "DeleteTargetGroup")
+        for name in ("DeregisterTargets", "RegisterTargets", "ModifyTargetGroupAttributes")
     },
     ("elbv2", "CreateTargetGroup"): _target_group_made,
+    ("elbv2", "DeleteTargetGroup"): _target_group_deleted,
     ("elbv2", "AddTags"): _tags_added,
     ("route53", "ListResourceRecordSets"): _zone,
     ("route53", "ListResourceRecordSetProtections"): _zone,

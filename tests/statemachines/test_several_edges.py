@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -9,9 +10,10 @@ import pytest
 
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import Entry
-from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, RecordRef
+from crossfade.plan.document import CdnRef, DetourRef, DnsRef, EdgePlan, RecordRef
 from rehearsal.aws import EmbeddedAws
-from rehearsal.aws.cloudfront import policy_changes
+from rehearsal.aws.cloudfront import policy_changes, spread_slowly
+from rehearsal.aws.registry import Call
 from rehearsal.aws.route53 import record_changes
 from rehearsal.deploy import Deployer
 from rehearsal.doors import EDGES
@@ -29,6 +31,7 @@ ORDER = (PUBLIC, PRIVATE, CDN)
 """The first two are alike in more letters than the name of an execution has room for."""
 
 NAME = "shop.example."
+DETOUR = DetourRef(name="shop-web-detour")
 
 
 class Meter(world.Meter):
@@ -108,7 +111,8 @@ def _edges(front: EdgePlan, zones: Mapping[str, str], distribution: str) -> tupl
         ),
     }
     return tuple(
-        paced(front.model_copy(update={"rules": (), **members}), PACE) for members in (*by_records, by_distribution)
+        paced(front.model_copy(update={"rules": (), "detour": DETOUR, **members}), PACE)
+        for members in (*by_records, by_distribution)
     )
 
 
@@ -161,6 +165,64 @@ def test_edges_climb_together_and_one_that_fails_gives_all_of_them_back(crossing
         assert last.detail == {"found_bp": [0]}
     assert {e.subject for e in story if (e.kind, e.what) == ("result", "restore")} == set(ORDER)
     crossing.until(crossing.is_quiet, "every execution has ended")
+
+
+def _behind_green(crossing: Crossing) -> dict[str, int]:
+    """Return what green's load balancer leads to, by the names of target groups."""
+    client = crossing.aws.client("elbv2")
+    [balancer] = client.describe_load_balancers(Names=["shop-sc"])["LoadBalancers"]
+    [listener] = client.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    groups = listener["DefaultActions"][0]["ForwardConfig"]["TargetGroups"]
+    return {each["TargetGroupArn"].split("/")[1]: each["Weight"] for each in groups}
+
+
+def _on_their_way(crossing: Crossing) -> None:
+    crossing.migrate(crossing.plan.model_copy(update={"edges_climb": "together"}))
+    crossing.until(lambda: all(0 < part < 1 for part in crossing.held().values()), "all three are on their way at once")
+
+
+@pytest.mark.parametrize("by", ["functions", "the machine alone"])
+def test_greens_load_balancer_leads_to_blue_first_the_slow_follow_and_then_it_is_undone(
+    crossing: Crossing, by: str
+) -> None:
+    _on_their_way(crossing)
+    if by == "the machine alone":
+        crossing.aws.faults.throttle(crossing.physical["RestoreEdge"], times=1_000)
+    spread_slowly(3_600)
+    for refused in ("ChangeResourceRecordSets", "ListResourceRecordSets"):  # Route 53's control plane is down
+        crossing.aws.faults.before_call("route53", refused, _down, times=None)
+
+    crossing.states.start_execution(
+        stateMachineArn=crossing.outputs["RollBackArn"], input=json.dumps({"migration": "shop"})
+    )
+
+    green = crossing.plan.edges[0].green.name
+    crossing.until(lambda: _behind_green(crossing).get(green) == 0, "green's load balancer leads to blue")
+    assert crossing.held()[PUBLIC] > 0
+    assert _behind_green(crossing)[DETOUR.name] > 0
+    assert crossing.phase() == "rolling_back"
+    crossing.aws.faults.clear()
+    crossing.until(lambda: set(crossing.held().values()) == {0.0}, "what lies before leads to blue")
+    assert _behind_green(crossing)[green] == 0, "some users are still led there"
+    spread_slowly(0)
+    distribution = crossing.plan.edges[2].cdn
+    assert distribution is not None
+    client = crossing.aws.client("cloudfront")
+    found = client.get_distribution_config(Id=distribution.distribution_id)
+    client.update_distribution(  # anything; this is everywhere at once
+        Id=distribution.distribution_id,
+        IfMatch=found["ETag"],
+        DistributionConfig={**found["DistributionConfig"], "Comment": "shop"},
+    )
+    crossing.until(lambda: crossing.phase() == "rolled_back", "the rollback is over")
+    crossing.until(crossing.is_quiet, "every execution has ended")
+    assert _behind_green(crossing) == {green: 1}
+    refused_calls = crossing.aws.iam.take_refused()
+    assert not refused_calls, f"IAM refused the way back: {refused_calls[0]}"
+
+
+def _down(call: Call) -> None:
+    raise call.error("ServiceUnavailable", "ordered by a test")
 
 
 def test_edges_climb_in_the_plans_order_each_when_the_one_before_has_everything(crossing: Crossing) -> None:
