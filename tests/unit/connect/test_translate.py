@@ -80,6 +80,24 @@ def test_a_service_dialled_past_every_virtual_service_is_a_server_all_the_same()
     assert "db" in [call.service for call in plan.service("web").calls]
 
 
+@pytest.mark.parametrize(
+    ("url", "ports"),
+    [
+        ("http://api.m.local:80/v1", [80]),
+        ("http://api.m.local:9000", [80, 9000]),
+        ("api.m.local", [80, 9000]),
+    ],
+)
+def test_the_nodes_own_port_is_an_alias_only_where_it_may_be_dialled(url: str, ports: list[int]) -> None:
+    """The host of the node is the virtual service's name too; the router listens on 80, the task on 9000."""
+    router = {**a_router("api", 80), **a_route("all", "api", {"api": 1}), **a_name("api.m.local", router="api")}
+    web = {**a_node("web", backends=["api.m.local"]), **a_service("web", environment={"API_HOST": url})}
+
+    plan = drawn(a_mesh(), web, router, a_node("api", 9000), a_service("api", port=9000))
+
+    assert [each.port for each in plan.service("api").endpoints] == ports
+
+
 def test_a_name_that_leads_outside_is_a_call_without_a_service() -> None:
     outside = a_node("bank", 443)
     outside["Nodebank"]["Properties"]["Spec"]["ServiceDiscovery"] = {"DNS": {"Hostname": "bank.example.com"}}

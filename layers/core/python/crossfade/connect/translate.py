@@ -185,7 +185,7 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     )
     for provider in provided.values():
         _serve(provider, by_node, spellings, draft)
-    _serve_hosts(seats, spellings, draft)
+    _serve_hosts(seats, evidence, spellings, draft)
     calls = {seat.service.name: _calls(seat, provided, by_node, draft, evidence) for seat in seats}
     targets = _targets(provided.values())
     members = tuple(_member(seat, draft, calls[seat.service.name], targets) for seat in seats)
@@ -447,14 +447,23 @@ def _doors(provider: Provider, node: VirtualNode) -> Iterator[tuple[int, Listene
             yield port, listener
 
 
-def _serve_hosts(seats: Sequence[_Seat], spellings: Mapping[str, tuple[str, ...]], draft: _Draft) -> None:
-    """Give an endpoint to what is dialled by its Cloud Map name alone, past every virtual service."""
+def _serve_hosts(
+    seats: Sequence[_Seat],
+    evidence: Mapping[str, tuple[Dialled, ...]],
+    spellings: Mapping[str, tuple[str, ...]],
+    draft: _Draft,
+) -> None:
+    """Give an endpoint to what is dialled by its Cloud Map name alone, past every virtual service, on ports dialled."""
+    ports: dict[str, set[int | None]] = {}
+    for every in evidence.values():
+        for each in every:
+            ports.setdefault(each.name.lower(), set()).add(each.port)
     for seat in seats:
         host = (seat.node.host or "").lower() if seat.node else ""
         if seat.node is None or host not in spellings:
             continue
         for listener in seat.node.listeners:
-            if (host, listener.port) not in draft.aliases:
+            if (host, listener.port) not in draft.aliases and {None, listener.port} & ports[host]:
                 found = effective(listener.protocol, listener.timeouts, [])
                 _endpoint(_Alias(spellings[host][0], listener.port, listener, found.timeout), seat, draft)
 
