@@ -63,7 +63,30 @@ _CONTAINERS: Final = """[
   }
 ]"""
 
+_ENVOY: Final = """{
+  "name": "envoy", "image": "aws-appmesh-envoy", "essential": true,
+  "environment": [
+    {"name": "APPMESH_RESOURCE_ARN", "value": "mesh/mesh/virtualNode/colorteller-green-vn"},
+    {"name": "ENABLE_ENVOY_XRAY_TRACING", "value": "1"}, {"name": "ENABLE_ENVOY_STATS_TAGS", "value": "1"}
+  ]
+}"""
+_XRAY: Final = """{
+  "name": "xray-daemon", "image": "public.ecr.aws/xray/aws-xray-daemon", "essential": true,
+  "portMappings": [{"containerPort": 2000, "protocol": "udp"}]
+}"""
+_FARGATE: Final = Known(
+    given={
+        "NAME": "colorteller-green",
+        "ENVOY_CONTAINER_JSON": _ENVOY,
+        "XRAY_CONTAINER_JSON": _XRAY,
+        "fargate-colorteller.yaml:ColorTellerGreenTaskDefinition": "colorteller-green",
+    }
+)
+"""What the walkthrough's script fills into its task definition, from the files beside it."""
+
 KNOWN: Final[Mapping[str, Known]] = {
+    "aws-fargate-colorteller": _FARGATE,
+    "subfuzion-blog-fargate": _FARGATE,
     "alhardy-module": Known(
         given={
             "service_name": "orders",

@@ -97,9 +97,24 @@ def test_an_input_that_omits_its_router_says_how_to_give_it() -> None:
         read(body)
 
 
-def test_a_text_that_stands_for_a_container_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"containerDefinitions/0: \$ENVOY stands for a container"):
+def test_a_text_that_stands_for_a_container_is_refused_with_the_way_to_give_it() -> None:
+    with pytest.raises(BadInput, match=r"0: \$ENVOY stands for a container.*--param 's0.json:ENVOY=JSON'"):
         read({"family": "web", "containerDefinitions": ["$ENVOY"]})
+
+
+def test_a_task_definition_that_scripts_fill_in_takes_what_the_operator_gives() -> None:
+    envoy = '{"name": "envoy", "environment": [{"name": "APPMESH_RESOURCE_ARN", "value": "mesh/m/virtualNode/web"}]}'
+    text = '{"family": $NAME, "containerDefinitions": [{"name": "app", "image": $IMAGE, "command": "$HOME"}, $ENVOY]}'
+
+    (task,) = read(("web.json", text), NAME="web", ENVOY=envoy).task_definitions
+
+    assert (task.family, task.mesh_resource) == ("web", "mesh/m/virtualNode/web")
+    assert task.containers[0].image == "$IMAGE"
+
+
+def test_a_container_that_is_given_as_something_else_is_refused() -> None:
+    with pytest.raises(BadInput, match="--param ENVOY: a container in JSON is needed"):
+        read({"family": "web", "containerDefinitions": ["$ENVOY"]}, ENVOY="[1]")
 
 
 def test_a_rule_finds_its_listener_by_its_own_arn() -> None:

@@ -21,6 +21,7 @@ from crossfade.errors import BadInput
 from crossfade.mesh.intrinsics import Unknown, Unresolved
 from crossfade.mesh.items import MESH_NAMES, Item, Kind
 from crossfade.mesh.model import Place
+from crossfade.mesh.template import load_yaml
 from crossfade.mesh.tree import Tree, lower_camel
 
 EXPORT: Final = "crossfade_export"
@@ -199,17 +200,18 @@ def read_answers(documents: Sequence[tuple[str, object]], parameters: Mapping[st
             if "spec" in document:
                 inputs.append((path, document))
             else:
-                _read(path, document, found)
+                _read(path, document, found, _giver(path, parameters, found))
     for path, document in inputs:
         _read_input(path, document, parameters, found)
     return found
 
 
-def _read(path: str, document: Mapping[str, object], found: Answers) -> None:
+def _read(path: str, document: Mapping[str, object], found: Answers, given: Given) -> None:
     for key, value in document.items():
         where = Tree(value, Place(path, key))
         if key in _ONE and isinstance(value, Mapping) and _says_what(key, value):
-            _refuse_stand_ins(where)
+            if _ONE[key] is Kind.TASK_DEFINITION:
+                where = Tree(_with_given(_with_containers(where, given), given), where.place)
             found.items.append(Item(_ONE[key], where))
         elif key in _MANY:
             found.items += [Item(_kind(_MANY[key], each), each) for each in where]
@@ -217,15 +219,47 @@ def _read(path: str, document: Mapping[str, object], found: Answers) -> None:
             _read_list(_LISTED[key], where, found)
 
 
-def _refuse_stand_ins(where: Tree) -> None:
-    """Refuse a task definition in which a text stands where a script shall put a container."""
-    containers = where.mapping().get("containerDefinitions")
-    for at, each in enumerate(containers if isinstance(containers, list) else ()):
-        if isinstance(each, str):
-            raise BadInput(
-                f"{where.place}/containerDefinitions/{at}: {each} stands for a container that something fills in; "
-                "give the answer of `aws ecs describe-task-definition` instead"
-            )
+def _with_containers(where: Tree, given: Given) -> dict[str, object]:
+    """
+    Return a task definition with the containers for which a text stands, as scripts fill them in.
+
+    Raises:
+        BadInput: the operator does not give one, or what is given is no container.
+    """
+    body = dict(where.mapping())
+    containers = body.get("containerDefinitions")
+    if isinstance(containers, list):
+        body["containerDefinitions"] = [
+            _container(each, at, where.place, given) if isinstance(each, str) else each
+            for at, each in enumerate(containers)
+        ]
+    return body
+
+
+def _with_given(value: object, given: Given) -> object:
+    """Return a value with each `$NAME` that the operator gives; any other may be meant as it stands."""
+    if isinstance(value, Mapping):
+        return {str(key): _with_given(item, given) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_given(item, given) for item in value]
+    match = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+    known = given(match[1]) if match is not None else None
+    return value if known is None else known
+
+
+def _container(said: str, at: int, place: Place, given: Given) -> object:
+    name = said.removeprefix("$")
+    text = given(name)
+    if text is None:
+        raise BadInput(
+            f"{place}/containerDefinitions/{at}: {said} stands for a container that something fills in; give it with "
+            f"--param '{PurePath(place.file).name}:{name}=JSON', or the answer of `aws ecs describe-task-definition` "
+            "instead"
+        )
+    container = load_yaml(text, f"--param {name}")
+    if not isinstance(container, Mapping):
+        raise BadInput(f"--param {name}: a container in JSON is needed for {place}/containerDefinitions/{at}")
+    return lower_camel(container)
 
 
 def _says_what(key: str, value: Mapping[str, object]) -> bool:
@@ -266,7 +300,8 @@ def _names(kind: Kind, body: Mapping[str, object]) -> tuple[str, ...]:
 # ---------------------------------------------------------------------------- CLI inputs
 
 
-def _read_input(path: str, document: Mapping[str, object], parameters: Mapping[str, str], found: Answers) -> None:
+def _giver(path: str, parameters: Mapping[str, str], found: Answers) -> Given:
+    """Return what tells the value that the operator gave for a name in one file."""
     label = PurePath(path).name
 
     def given(name: str) -> str | None:
@@ -276,6 +311,12 @@ def _read_input(path: str, document: Mapping[str, object], parameters: Mapping[s
                 return parameters[key]
         return None
 
+    return given
+
+
+def _read_input(path: str, document: Mapping[str, object], parameters: Mapping[str, str], found: Answers) -> None:
+    label = PurePath(path).name
+    given = _giver(path, parameters, found)
     spec = _filled(document.get("spec") or {}, label, given, found)
     kind = _input_kind(label, document, spec, given)
     body: dict[str, object] = {**document, "spec": spec}
