@@ -56,7 +56,7 @@ class Names:
         route53 = self._aws.client("route53")
         try:
             for zone in route53.list_hosted_zones()["HostedZones"]:
-                if not f"{name}.".endswith(f".{zone['Name']}"):
+                if not f".{name}.".endswith(f".{zone['Name']}"):  # the zone's own name has records, too
                     continue
                 for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
                     if record["Name"].rstrip(".").lower() == name and "AliasTarget" in record:
