@@ -59,6 +59,19 @@ def service_of(call: Call, cluster: str | None, name: str) -> Service:
     return service
 
 
+def let_exit(region: str, cluster: str, name: str) -> bool:
+    """Let the oldest running task of a service end of its own; False where it has none. The service replaces it."""
+    here = _fleets.get(region)
+    if here is None:
+        return False
+    with here.lock:
+        service = here.services.get((cluster, name))
+        running = [task for task in service.live() if task.status == "RUNNING"] if service else []
+        if running:
+            here.stop_task(running[0], "Essential container in task exited", "EssentialContainerExited")
+        return bool(running)
+
+
 def tags_of(region: str, arn: str) -> dict[str, str]:
     """Return what a service is tagged with now; nothing for what is none."""
     here = _fleets.get(region)

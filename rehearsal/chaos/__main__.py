@@ -11,6 +11,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rehearsal.chaos.points import Point, pairs, sample
@@ -20,6 +22,7 @@ from rehearsal.chaos.run import TEMPLATE, ChaosFailed, Line, name_of, record, ru
 FEWEST_POINTS = 500
 _POINTS = 580  # of an ordinary run: some are never reached
 _PAIRS = 30
+_ROUNDS = 5  # of processes that go on where others failed
 _TERMINATED = 143
 _TREE = ("functions", "layers/core/python", "statemachines", "rehearsal", "examples/shop", "examples/edges")
 
@@ -43,17 +46,23 @@ def main() -> int:
                 simulation.terminate()
             return 2
         attempts = _attempts(known, asked)
-        done = {line.name for line in _read(results)}
-        left = [attempt for attempt in attempts if name_of(attempt) not in done]
+        left = _left(attempts, results)
         _say(
             f"{len({point.place for point in known})} places and {len(known)} points known after "
             f"{time.monotonic() - began:.0f} s; {len(attempts)} to try, {len(attempts) - len(left)} tried before"
         )
         plan = Path(folder) / "attempts.json"
-        plan.write_text(json.dumps([[point.to_json() for point in attempt] for attempt in left]), "utf-8")
         passed = ["--attempts", str(plan), "--checkpoint", str(results), "--lanes", str(asked.lanes)]
         passed += ["--template", str(asked.template), "--edge", asked.edge, "--seed", str(asked.seed)]
-        failed_shards = run_shards(passed, asked.shards, lambda: _tell(results, len(attempts), began)) if left else 0
+        failed_shards = 0
+        for _ in range(_ROUNDS):
+            plan.write_text(json.dumps([[point.to_json() for point in attempt] for attempt in left]), "utf-8")
+            tell = partial(_tell, results, len(attempts), began)
+            failed_shards = run_shards(passed, asked.shards, tell) if left else 0
+            before, left = left, _left(attempts, results)
+            if not failed_shards or len(left) == len(before):
+                break
+            _say(f"{failed_shards} of {asked.shards} processes failed; {len(left)} are left, and go on in new ones")
         names = {name_of(attempt) for attempt in attempts}
         lines = [line for line in _read(results) if line.name in names]
     simulated = 0
@@ -77,6 +86,11 @@ def _simulate(seed: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  ourselves
 
 
+def _left(attempts: Sequence[tuple[Point, ...]], results: Path) -> list[tuple[Point, ...]]:
+    done = {line.name for line in _read(results)}
+    return [attempt for attempt in attempts if name_of(attempt) not in done]
+
+
 def _attempts(known: tuple[Point, ...], asked: argparse.Namespace) -> list[tuple[Point, ...]]:
     size = len(known) if asked.full else asked.sample or _POINTS
     doubles = asked.pairs if asked.pairs is not None else 0 if asked.sample else _PAIRS
@@ -90,6 +104,9 @@ def _shard(asked: argparse.Namespace) -> int:
         tuple(Point.from_json(point) for point in attempt) for attempt in json.loads(asked.attempts.read_text("utf-8"))
     ]
     results = Path(f"{asked.checkpoint}.{number}")
+    if results.exists():  # who was killed may have left half a line
+        whole, end, _ = results.read_text("utf-8").rpartition("\n")
+        results.write_text(whole + end, "utf-8")
     lock = threading.Lock()
     with (
         results.open("a", encoding="utf-8") as kept,
@@ -144,7 +161,8 @@ def _tell(results: Path, of: int, began: float) -> None:
 
 def _read(results: Path) -> list[Line]:
     files = sorted(results.parent.glob(f"{results.name}.[0-9]*"))
-    return [Line.from_json(text) for file in files for text in file.read_text("utf-8").splitlines()]
+    whole = (file.read_text("utf-8").rpartition("\n")[0] for file in files)
+    return [Line.from_json(text) for lines in whole for text in lines.splitlines()]
 
 
 def _arguments() -> argparse.Namespace:

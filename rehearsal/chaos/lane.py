@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from moto.ecs.models import ecs_backends
-
 from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import MigrationRecord
-from crossfade.plan.document import MigrationPlan, digest
+from crossfade.plan.document import MigrationPlan, ServicePlan, digest
+from crossfade.rollout.watching import DYING_TASKS
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
+from rehearsal.aws.ecs_fleets import let_exit
 from rehearsal.aws.functions import invocations
-from rehearsal.aws.registry import ACCOUNT
 from rehearsal.chaos.application import Laid
 from rehearsal.chaos.operator import Operator
 from rehearsal.chaos.points import Kind, Place, Point, Script
+from rehearsal.chaos.sweeper import Sweeper
 from rehearsal.chaos.verdict import End, Outcome
 from rehearsal.chaos.watcher import LATE_SECONDS, Track, Trap, watcher
 from rehearsal.deploy import Deployer
@@ -42,7 +42,6 @@ _WATCHED_FOR = 120.0  # a guard that failed is run again soon; `watch` finds wha
 _LONGEST = 240.0
 _STALL_AT_MOST = 25.0  # a function may run for thirty seconds
 _AFTERMATH = 0.5
-_DELETED_AT_ONCE = 25  # AWS: the most of BatchWriteItem
 _ALARMS_LOOK_BACK = 45.0  # seconds: the period, two more that are looked at where it has no data, and the lag
 
 
@@ -86,6 +85,7 @@ class Lane:
         self._laid = laid
         self.plan = laid.plan
         self.journal = DynamoDbJournal(aws.client("dynamodb"), stack.outputs["JournalTable"])
+        self._sweeper = Sweeper(aws, laid, stack.outputs["JournalTable"])
         self._operator = Operator(aws, stack.outputs, self.journal)
         self._blue = self._blue_services()
         self._tries = 0
@@ -116,7 +116,7 @@ class Lane:
             if self.rings:
                 self.rings = False
                 clock.sleep(_ALARMS_LOOK_BACK)
-            self._lay_anew()
+            self._sweeper.lay_anew()
 
     def _play(self, track: Track) -> Outcome:
         deadline = clock.monotonic() + _LONGEST
@@ -163,6 +163,11 @@ class Lane:
         match track.script:
             case Script.HELD:
                 self._hold_for_a_while(until)
+            case Script.DYING:
+                self._let_green_die(until)
+            case Script.LOST:
+                if until(lambda: self._green_percent() >= _A_SHARE):
+                    let_exit(self._aws.region, self.plan.cluster, self._served().blue.service_name)
             case Script.ALLOWED | Script.REJECTED:
                 self._answer(is_over, deadline, second=track.script is Script.ALLOWED)
             case Script.RETIRED:
@@ -171,6 +176,8 @@ class Lane:
                 if self._end(track, migrate) is End.COMPLETED:
                     clock.sleep(self.plan.retirement.parked_seconds + self.plan.retirement.quiet_seconds + 5)
                     self._operator.retire(self.migration)
+                    self._until(lambda: self._end(track, migrate) is End.RETIRED and not self._blue_is_left(), 60)
+                    clock.sleep(LATE_SECONDS)  # who drained tells of it
             case Script.JUDGED | Script.ALARMED | Script.STOPPED | Script.ABORTED:
                 until(lambda: self._green_percent() >= _A_SHARE)
                 self._spoil(track.script, migrate)
@@ -192,6 +199,29 @@ class Lane:
             until(lambda: self._green_percent() >= _A_SHARE and self._operator.looks(name) >= _SEEN)
             clock.sleep(1)
             self._operator.resume(name)
+
+    def _let_green_die(self, until: Callable[[Callable[[], bool]], bool]) -> None:
+        """Hold it, and let tasks of green end of their own, one at a time, until that is no accident."""
+        name, green = self.migration, self._served().green.service_name
+        if not until(lambda: self._operator.hold(name)):
+            return
+        if until(lambda: self._green_percent() >= _A_SHARE):
+            for _ in range(DYING_TASKS):
+                let_exit(self._aws.region, self.plan.cluster, green)
+                until(lambda: self._runs_all(green))
+
+    def _served(self) -> ServicePlan:
+        """Return the service at the edge."""
+        return self.plan.service(self.plan.edges[0].service)
+
+    def _runs_all(self, service: str) -> bool:
+        found = self._aws.client("ecs").describe_services(cluster=self.plan.cluster, services=[service])["services"]
+        return all(each["runningCount"] == each["desiredCount"] for each in found)
+
+    def _blue_is_left(self) -> bool:
+        names = [service.blue.service_name for service in self.plan.services]
+        found = self._aws.client("ecs").describe_services(cluster=self.plan.cluster, services=names)["services"]
+        return any(each["runningCount"] for each in found)
 
     def _answer(self, is_over: Callable[[], bool], deadline: float, *, second: bool) -> None:
         answers = [True, second]
@@ -322,84 +352,6 @@ class Lane:
         with clock.on_behalf():
             self._operator.roll_back(self.migration)
             self._until(is_back, _STALL_AT_MOST)
-
-    # -- laying anew ----------------------------------------------------------
-
-    def _lay_anew(self) -> None:
-        """Make the account what it was before the migration: green, its journal and its names are gone."""
-        client = self._aws.client
-        self.edge.lay_anew()
-        names = [service.green.service_name for service in self.plan.services]
-        found = client("ecs").describe_services(cluster=self.plan.cluster, services=names)["services"]
-        for service in found:
-            if service["status"] == "ACTIVE":
-                client("ecs").delete_service(cluster=self.plan.cluster, service=service["serviceName"], force=True)
-        self._until(lambda: not self._green_is_left(names), 30)
-        self._bring_blue_back()
-        for alarm in self.plan.alarms:
-            client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="the migration is over")
-        green = self.edge.green.arn
-        if green and self.plan.edges[0].rules:
-            client("elbv2").delete_target_group(TargetGroupArn=green)
-        elif green:  # its owner's, who had not tagged it
-            tags = client("elbv2").describe_tags(ResourceArns=[green])["TagDescriptions"][0]["Tags"]
-            ours = [tag["Key"] for tag in tags if tag["Key"].startswith("crossfade:")]
-            if ours:
-                client("elbv2").remove_tags(ResourceArns=[green], TagKeys=ours)
-        for planned in self.plan.services:  # by hand: moto finds a deregistered one by its family, AWS does not
-            ecs_backends[ACCOUNT][self._aws.region].task_definitions.pop(planned.green.task_definition.family, None)
-        self._remove_namespace()
-        groups = client("logs").describe_log_groups(logGroupNamePrefix=self.plan.proxy_logs.group)["logGroups"]
-        for group in groups:
-            client("logs").delete_log_group(logGroupName=group["logGroupName"])
-        self._wipe_journal()
-
-    def _bring_blue_back(self) -> None:
-        """Let blue run as many tasks as it did, where it was retired."""
-        ecs, wanted = self._aws.client("ecs"), self._laid.desired
-        for name, count in wanted.items():
-            [found] = ecs.describe_services(cluster=self.plan.cluster, services=[name])["services"]
-            if found["desiredCount"] != count:
-                ecs.update_service(cluster=self.plan.cluster, service=name, desiredCount=count)
-
-        def is_back() -> bool:
-            found = ecs.describe_services(cluster=self.plan.cluster, services=list(wanted))["services"]
-            return all(each["runningCount"] == wanted[each["serviceName"]] for each in found) and bool(
-                self.edge.blue.healthy
-            )
-
-        self._until(is_back, 60)
-
-    def _green_is_left(self, names: list[str]) -> bool:
-        found = self._aws.client("ecs").describe_services(cluster=self.plan.cluster, services=names)["services"]
-        return any(service["status"] != "INACTIVE" for service in found)
-
-    def _remove_namespace(self) -> None:
-        names = self._aws.client("servicediscovery")
-        for namespace in names.list_namespaces()["Namespaces"]:
-            if namespace["Name"] != self.plan.namespace.name:
-                continue
-            within = [{"Name": "NAMESPACE_ID", "Values": [namespace["Id"]], "Condition": "EQ"}]
-            for service in names.list_services(Filters=within)["Services"]:
-                for instance in names.list_instances(ServiceId=service["Id"])["Instances"]:
-                    names.deregister_instance(ServiceId=service["Id"], InstanceId=instance["Id"])
-                names.delete_service(Id=service["Id"])
-            names.delete_namespace(Id=namespace["Id"])
-
-    def _wipe_journal(self) -> None:
-        table, tables = self._stack.outputs["JournalTable"], self._aws.client("dynamodb")
-        keys = [
-            {"pk": item["pk"], "sk": item["sk"]}
-            for page in tables.get_paginator("scan").paginate(TableName=table)
-            for item in page["Items"]
-            if self._is_mine(json.dumps(item, default=str))
-        ]
-        for first in range(0, len(keys), _DELETED_AT_ONCE):
-            some = [{"DeleteRequest": {"Key": key}} for key in keys[first : first + _DELETED_AT_ONCE]]
-            tables.batch_write_item(RequestItems={table: some})
-
-    def _is_mine(self, text: str) -> bool:
-        return f"{self.name}/" in text or f'{self.name}"' in text or f"{self.name}-" in text
 
 
 def _after_late(end: End, later: End) -> End:

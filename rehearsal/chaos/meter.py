@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock, later
 from rehearsal.chaos.lane import Lane
+from rehearsal.dataplane.metrics import connect_series
 
 REQUESTS_PER_SECOND = 400
+_ALB = "AWS/ApplicationELB"
+_NLB = "AWS/NetworkELB"
 _ENOUGH_FOR_THE_ALARM = 100  # the shop's own rings at more than 25
 _ANSWER_SECONDS = 0.02
 _FAILING = 0.2  # of the requests of a green that fails
@@ -60,12 +64,61 @@ class Meter:
         self._seconds.stop()
 
     def _count(self, second: datetime) -> None:
-        data = [datum for lane in self._lanes for datum in _counted(lane, second)]
-        if data:
-            self._metrics.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=data)
+        data: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for lane in self._lanes:
+            count = _flows if lane.plan.edges[0].kind == "nlb" else _requests
+            for namespace, datum in count(lane, second):
+                data[namespace].append(datum)
+        for namespace, some in data.items():
+            self._metrics.put_metric_data(Namespace=namespace, MetricData=some)
 
 
-def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:
+def _requests(lane: Lane, second: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Count as an Application Load Balancer does."""
+    balancers = {side: _balancer(end.balancer_arn) for side, end in lane.edge.ends.items()}
+    if lane.rings:
+        errors = _datum("HTTPCode_Target_5XX_Count", [balancers["blue"]], second)
+        yield _ALB, {**errors, "Value": _ENOUGH_FOR_THE_ALARM, "Unit": "Count"}
+    served = _served(lane)
+    for side, end in lane.edge.ends.items():
+        arn, requests = end.arn, served[side]
+        if not arn:
+            continue
+        dimensions = [_dimension("TargetGroup", arn.rpartition(":")[2]), balancers[side]]
+        failed = round(requests * _FAILING) if side == "green" and lane.green_fails else 0
+        yield _ALB, {**_datum("RequestCount", dimensions, second), "Value": requests, "Unit": "Count"}
+        if requests:
+            answers = {"Values": [_ANSWER_SECONDS], "Counts": [float(requests)], "Unit": "Seconds"}
+            yield _ALB, {**_datum("TargetResponseTime", dimensions, second), **answers}
+        if failed:
+            errors = _datum("HTTPCode_Target_5XX_Count", dimensions, second)
+            yield _ALB, {**errors, "Value": failed, "Unit": "Count"}
+
+
+def _flows(lane: Lane, second: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    """
+    Count what is counted where a Network Load Balancer divides: no requests at the edge, and the calls of green behind.
+
+    Each request that green serves makes one call of each kind that its first service makes; its proxy counts them.
+    """
+    if lane.rings:
+        errors = _datum("TCP_Target_Reset_Count", [_balancer(lane.edge.blue.balancer_arn)], second)
+        yield _NLB, {**errors, "Value": _ENOUGH_FOR_THE_ALARM, "Unit": "Count"}
+    requests = _served(lane)["green"]
+    failed = round(requests * _FAILING) if lane.green_fails else 0
+    entry = lane.plan.service(lane.plan.edges[0].service)
+    owner = (entry.green.service_name, lane.plan.cluster.rpartition("/")[2])
+    served = {(each.dns_name, each.port): each for service in lane.plan.services for each in service.endpoints}
+    for called in (served[call.dns_name, call.port] for call in entry.calls if (call.dns_name, call.port) in served):
+        for name, count in (("HTTPCode_Target_2XX_Count", requests - failed), ("HTTPCode_Target_5XX_Count", failed)):
+            for series in connect_series(name, "Count", "TargetDiscoveryName", called.discovery_name, owner):
+                dimensions = [_dimension(*each) for each in series.dimensions]
+                if count:
+                    yield series.namespace, {**_datum(name, dimensions, second), "Value": count, "Unit": "Count"}
+
+
+def _served(lane: Lane) -> dict[str, int]:
+    """Return how many requests each side answers in a second, by the weights of now."""
     weights = {"blue": 1, "green": 0}
     track = lane.track
     if track is not None:
@@ -73,32 +126,15 @@ def _counted(lane: Lane, second: datetime) -> list[dict[str, Any]]:
             if track.changes:
                 weights = {"blue": track.changes[-1].blue, "green": track.changes[-1].green}
     total = sum(weights.values()) or 1
-    balancers = {
-        side: [_dimension("LoadBalancer", end.balancer_arn, "loadbalancer/")] for side, end in lane.edge.ends.items()
-    }
-    arns = {side: end.arn for side, end in lane.edge.ends.items()}
-    data: list[dict[str, Any]] = []
-    if lane.rings:
-        errors = _datum("HTTPCode_Target_5XX_Count", balancers["blue"], second)
-        data.append({**errors, "Value": _ENOUGH_FOR_THE_ALARM, "Unit": "Count"})
-    for side, arn in arns.items():
-        if not arn:
-            continue
-        requests = round(REQUESTS_PER_SECOND * weights[side] / total)
-        dimensions = [_dimension("TargetGroup", arn, ":", last=True), *balancers[side]]
-        failed = round(requests * _FAILING) if side == "green" and lane.green_fails else 0
-        data.append({**_datum("RequestCount", dimensions, second), "Value": requests, "Unit": "Count"})
-        if requests:
-            answers = {"Values": [_ANSWER_SECONDS], "Counts": [float(requests)], "Unit": "Seconds"}
-            data.append({**_datum("TargetResponseTime", dimensions, second), **answers})
-        if failed:
-            errors = _datum("HTTPCode_Target_5XX_Count", dimensions, second)
-            data.append({**errors, "Value": failed, "Unit": "Count"})
-    return data
+    return {side: round(REQUESTS_PER_SECOND * weight / total) for side, weight in weights.items()}
 
 
-def _dimension(name: str, arn: str, behind: str, *, last: bool = False) -> dict[str, str]:
-    return {"Name": name, "Value": (arn.rpartition(behind) if last else arn.partition(behind))[2]}
+def _balancer(arn: str) -> dict[str, str]:
+    return _dimension("LoadBalancer", arn.partition("loadbalancer/")[2])
+
+
+def _dimension(name: str, value: str) -> dict[str, str]:
+    return {"Name": name, "Value": value}
 
 
 def _datum(name: str, dimensions: list[dict[str, str]], at: datetime) -> dict[str, Any]:

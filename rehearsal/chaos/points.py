@@ -17,8 +17,9 @@ class Script(StrEnum):
     """
     How a migration is driven until the fault.
 
-    CLIMB is left alone and completes. Others end in a rollback once green has a share: JUDGED because green fails,
-    ALARMED by an alarm of the operator's, STOPPED by StopExecution of `migrate`, ABORTED by the operator's word.
+    CLIMB is left alone and completes; in LOST, blue loses a task meanwhile. Others end in a rollback once green has a
+    share: JUDGED because green fails, ALARMED by an alarm of the operator's, STOPPED by StopExecution of `migrate`,
+    ABORTED by the operator's word, DYING because green's tasks end one after another while it is held.
     HELD is held at its first share, looked at, and resumed. People are asked before the climb and before the last
     share: ALLOWED by both answers, REJECTED by the second, EXPIRED since nobody answers. RETIRED ends without blue.
     """
@@ -28,6 +29,8 @@ class Script(StrEnum):
     ALARMED = "alarmed"
     STOPPED = "stopped"
     ABORTED = "aborted"
+    DYING = "dying"
+    LOST = "lost"
     HELD = "held"
     ALLOWED = "allowed"
     REJECTED = "rejected"
@@ -35,7 +38,7 @@ class Script(StrEnum):
     RETIRED = "retired"
 
 
-COMPLETING = frozenset({Script.CLIMB, Script.HELD, Script.ALLOWED})
+COMPLETING = frozenset({Script.CLIMB, Script.LOST, Script.HELD, Script.ALLOWED})
 """Scripts that end with everything on green, and a blue that could still take it back."""
 
 
@@ -80,6 +83,7 @@ _OF_FUNCTIONS = (
     Kind.STALLED,
 )
 _OF_STATES = (Kind.REFUSED, Kind.REFUSED_AFTER, Kind.THROTTLED, Kind.UNANSWERED, Kind.HUNG)
+_LOOKERS = ("Watch", "OnTask", "OnAlarm", "OnDeployment", "OnExecution", "OnProxyLog")
 _BACK = 0.5  # of the second faults of pairs
 _OF_EVENTS = (Kind.EVENT_LOST, Kind.EVENT_DOUBLED, Kind.EVENT_LATE)
 
@@ -154,6 +158,11 @@ def _kinds(place: Place) -> Iterator[Kind]:
         yield from _OF_FUNCTIONS if place.by == "function" else _OF_STATES
         if place.operation in EDGE_WRITES:
             yield Kind.UNDONE
+
+
+def is_steady(point: Point) -> bool:
+    """Say whether each run of its drive passes the place: `watch` and the guards look at what is so when they come."""
+    return point.place.what != "event" and not point.place.phase.startswith(_LOOKERS)
 
 
 def sample(known: Iterable[Point], size: int, seed: int) -> tuple[Point, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rehearsal.chaos.points import Kind
+from rehearsal.chaos.points import Kind, is_steady
 from rehearsal.chaos.run import Line
 from rehearsal.chaos.verdict import End
 
@@ -29,10 +29,25 @@ def report(lines: Sequence[Line]) -> Iterator[str]:
         yield f"both faults fired in {sum(line.fired > 1 for line in pairs)} of these"
     yield f"distinct (operation, phase, kind): {distinct(lines)}"
     if missed:
-        yield f"{missed} were not reached, so their faults did not fire and they do not count"
+        yield f"{missed} were not reached, so their faults did not fire and they do not count:"
+        yield from _unreached(lines)
     for line in bad:
         yield f"UNSAFE {line.name}: {line.end}: {'; '.join(line.unsafe)}"
     yield f"unsafe ends: {len(bad)} of {len(fired)}"
+
+
+def _unreached(lines: Sequence[Line]) -> Iterator[str]:
+    """Yield what was never come to, place by place, and why."""
+    steady = [line for line in lines if not line.fired and all(is_steady(point) for point in line.points)]
+    others = [line for line in lines if not line.fired and line not in steady]
+    for why, some in (
+        ("`watch`, a guard or an event, which met another moment than when it was recorded", others),
+        ("a call or state that these runs of its drive did without", steady),
+    ):
+        places = Counter(" + ".join(point.name.rpartition(" | ")[0] for point in line.points) for line in some)
+        if places:
+            yield f"  {why}:"
+        yield from (f"    {count} x {place}" for place, count in sorted(places.items()))
 
 
 def distinct(lines: Sequence[Line]) -> int:

@@ -136,7 +136,11 @@ def record(lanes: Sequence[Lane], scripts: Iterable[Script] = tuple(Script)) -> 
 
 
 def try_attempts(lanes: Sequence[Lane], attempts: Iterable[tuple[Point, ...]], keep: Callable[[Line], None]) -> None:
-    """Try every attempt, one point or several at once, on whichever lane is free, and hand over each as it ends."""
+    """
+    Try every attempt, one point or several at once, on whichever lane is free, and hand over each as it ends.
+
+    One that breaks the lane is handed over as unsafe, and what broke it is raised: nothing more can be tried there.
+    """
     jobs: queue.Queue[tuple[Point, ...]] = queue.Queue()
     for attempt in attempts:
         jobs.put(attempt)
@@ -144,7 +148,12 @@ def try_attempts(lanes: Sequence[Lane], attempts: Iterable[tuple[Point, ...]], k
     def work(lane: Lane) -> None:
         for attempt in _drained(jobs):
             began = time.monotonic()
-            tried = lane.try_points(attempt[0].place.script, attempt)
+            try:
+                tried = lane.try_points(attempt[0].place.script, attempt)
+            except Exception as broken:
+                said = (f"it could not be tried to its end: {type(broken).__name__}: {broken}",)
+                keep(Line(attempt, len(attempt), str(End.STUCK), said, time.monotonic() - began))
+                raise
             keep(line_of(attempt, tried, seconds=time.monotonic() - began))
 
     _side_by_side(lanes, work)

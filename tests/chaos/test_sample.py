@@ -10,13 +10,13 @@ from crossfade.plan.document import EdgeKind
 from rehearsal.aws.clock import clock
 from rehearsal.chaos.application import PACE, lay
 from rehearsal.chaos.lane import AWS_TIME_SCALE, Lane, deploy_product
-from rehearsal.chaos.points import EDGE_WRITES, Point, Script, pairs, sample
+from rehearsal.chaos.points import EDGE_WRITES, Point, Script, is_steady, pairs, sample
 from rehearsal.chaos.run import TEMPLATE, WAIT_SCALE, Line, counted, record, try_attempts
 from rehearsal.deploy import Deployer
 from rehearsal.timeless import timeless_aws
 
 SEED = 22
-KINDS: tuple[EdgeKind, ...] = ("alb", "route53", "cloudfront")
+KINDS: tuple[EdgeKind, ...] = ("alb", "nlb", "route53", "cloudfront")
 POINTS = 3  # of each kind, beside one at a write of the edge and a pair
 
 
@@ -43,8 +43,10 @@ def tried() -> dict[EdgeKind, list[Line]]:
 
 
 def _chosen(known: tuple[Point, ...]) -> list[tuple[Point, ...]]:
-    writes = [point for point in known if point.place.operation in EDGE_WRITES]
-    return [*((point,) for point in (*sample(writes, 1, SEED), *sample(known, POINTS, SEED))), *pairs(known, 1, SEED)]
+    steady = [point for point in known if is_steady(point)]
+    writes = [point for point in steady if point.place.operation in EDGE_WRITES]
+    alone = (*sample(writes, 1, SEED), *sample(steady, POINTS, SEED))
+    return [*((point,) for point in alone), *pairs(steady, 1, SEED)]
 
 
 @pytest.mark.parametrize("kind", KINDS)

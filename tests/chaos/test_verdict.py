@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from rehearsal.chaos.lane import Lane, Tried
 from rehearsal.chaos.points import Kind, Place, Point, Script, points, sample
 from rehearsal.chaos.report import report
-from rehearsal.chaos.run import Line
+from rehearsal.chaos.run import Line, try_attempts
 from rehearsal.chaos.verdict import Change, End, Outcome, unsafe
 
 HALF = Change(at=1.0, blue=400, green=400, blue_healthy=2, green_healthy=2, by="ShiftTraffic")
@@ -78,6 +80,38 @@ def test_a_point_survives_the_checkpoint() -> None:
     read = Line.from_json(line.to_json())
 
     assert read == line
+
+
+def test_what_was_not_reached_is_named_with_the_reason() -> None:
+    watch = replace(CALL, phase="Watch of crossfade-watch", operation="dynamodb:GetItem", number=11)
+    lines = [
+        Line((Point(place, Kind.KILLED),), fired=0, end="completed", unsafe=(), seconds=1.0) for place in (watch, CALL)
+    ]
+
+    said = list(report(lines))
+
+    first = said.index("    1 x climb | Watch of crossfade-watch | dynamodb:GetItem #11")
+    assert said[first - 1].startswith("  `watch`, a guard or an event")
+    assert "    1 x climb | ShiftTraffic climb 50 % | elbv2:ModifyListener #1" in said[first + 1 :]
+
+
+def test_an_attempt_that_breaks_its_lane_is_unsafe_and_ends_the_lane() -> None:
+    class Broken(Lane):
+        def __init__(self) -> None:
+            self.name = "shop1"
+
+        def try_points(self, script: Script, points: Sequence[Point] = ()) -> Tried:
+            raise RuntimeError(f"{script}, {len(points)}")
+
+    kept: list[Line] = []
+
+    with pytest.raises(RuntimeError):
+        try_attempts([Broken()], [(Point(CALL, Kind.LOST),), (Point(CALL, Kind.KILLED),)], kept.append)
+
+    assert [(line.name, line.end, line.unsafe) for line in kept] == [
+        (Point(CALL, Kind.LOST).name, "stuck", ("it could not be tried to its end: RuntimeError: climb, 1",))
+    ]
+    assert list(report(kept))[-1] == "unsafe ends: 1 of 1"
 
 
 def test_a_fault_that_did_not_fire_does_not_count() -> None:
