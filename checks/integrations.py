@@ -50,7 +50,6 @@ _OPTIMISED = {  # resource: botocore's service and operation, the error prefix, 
     "dynamodb:updateItem": ("dynamodb", "UpdateItem", "DynamoDB", False),
     "dynamodb:deleteItem": ("dynamodb", "DeleteItem", "DynamoDB", False),
 }
-_MEMBERS_OF_THE_PATTERN = {"states:startExecution": {"Name", "StateMachineArn", "Input", "TraceHeader"}}
 _STATES_ERRORS = frozenset(
     "States." + name
     for name in [

@@ -20,18 +20,3 @@ def stack_parameters(*plans: MigrationPlan) -> dict[str, object]:
             merged[name] = sorted({*merged.get(name, []), *value.split(",")})
     listed: dict[str, object] = {name: ",".join(values) for name, values in merged.items()}
     return {**listed, "LeastPeriodSeconds": _LEAST_PERIOD_SECONDS}
-
-
-def wide_parameters() -> dict[str, object]:
-    """Return parameters for a stack that may migrate whatever is deployed beside it, when that is not known yet."""
-    balancing, services = "arn:aws:elasticloadbalancing:*:*", "arn:aws:ecs:*:*"
-    return {
-        "EdgeArns": f"{balancing}:listener/*,{balancing}:listener-rule/*",
-        "TargetGroupArns": f"{balancing}:targetgroup/*",
-        "ServiceArns": f"{services}:service/*",
-        "BlueServiceArns": f"{services}:service/*",
-        "BlueTaskArns": f"{services}:task/*",
-        "TaskDefinitionArns": f"{services}:task-definition/*",
-        "PassRoleArns": _ROLES,
-        "LeastPeriodSeconds": _LEAST_PERIOD_SECONDS,
-    }

@@ -153,29 +153,6 @@ class TaskStateChanged(_Envelope):
         return None if self.service is None else service_resource(self.cluster, self.service)
 
 
-class HookDetail(_FromAws):
-    """A deployment's lifecycle hook; `event_name` is HOOK_AWAITING_ACTION, _SUCCEEDED, _FAILED or _TIMED_OUT."""
-
-    event_name: str = Field(alias="eventName")
-    hook_id: str = Field(alias="hookId")
-    lifecycle_stage: str = Field(alias="lifecycleStage")
-    cluster_arn: str = Field(alias="clusterArn")
-    service_arn: str = Field(alias="serviceArn")
-    service_deployment_arn: str = Field(alias="serviceDeploymentArn")
-    expires_at: AwareDatetime | None = Field(default=None, alias="expiresAt")
-
-
-class HookStateChanged(_Envelope):
-    """ECS Hook State Change: a native deployment pauses, or went on."""
-
-    detail: HookDetail
-
-    @property
-    def resource(self) -> str:
-        """Return the journal's key of the service."""
-        return service_resource(self.detail.cluster_arn, self.detail.service_arn.rsplit("/", 1)[-1])
-
-
 class Tick(_Envelope):
     """Scheduled Event: a minute has passed."""
 
