@@ -150,6 +150,20 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_folder_is_said_what_it_is_for_in_one_place() -> None:
+    said = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Where things are")[2].partition("##")[0]
+    top = {path.relative_to(ROOT).parts[0] for path in tracked() if path.parent != ROOT} - {".ci"}
+    packages = {f"crossfade/{path.parent.name}" for path in PACKAGE.glob("*/__init__.py")}
+    inner = {
+        f"{whole}/{path.relative_to(ROOT / whole).parts[0]}"
+        for whole in ("rehearsal", "tests")
+        for path in tracked()
+        if path.is_relative_to(ROOT / whole) and len(path.relative_to(ROOT / whole).parts) > 1
+    } - {"tests/fixtures"}
+
+    assert [folder for folder in sorted(top | packages | inner) if f"`{folder}" not in said] == []
+
+
 def test_every_decision_has_a_number_of_its_own_and_is_listed() -> None:
     decisions = sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
     listed = (ROOT / "docs/decisions/README.md").read_text()
