@@ -1,7 +1,7 @@
 """
 The stand-in application: every task of a rehearsal, in one process.
 
-Run as a script, standard library only. Commands arrive on stdin, answers leave on stdout, one JSON object per line:
+Run by `obeying.py`, standard library only. Its commands and what is answered, each a JSON object:
 
     {"do": "add", "task", "service", "colour", "ports": [container port]} -> {"ports": {container port: own port}}
     {"do": "dial", "task", "calls": [[name, port or null, is gRPC]]}      what the task calls for every request
@@ -19,12 +19,9 @@ and refuse.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import random
 import socket
 import struct
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -284,23 +281,3 @@ async def obey(command: dict[str, Any]) -> dict[str, Any]:
         elif not task.servers:
             await task.listen()
     return {}
-
-
-async def main() -> None:
-    """Obey commands until stdin ends."""
-    commands = asyncio.StreamReader(limit=1 << 20)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    while line := await commands.readline():
-        command = json.loads(line)
-        try:
-            answer = await obey(command)
-        except OSError as error:
-            answer = {"error": str(error)}
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(json.dumps({**answer, "answer": command["ask"]}) + "\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

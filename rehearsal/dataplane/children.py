@@ -29,15 +29,22 @@ class Child:
     """
     One of our own scripts, spoken to by lines of JSON on its stdin and stdout.
 
-    `heard` is called, on the reading thread, with every line that is no answer to `ask`; `ended` once at its end.
+    `heard` is called, on the reading thread, with every line that is no answer to `ask`; `ended` once at its end. One
+    that `obeys` has a function of that name and no more; see `obeying.py`.
     """
 
     def __init__(
-        self, script: str, *, heard: Callable[[Event], None] | None = None, arguments: Sequence[str] = ()
+        self,
+        script: str,
+        *,
+        heard: Callable[[Event], None] | None = None,
+        arguments: Sequence[str] = (),
+        obeys: bool = False,
     ) -> None:
         self.script = script
+        run = [str(HERE / "obeying.py"), script] if obeys else [str(HERE / script)]
         self._process = subprocess.Popen(  # noqa: S603 - our own script, our own interpreter
-            [sys.executable, "-I", str(HERE / script), *arguments],  # -I: the standard library and nothing else
+            [sys.executable, "-I", *run, *arguments],  # -I: the standard library and nothing else
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

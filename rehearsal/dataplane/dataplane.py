@@ -169,7 +169,7 @@ class DataPlane:
         self._period_seconds = period
         self._connections_due = 0.0
         self._proxies = Proxies(self._folder if workdir is None else None)
-        self._application = Child("application.py")
+        self._application = Child("application.py", obeys=True)
         self._spool = Spool()
         atexit.register(self.close)
         self._run("health", self._watch_health)

@@ -1,7 +1,7 @@
 """
 The Network Load Balancers of a rehearsal: they pass on connections and know nothing of what is said in them.
 
-Run as a script, standard library only. Commands arrive on stdin, answers leave on stdout, one JSON object per line:
+Run by `obeying.py`, standard library only. Its commands and what is answered, each a JSON object:
 
     {"do": "listen", "listener"} -> {"port"}
     {"do": "follow", "listener", "groups": [[group, weight, [port]]]}     where new connections go from now on
@@ -15,12 +15,9 @@ become. A group that the lot falls on and that has no target is not passed over:
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import random
 import socket
 import struct
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -180,23 +177,3 @@ async def obey(command: dict[str, Any]) -> dict[str, Any]:
         return {"port": listener.port}
     listeners[name].groups = [(group, weight, list(ports)) for group, weight, ports in command["groups"]]
     return {}
-
-
-async def main() -> None:
-    """Obey commands until stdin ends."""
-    commands = asyncio.StreamReader(limit=1 << 20)
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
-    while line := await commands.readline():
-        command = json.loads(line)
-        try:
-            answer = await obey(command)
-        except OSError as error:
-            answer = {"error": str(error)}
-        with contextlib.suppress(BrokenPipeError):
-            sys.stdout.write(json.dumps({**answer, "answer": command["ask"]}) + "\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    asyncio.run(main())

@@ -146,7 +146,7 @@ class NlbEdge:
 
     def _child(self) -> Child:
         if self._flows is None:
-            self._flows = Child("flows.py")
+            self._flows = Child("flows.py", obeys=True)
         return self._flows
 
     def _follow(self, one: FoundListener, groups: list[tuple[str, int, list[int]]]) -> None:

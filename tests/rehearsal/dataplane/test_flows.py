@@ -217,8 +217,7 @@ def test_a_target_that_is_withdrawn_gets_no_new_connection_and_its_successor_doe
     ground.edge.look()
 
     ground.edge.withdraw(ground.green.port)
-    with ground.connect() as withdrawn:
-        was_reset = is_reset(withdrawn)
+    was_reset = is_reset_at_once(ground)
     ground.edge.admit(ground.green.port)
     ground.edge.look()
 
