@@ -9,7 +9,7 @@ import pytest
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import EdgeRecord, NlbEdge
 from crossfade.judge.action import Judged, JudgeRequest, judge_again, judge_green
-from crossfade.judge.inside import Series, Source, entry_sources
+from crossfade.judge.inside import Series, Source, entry_sources, target_source
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.reading import AlarmState, added_up
 from crossfade.judge.sight import Sight
@@ -79,7 +79,7 @@ class World:
             if failed:
                 self.metrics.count(source.errors, at, failed)
 
-    def look(self, share_bp: int = 2_500) -> Judged:
+    def look(self, share_bp: int = 2_500, *, after: int = 0) -> Judged:
         request = JudgeRequest(
             migration="shop",
             fence=1,
@@ -94,7 +94,7 @@ class World:
             alarms=MemoryAlarms({"shop-errors": AlarmState.OK}),
             services=self.services,
         )
-        now = SETTLED + timedelta(seconds=60 * PERIODS + 60)
+        now = SETTLED + timedelta(seconds=60 * PERIODS + 60 + after)
         return judge_green(
             request, journal=self.journal, plans=self.plans, sight=sight, meter=MemoryLookMeter(), now=now
         )
@@ -209,3 +209,59 @@ def test_a_series_names_the_service_that_is_green_and_never_blue() -> None:
 
 def _values(series: Series) -> tuple[str, ...]:
     return series.values
+
+
+def checked(world: World, *, healthy: int, unhealthy: int) -> None:
+    """Count green's targets in every period of the rung, as the load balancer's health checks see them."""
+    edge = world.journal.edge("shop", "web").resolved
+    assert isinstance(edge, NlbEdge)
+    source = target_source(edge)
+    assert source is not None
+    for period in range(PERIODS):
+        at = SETTLED + timedelta(seconds=60 * period + 5)
+        world.metrics.count(source.requests[0], at, healthy)
+        world.metrics.count(source.errors, at, unhealthy)
+
+
+def test_targets_are_counted_by_target_group_as_the_load_balancer_publishes_them() -> None:
+    balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/flows/50dc6c495c0c9188"
+    green = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web-sc/73e2d6bc24d8a067"
+    source = target_source(NlbEdge(load_balancer_arn=balancer, blue_arn="blue", green_arn=green, rules=()))
+
+    assert source is not None
+    assert (source.subject, source.errors.metric.name) == ("web-sc", "UnHealthyHostCount")
+    assert [each.metric.name for each in source.requests] == ["HealthyHostCount", "UnHealthyHostCount"]
+    assert dict(zip(source.errors.metric.dimensions, source.errors.values, strict=True)) == {
+        "TargetGroup": "targetgroup/web-sc/73e2d6bc24d8a067",
+        "LoadBalancer": "net/flows/50dc6c495c0c9188",
+    }
+    assert target_source(NlbEdge(load_balancer_arn=balancer, blue_arn="blue", rules=())) is None
+
+
+def test_a_target_that_fails_its_checks_holds_and_goes_back_when_it_lasts() -> None:
+    world = World(flows())
+    [source] = entry_sources(world.plan, "web")
+    world.count(source, answered=400)
+    checked(world, healthy=1, unhealthy=1)
+
+    first = world.look()
+    later = world.look(after=world.plan.bounds.below_desired_seconds + 1)
+
+    assert (first.answer, later.answer) == (Answer.HOLD, Answer.ROLL_BACK)
+    assert "1 of the 2 targets in green pass the load balancer's health checks" in later.reason
+
+
+def test_targets_that_pass_their_checks_are_in_nobodys_way() -> None:
+    world = World(flows())
+    [source] = entry_sources(world.plan, "web")
+    world.count(source, answered=400)
+    checked(world, healthy=2, unhealthy=0)
+
+    assert world.look().answer == Answer.ADVANCE
+
+
+def test_healthy_targets_are_no_evidence_of_traffic() -> None:
+    world = World(flows())
+    checked(world, healthy=2, unhealthy=0)
+
+    assert world.look().answer == Answer.HOLD

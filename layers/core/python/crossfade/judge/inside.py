@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from crossfade.journal.model import NlbEdge
 from crossfade.judge import eprocess
 from crossfade.judge.reading import Count, Inside, Row
-from crossfade.judge.signal import ENTRY_CALLED, ENTRY_SERVED, SIGNALS, Metric, Place, Signal
+from crossfade.judge.signal import ENTRY_CALLED, ENTRY_SERVED, ENTRY_TARGETS, SIGNALS, Metric, Place, Signal
 from crossfade.plan.document import Bounds, Endpoint, MigrationPlan, ServicePlan
 
 ALL_OF_GREEN = "green"
@@ -86,6 +87,18 @@ def entry_sources(plan: MigrationPlan, service: str) -> tuple[Source, ...]:
         errors, requests = Series(ENTRY_SERVED.errors, values), Series(ENTRY_SERVED.requests, values)
         served.append(Source(ENTRY_SERVED, f"{endpoint.discovery_name} of {name}", errors, (requests,)))
     return tuple(called or served)
+
+
+def target_source(edge: NlbEdge) -> Source | None:
+    """Return where the health of green's targets is counted behind an edge of flows; None before green is there."""
+    if edge.green_arn is None:
+        return None
+    assert ENTRY_TARGETS.errors is not None
+    assert ENTRY_TARGETS.requests is not None
+    values = (edge.green_arn.rpartition(":")[2], edge.load_balancer_arn.rpartition(":loadbalancer/")[2])
+    of = [Series(metric, values) for metric in (ENTRY_TARGETS.requests, *ENTRY_TARGETS.further)]
+    name = edge.green_arn.rpartition(":targetgroup/")[2].partition("/")[0]
+    return Source(ENTRY_TARGETS, name, Series(ENTRY_TARGETS.errors, values), tuple(of))
 
 
 def insides(asked: Sequence[Source], rows: Sequence[Sequence[Row]], bounds: Bounds) -> tuple[Inside, ...]:

@@ -403,7 +403,10 @@ def _short_of_tasks(case: _Case) -> Judgement | None:
     if not short:
         return None
     worst = max(short, key=lambda each: each.below_seconds)
-    said = f"{worst.service} runs {worst.running} of the {worst.desired} tasks that ECS wants"
+    part = f"{worst.running} of the {worst.desired}"
+    said = f"{worst.service} runs {part} tasks that ECS wants"
+    if worst.checked:
+        said = f"{part} targets in {worst.service} pass the load balancer's health checks"
     if worst.below_seconds > case.bounds.below_desired_seconds:
         return case.back(
             f"{said}, for {worst.below_seconds} s without one more, "

@@ -138,7 +138,7 @@ class Inside(Frozen):
 
 class Wanting(Frozen):
     """
-    A green service that ECS does not have as it wants it.
+    A green service that ECS does not have as it wants it, or a target group (`checked`) whose targets fail its checks.
 
     `below_seconds` is for how long looks have found fewer tasks than wanted, without a task
     more between two of them; `failure` is why its newest deployment failed, None if it did not.
@@ -150,6 +150,7 @@ class Wanting(Frozen):
     below_since: AwareDatetime | None = None
     below_seconds: int = Field(default=0, ge=0)
     failure: str | None = None
+    checked: bool = Field(default=False, exclude_if=lambda checked: not checked)
 
 
 class Probed(Frozen):

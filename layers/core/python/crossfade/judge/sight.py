@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from crossfade.connect.services import Services
 from crossfade.errors import EcsBusy, LogsBusy, MetricsBusy
-from crossfade.journal.model import EdgeRecord, Entry
+from crossfade.journal.model import EdgeRecord, Entry, NlbEdge
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs, ViewerMetrics
-from crossfade.judge.inside import entry_sources, insides, occurrences, sources
+from crossfade.judge.inside import entry_sources, insides, occurrences, sources, target_source
 from crossfade.judge.look import Look, kept_look
 from crossfade.judge.probing import Prober
 from crossfade.judge.proxylog import ejections
@@ -84,9 +84,18 @@ def see(
     inside, occurred, inside_faults = _read_inside(plan, window, newest, sight)
     viewed, viewer_faults = _read_viewers(edge, plan, window, sight)
     lacking, service_faults = _read_services(plan, newest, sight, now)
+    failing, target_faults = _read_targets(edge, window, newest, sight, now)
     lines, log_faults = _read_logs(_logs_since(opened_at, since, edge, plan.timings, now), plan, sight, now)
     states, alarm_faults = _read_alarms(plan, sight.alarms)
-    faults = (*metric_faults, *inside_faults, *viewer_faults, *service_faults, *log_faults, *alarm_faults)
+    faults = (
+        *metric_faults,
+        *inside_faults,
+        *viewer_faults,
+        *service_faults,
+        *target_faults,
+        *log_faults,
+        *alarm_faults,
+    )
     read = Readings(
         window=window,
         control=edge.resolved.counts_requests,
@@ -94,7 +103,7 @@ def see(
         ejections=ejections(lines),
         inside=(*inside, *viewed),
         occurred=occurred,
-        wanting=lacking,
+        wanting=(*lacking, *failing),
         probes=_ask(edge, plan, window=window, newest=newest, sight=sight, now=now),
         alarms=states,
         faults=faults,
@@ -254,6 +263,32 @@ def _read_services(
         tuple(each for each in found if each is not None),
         tuple(f"green service {name} is not there" for name in names if name not in states),
     )
+
+
+def _read_targets(
+    edge: EdgeRecord, window: Window, newest: Look | None, sight: Sight, now: datetime
+) -> tuple[tuple[Wanting, ...], tuple[str, ...]]:
+    """Read whether green's targets pass the checks of a load balancer of flows, in the newest period that says so."""
+    asked = target_source(edge.resolved) if isinstance(edge.resolved, NlbEdge) else None
+    if asked is None or not window.rows:
+        return (), ()
+    try:
+        read = sight.metrics.inside(
+            [asked], start=window.start, periods=len(window.rows), period_seconds=window.period_seconds
+        )
+    except MetricsBusy as busy:
+        return (), (f"the health of green's targets could not be read: {busy}",)
+    checked, failed = next((row[:2] for row in reversed(read.rows[0]) if row is not None), (0, 0))
+    known = newest.readings.wanting if newest is not None else ()
+    found = wanting(
+        asked.subject,
+        desired=checked,
+        running=checked - failed,
+        failure=None,
+        before=next((each for each in known if each.checked and each.service == asked.subject), None),
+        now=now,
+    )
+    return (() if found is None else (found.model_copy(update={"checked": True}),)), read.faults
 
 
 def _slow_over(

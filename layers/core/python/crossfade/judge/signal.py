@@ -187,6 +187,22 @@ ENTRY_SERVED = Signal(
     place=Place.ENTRY,
 )
 
+ENTRY_TARGETS = Signal(
+    name="entry_targets",
+    unit="targets of green that fail the load balancer's health checks, of those it checks, behind an edge of flows",
+    worse=Worse.HIGHER,
+    source="AWS/NetworkELB",
+    lag="the load balancer's checks until a target is unhealthy, the metric period, and metric_lag_seconds",
+    blind_to=(
+        "all that the health check does not ask; a target group that no target is in; and flows, resets and bytes, "
+        "which AWS counts for blue and green together (TCP_Target_Reset_Count, NewFlowCount, ProcessedBytes)"
+    ),
+    errors=Metric("AWS/NetworkELB", "UnHealthyHostCount", _TARGET_GROUP),
+    requests=Metric("AWS/NetworkELB", "HealthyHostCount", _TARGET_GROUP),
+    further=(Metric("AWS/NetworkELB", "UnHealthyHostCount", _TARGET_GROUP),),
+)
+"""Judged as tasks are that ECS wants and that do not run: a target that fails its checks gets no connection."""
+
 _DISTRIBUTION = ("DistributionId", "Region")
 
 VIEWER_5XX = Signal(
@@ -340,6 +356,7 @@ SIGNALS: tuple[Signal, ...] = (
     SLOW_REQUEST,
     ENTRY_CALLED,
     ENTRY_SERVED,
+    ENTRY_TARGETS,
     VIEWER_5XX,
     FINAL_5XX,
     CONNECT_TLS,
