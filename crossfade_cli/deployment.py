@@ -128,7 +128,15 @@ def told() -> Iterator[None]:
     """Say what went wrong in one line, and end with 2 for bad input and 1 for the rest."""
     try:
         yield
-    except (BadInput, UnknownMigration) as wrong:
+    except UnknownMigration as unknown:
+        console.print(
+            f"UnknownMigration: the journal has no migration {unknown}; check its name, and see with the execution of "
+            "migrate whether it was opened",
+            style="red",
+            markup=False,
+        )
+        raise typer.Exit(BAD_INPUT) from None
+    except BadInput as wrong:
         console.print(f"{type(wrong).__name__}: {wrong}", style="red", markup=False)
         raise typer.Exit(BAD_INPUT) from None
     except CrossfadeError as refused:

@@ -12,16 +12,17 @@ import getpass
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from crossfade.errors import BadInput, UnknownMigration
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import Entry, MigrationRecord, PlanRef
+from crossfade.journal.plainly import plainly
 from crossfade.plan.document import MigrationPlan, digest
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.operating import Do, OperatorRequest, obey
@@ -70,14 +71,39 @@ def start_command(
         where = deployment(stack, outputs)
         ref = _store(migration, plan, where)
         arn = where.start("MigrateArn", None, {"migration": migration, "plan": ref.model_dump(mode="json")})
+        refused = _refused_at_the_door(migration, arn, where)
+        if refused:
+            console.print(f"{migration} is not opened: {refused}", style="red", markup=False)
+            raise typer.Exit(FAILED)
         console.print(f"{migration} is started: {arn}", markup=False)
+
+
+def _refused_at_the_door(migration: str, arn: str, where: Deployment) -> str:
+    """Wait until an execution of `migrate` has opened its migration; return why it has not, nothing where it has."""
+    for _ in range(_OPENED_WITHIN_LOOKS):
+        found = where.client("stepfunctions").describe_execution(executionArn=arn)
+        if _opened_by(migration, where) == arn or found["status"] == "SUCCEEDED":
+            return ""
+        if found["status"] != "RUNNING":
+            return _failed(found)
+        time.sleep(_WATCH_SECONDS / 5)
+    return ""
+
+
+def _opened_by(migration: str, where: Deployment) -> str | None:
+    try:
+        return where.journal.read(migration).execution
+    except UnknownMigration:
+        return None
 
 
 def _store(migration: str, path: Path, where: Deployment) -> PlanRef:
     try:
         text = path.read_text(encoding="utf-8")
         plan = MigrationPlan.from_json(text)
-    except (OSError, ValueError) as unreadable:
+    except OSError as unreadable:
+        raise BadInput(f"--plan {path}: {unreadable.strerror}") from unreadable
+    except ValueError as unreadable:
         raise BadInput(f"--plan {path}: {unreadable}") from unreadable
     if plan.migration != migration:
         raise BadInput(f"{path} is the plan of {plan.migration}, not of {migration}")
@@ -138,7 +164,7 @@ def status(migration: str, where: Deployment, now: datetime) -> str:
         f"{migration}: {record.phase}",
         f"green holds {shares}",
         _who_judges(record, holds, where),
-        _last_look(journal.entries(migration), now),
+        _last_look(record, journal.entries(migration), now),
         f"way back: {_way_back(record, where)}",
     ]
     return "; ".join(part for part in parts if part)
@@ -146,20 +172,30 @@ def status(migration: str, where: Deployment, now: datetime) -> str:
 
 def _who_judges(record: MigrationRecord, holds: tuple[Hold, ...], where: Deployment) -> str:
     if record.phase is Phase.HELD:
-        return "a person is asked (crossfade approve | reject)"
+        return _asked(where.journal.entries(record.migration))
+    if record.phase in BEYOND_RETURN:
+        return "nobody judges: blue is " + ("retired" if record.phase is Phase.DONE else "being taken down")
+    if record.phase is Phase.ROLLED_BACK:
+        return f"nobody judges: blue has everything back ({record.reason})"
+    if record.phase is Phase.ROLLING_BACK:
+        return f"going back ({record.reason})"
     if holds:
         return "held by " + ", ".join(f"{hold.by} ({hold.why})" for hold in holds)
-    if record.phase in BEYOND_RETURN | CLOSED:
-        return "nobody judges"
-    if record.phase is Phase.ROLLING_BACK:
-        return f"going back: {record.reason}"
     if where.executions.status(record.execution) is ExecutionStatus.RUNNING:
         return "the judge decides"
-    return "only guards and watch look"
+    return "the climb is over, guards and watch look on"
 
 
-def _last_look(entries: tuple[Entry, ...], now: datetime) -> str:
-    looks = [entry for entry in entries if entry.kind == "evidence"]
+def _asked(entries: tuple[Entry, ...]) -> str:
+    asked = [entry.detail for entry in entries if entry.what == "asked"]
+    about = f" about {asked[-1]['subject']} until {asked[-1]['until'][:16].replace('T', ' ')} UTC" if asked else ""
+    return f"a person is asked{about} (crossfade approve | reject)"
+
+
+def _last_look(record: MigrationRecord, entries: tuple[Entry, ...], now: datetime) -> str:
+    looks = [entry for entry in entries if entry.what == "judge" and entry.at >= record.opened_at]
+    if record.phase in CLOSED:
+        return ""
     if not looks:
         return "no look yet"
     said = looks[-1].detail.get("judgement", {}).get("reason") or looks[-1].what
@@ -197,9 +233,20 @@ def entry_told(entry: Entry) -> str:
     detail = entry.detail
     said = detail.get("judgement", {}).get("reason") if entry.kind == "evidence" else None
     if said is None:
-        said = ", ".join(f"{name} {value}" for name, value in detail.items() if value not in (None, "", [], {}))
+        said = ", ".join(f"{name} {_brief(value)}" for name, value in detail.items() if value not in (None, "", [], {}))
     text = f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.kind:<8} {entry.what:<12} {entry.subject}"
     return f"{text}: {said}"[:300] if said else text
+
+
+def _brief(value: object) -> str:
+    """Return a value of an entry as it is told: of a thing its name, of several each."""
+    if isinstance(value, list):
+        return " ".join(_brief(each) for each in value)
+    if isinstance(value, dict):
+        if "name" in value:
+            return f"{value['name']} ({value['remark']})" if value.get("remark") else str(value["name"])
+        return " ".join(f"{name} {_brief(each)}" for name, each in value.items())
+    return plainly(str(value))
 
 
 # -- decide -----------------------------------------------------------------------------
@@ -292,9 +339,14 @@ def _ended(arn: str, where: Deployment) -> str:
         if found["status"] == "SUCCEEDED":
             return f"retired: {', '.join(json.loads(found['output'])['services'])} run no task; nothing was deleted"
         if found["status"] != "RUNNING":
-            console.print(f"{found.get('error', found['status'])}: {found.get('cause', '')}", style="red", markup=False)
+            console.print(_failed(found), style="red", markup=False)
             raise typer.Exit(FAILED)
         time.sleep(1)
+
+
+def _failed(execution: Mapping[str, Any]) -> str:
+    """Return why an execution failed, in the error's own words."""
+    return f"{execution.get('error', execution['status'])}: {plainly(execution.get('cause', 'no cause was given'))}"
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

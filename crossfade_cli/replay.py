@@ -71,7 +71,7 @@ def _entries(migration: str, table: str | None, export: Path | None, region: str
     if export is not None:
         return read_entries(_items(export), migration)
     if table is None:
-        raise BadInput("say where the journal is: --table NAME (or JOURNAL_TABLE), or --from FILE")
+        raise BadInput("say where the journal is: --table NAME (the output JournalTable of the stack), or --from FILE")
     import boto3  # noqa: PLC0415 — as above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 — as above
 

@@ -147,10 +147,14 @@ def test_a_person_is_asked_before_the_climb_and_in_mid_climb_and_a_no_gives_ever
     operator.says("approve", code=2)
 
 
-def test_an_operator_gives_everything_back_and_may_say_so_twice(world: World, operator: Operator) -> None:
+def test_an_operator_gives_everything_back_and_may_say_so_twice(
+    world: World, operator: Operator, tmp_path: Path
+) -> None:
     world.migrate()
     world.until_green_has(50)
+    (tmp_path / "plan.json").write_text(world.plan.to_json())
 
+    second = operator.says("start", "--plan", str(tmp_path / "plan.json"), code=1)
     operator.says("abort", "--who", "ann", "--why", "customers complain")
     world.until_phase("rolled_back")
     again = operator.says("abort")
@@ -158,6 +162,8 @@ def test_an_operator_gives_everything_back_and_may_say_so_twice(world: World, op
     assert world.meter.green_percent() == 0
     assert world.journal.read("shop").reason == "ann aborted it: customers complain"
     assert again == "shop is rolled back already"
+    assert second.startswith("shop is not opened: EdgeOwned: ")
+    assert "errorMessage" not in second
 
 
 def test_a_blue_that_is_parked_for_too_short_a_time_is_not_retired(world: World, operator: Operator) -> None:
@@ -169,6 +175,7 @@ def test_a_blue_that_is_parked_for_too_short_a_time_is_not_retired(world: World,
     assert "crossfade drift" in unasked
     assert "BlueStillServes" in refused
     assert "has been parked for" in refused
+    assert "errorMessage" not in refused
     assert world.phase() == "watching"
 
 
