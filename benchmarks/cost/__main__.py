@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from benchmarks.cost.count import Count, Used, begin
-from benchmarks.cost.prices import AS_OF, COST_TARGET, HISTORY_TARGET, MEMORY_GB, PRICES
+from benchmarks.cost.prices import AS_OF, COST_TARGET, HISTORY_TARGET, MEMORY_GB, NOWHERE, PRICES, SEEN
 from crossfade.judge.action import next_look_seconds
 from crossfade.plan.document import MigrationPlan, Timings
 from rehearsal.chaos.points import Script
@@ -184,6 +184,9 @@ def _say(migration: Cost, hold: Cost, services: int, hours: float) -> None:
     say(f"{'dollars':28}{migration.dollars:14.4f}{hold.dollars:14.4f}\n")
     say(f"{'dollars a service':28}{migration.dollars / services:14.4f}\n")
     say(f"{'largest history, events':28}{migration.history:14,}{hold.history:14,}  (a hold of 24 h)\n")
+    unseen = [unit for unit, where in SEEN.items() if where == NOWHERE]
+    resting = sum(migration.units[unit] * PRICES[unit] for unit in unseen)
+    say(f"${resting:.4f} of a migration rests on prices that are unverified: {', '.join(unseen)}\n")
     per_service = migration.dollars / services
     say(f"{_met(per_service, COST_TARGET)}: ${per_service:.4f} a service, at most ${COST_TARGET} wanted\n")
     largest = max(migration.history, hold.history)

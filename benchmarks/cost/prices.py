@@ -1,8 +1,9 @@
 """
 What AWS asks for what the control plane uses: us-east-1, US dollars, without free tiers.
 
-Noted by hand on AS_OF from AWS's public price pages, each named in SOURCES; look there before you rely on a figure.
-Only the first tier of each price is used: no migration reaches a second.
+Noted by hand on AS_OF; SOURCES names AWS's page for each, look there before you rely on a figure. Most of those pages
+fill their figures in by script, so that their text holds none: SEEN says where each was really read. Only the first
+tier of each price is used: no migration reaches a second.
 """
 
 from __future__ import annotations
@@ -33,6 +34,19 @@ SOURCES: Final = {
     "SNS publish": "https://aws.amazon.com/sns/pricing/",
     "EventBridge event put": "https://aws.amazon.com/eventbridge/pricing/",
     "X-Ray trace": "https://aws.amazon.com/xray/pricing/",
+}
+ON_AWS_PAGE, ELSEWHERE, NOWHERE = "AWS's own page", "others' texts about it", "not found in any text; unverified"
+SEEN: Final = {
+    "state transition": ON_AWS_PAGE,
+    "Lambda request": ELSEWHERE,
+    "Lambda GB-second": ELSEWHERE,
+    "DynamoDB write unit": ELSEWHERE,
+    "DynamoDB read unit": ELSEWHERE,
+    "S3 GET": NOWHERE,
+    "CloudWatch metric read": ELSEWHERE,
+    "SNS publish": NOWHERE,
+    "EventBridge event put": NOWHERE,
+    "X-Ray trace": NOWHERE,
 }
 MEMORY_GB: Final = 0.5  # template.yaml: MemorySize 512
 COST_TARGET: Final = 0.05  # dollars a service, control plane
