@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -251,8 +250,7 @@ def _claim() -> None:
 
 def _prepare(runtime: TaskRuntime | None, time_scale: float, wait_scale: float, handlers_clock: str) -> None:
     for name in _OVERLAYS:
-        if find_spec(f"rehearsal.aws.{name}") is not None:
-            importlib.import_module(f"rehearsal.aws.{name}")
+        importlib.import_module(f"rehearsal.aws.{name}")
     for module in (registry, events, functions, faults):
         module.install()
     _clear()
