@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from textwrap import dedent
 
@@ -481,19 +481,17 @@ def test_what_sam_refuses_is_said(tmp_path: Path) -> None:
         translation.translate(template)
 
 
-TRANSLATED: dict[str, Callable[[str], str]] = {
-    "a reference to nothing": lambda text: text.replace("!Ref ShiftTraffic}", "!Ref ShiftTrafic}"),
-    "a timeout Lambda does not have": lambda text: text.replace("    Handler:", "    Timeout: 1000\n    Handler:"),
-}
+def test_what_shows_only_after_the_transform_is_found(tmp_path: Path) -> None:
+    a_reference_to_nothing = STACK.replace("!Ref ShiftTraffic}", "!Ref ShiftTrafic}")
+    and_a_timeout_lambda_does_not_have = a_reference_to_nothing.replace(
+        "    Handler:", "    Timeout: 1000\n    Handler:"
+    )
+    template = templates.parse(tmp_path, and_a_timeout_lambda_does_not_have)
 
+    found = " ".join(str(each) for each in translation.lint_translated(translation.translate(template)))
 
-@pytest.mark.parametrize("fault", TRANSLATED)
-def test_what_shows_only_after_the_transform_is_found(fault: str, tmp_path: Path) -> None:
-    template = templates.parse(tmp_path, TRANSLATED[fault](STACK))
-
-    found = list(translation.lint_translated(translation.translate(template)))
-
-    assert found != []
+    assert "ShiftTrafic" in found
+    assert "1000" in found
 
 
 # -- diagrams -------------------------------------------------------------------
