@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import tarfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
 
 _PACKED: Final = (".tar", ".tar.xz", ".tar.gz", ".tar.bz2", ".tgz", ".txz")
+_SQUEEZED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    ".gz": gzip.decompress,
+    ".xz": lzma.decompress,
+    ".bz2": bz2.decompress,
+}
 _LINES: Final = frozenset({".json", ".jsonl", ".log", ".txt", ".ndjson"})
 _KEPT_BACK: Final = b'"response_flags"'
 """A field that Service Connect never logs: a log that has it was made to check readers, not to be read by them."""
@@ -33,9 +41,9 @@ def find(root: Path) -> Iterator[Recording]:
     if root.is_file():
         yield from _unpacked(root, root.name)
         return
-    logs = {path.name: path for path in sorted(root.iterdir()) if path.is_file() and path.suffix in _LINES}
+    logs = [path for path in sorted(root.iterdir()) if path.is_file() and _is_log(path)]
     if logs:
-        yield _recording(root.name, {name: path.read_bytes() for name, path in logs.items()})
+        yield _recording(root.name, dict(_read(path.name, path.read_bytes()) for path in logs))
     for path in sorted(root.iterdir()):
         if path.is_dir():
             yield from find(path)
@@ -48,11 +56,24 @@ def _unpacked(path: Path, name: str) -> Iterator[Recording]:
     with tarfile.open(path) as packed:
         for member in packed:
             inside = PurePosixPath(member.name)
-            file = packed.extractfile(member) if member.isfile() and inside.suffix in _LINES else None
+            file = packed.extractfile(member) if member.isfile() and _is_log(inside) else None
             if file is not None:
-                by_folder[str(inside.parent)][inside.name] = file.read()
+                log, held = _read(inside.name, file.read())
+                by_folder[str(inside.parent)][log] = held
     for folder in sorted(by_folder):
         yield _recording(name if len(by_folder) == 1 else f"{name}:{folder}", by_folder[folder])
+
+
+def _is_log(path: PurePath) -> bool:
+    """Return whether a name is a log's, or that of one log squeezed by itself."""
+    inner = PurePosixPath(path.stem) if path.suffix in _SQUEEZED else path
+    return inner.suffix in _LINES
+
+
+def _read(name: str, held: bytes) -> tuple[str, bytes]:
+    """Return a log's name and bytes as they were before it was squeezed."""
+    path = PurePosixPath(name)
+    return (path.stem, _SQUEEZED[path.suffix](held)) if path.suffix in _SQUEEZED else (name, held)
 
 
 def _recording(name: str, logs: dict[str, bytes]) -> Recording:

@@ -10,7 +10,7 @@ import pytest
 
 from crossfade.judge.proxylog import AccessLine, read_lines
 from crossfade.judge.proxylog_attempts import clients
-from crossfade.judge.proxylog_replay import Confidence
+from crossfade.judge.proxylog_replay import Confidence, replay
 from crossfade.judge.proxylog_report import BUCKET_MS, report
 
 from .lines import NOON_MS, access, called_in_turn, event
@@ -42,6 +42,17 @@ def test_a_host_that_is_called_on_was_not_ejected_but_suppressed() -> None:
     assert read.ejected == ()
     assert {each.host for each in read.suppressed} == {SICK}
     assert len(read.suppressed) == 8  # 40 failures in 4 seconds
+
+
+def test_a_bout_of_failures_at_a_blind_host_is_told_as_a_silence() -> None:
+    access_lines = [line for line in read_lines(an_ejection()) if isinstance(line, AccessLine)]
+    [client] = clients({"web": access_lines})
+
+    seen = replay(client._replace(joined=True))
+    unseen = replay(client._replace(joined=True, blind=frozenset({SICK})))
+
+    assert [(each.host, each.confidence) for each in seen.ejected] == [(SICK, Confidence.JOIN)]
+    assert [(each.host, each.confidence) for each in unseen.ejected] == [(SICK, Confidence.SILENCE)]
 
 
 def test_four_failures_between_successes_are_nothing() -> None:

@@ -41,12 +41,18 @@ class Attempt(NamedTuple):
 
 
 class Client(NamedTuple):
-    """What one client proxy tried at one upstream, by start. `joined` says that servers' lines were there to add."""
+    """
+    What one client proxy tried at one upstream, by start. `joined` says that servers' lines were there to add.
+
+    `blind` are hosts without lines of their own where others have some and requests are
+    retried: attempts at them that were retried are nowhere.
+    """
 
     stream: str
     upstream: str
     attempts: tuple[Attempt, ...]
     joined: bool
+    blind: frozenset[str] = frozenset()
 
 
 _Leg: TypeAlias = tuple[str, str]
@@ -98,7 +104,7 @@ def clients(streams: Mapping[str, Iterable[AccessLine]]) -> tuple[Client, ...]:
 def _joined(of: _Leg, lines: Sequence[AccessLine], answers: _Answers) -> Client:
     hosts = _hosts(lines, answers)
     attempts: list[Attempt] = []
-    joined = False
+    joined = retries = False
     for line in lines:
         start, end, code, host, _, _ = line
         last = answers.last.get(id(line))
@@ -108,13 +114,15 @@ def _joined(of: _Leg, lines: Sequence[AccessLine], answers: _Answers) -> Client:
         joined = True
         reached = hosts.get(last[1], host) == host
         retried = answers.before.get(id(line), ())
+        retries = retries or bool(retried)
         for server, leg in retried if reached else (*retried, last):
             failed = server.code if server.code >= _SERVER_ERROR else RETRIED
             attempts.append(Attempt(server.start, server.end, hosts.get(leg, leg[0]), failed))
         began = last[0].start if reached else max(start, last[0].end)
         attempts.append(_plain(Attempt, (began, end, host, code)))
     attempts.sort()
-    return Client(*of, tuple(attempts), joined=joined)
+    blind = {attempt.host for attempt in attempts}.difference(hosts.values()) if joined and retries else ()
+    return Client(*of, tuple(attempts), joined=joined, blind=frozenset(blind))
 
 
 def _own(line: AccessLine) -> Attempt:

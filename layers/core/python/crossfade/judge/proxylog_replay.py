@@ -56,7 +56,8 @@ class Confidence(StrEnum):
 
     EVENT: Envoy said so. JOIN: rebuilt from the clients' and the servers' lines. EGRESS:
     from the clients' lines alone, which retries make blind. SILENCE: the host was left
-    out of the rotation, and nothing shows why; a task that is stopped looks the same.
+    out of the rotation, and nothing shows why; a task that is stopped looks the same. So is
+    every host whose own lines are missing while requests are retried.
     """
 
     EVENT = "event"
@@ -126,6 +127,7 @@ class _Detection:
     hosts: dict[str, _Host]
     starts: list[int]
     confidence: Confidence
+    blind: frozenset[str] = frozenset()
     ejected: list[Ejected] = field(default_factory=list)
     suppressed: list[Ejected] = field(default_factory=list)
 
@@ -136,7 +138,7 @@ class _Detection:
         while waiting:
             at, name = heappop(waiting)
             host = self.hosts[name]
-            found = Ejected(at, name, self.confidence)
+            found = Ejected(at, name, Confidence.SILENCE if name in self.blind else self.confidence)
             if self._is_out(host, at):
                 self.ejected.append(found)
                 seen = bisect_left(host.starts, at + LEAK_MS)
@@ -172,7 +174,8 @@ class _Detection:
             return None
         rotation = self._rotation(last, turns)
         if host.failed_between(last - _RECENT_MS, last):
-            confidence = self.confidence if self.confidence is Confidence.JOIN else Confidence.SILENCE
+            seen = self.confidence is Confidence.JOIN and host.name not in self.blind
+            confidence = Confidence.JOIN if seen else Confidence.SILENCE
             return Ejected(last + rotation // 2, host.name, confidence)
         if back is None:
             return None
@@ -217,7 +220,10 @@ def replay(client: Client) -> Replayed:
     for host in hosts.values():
         host.ends.sort()
     detection = _Detection(
-        hosts, [attempt.start for attempt in client.attempts], Confidence.JOIN if client.joined else Confidence.EGRESS
+        hosts,
+        [attempt.start for attempt in client.attempts],
+        Confidence.JOIN if client.joined else Confidence.EGRESS,
+        client.blind,
     )
     detection.run()
     detection.find_silences()
