@@ -119,6 +119,26 @@ def test_nothing_but_the_composition_root_knows_the_runtime(path: Path) -> None:
     assert upward == set()
 
 
+@pytest.mark.parametrize("path", [path for path in PRODUCT if path.parent.name == "mesh"], ids=dotted)
+def test_what_the_source_says_knows_nothing_of_what_is_made_of_it(path: Path) -> None:
+    above = {name for name in imports(path) if name.split(".")[1:2] and name.split(".")[1] in DECIDERS - {"mesh"}}
+
+    assert above <= {"crossfade.plan.document.SourceFile"}  # a source's name and digest, as the plan keeps them
+
+
+@pytest.mark.parametrize("package", ["plan", "judge"])
+def test_who_plans_or_judges_knows_nothing_of_how_a_migration_goes(package: str) -> None:
+    known = {
+        f"{dotted(path)} -> {name}"
+        for path in PRODUCT
+        if path.parent.name == package
+        for name in imports(path)
+        if name.startswith("crossfade.rollout")
+    }
+
+    assert known == set()
+
+
 @pytest.mark.parametrize("path", PRODUCT, ids=dotted)
 def test_a_decider_imports_no_adapter(path: Path) -> None:
     if path.parent.name == "runtime":

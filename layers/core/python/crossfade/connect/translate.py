@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from crossfade.connect.dialled import Dialled, dialled
 from crossfade.connect.fields import LEADS_TO_NOBODY, NOBODY_PLAYS_IT, Reason, Resource, account
 from crossfade.connect.gaps import gap
 from crossfade.connect.losses import (
@@ -34,6 +33,7 @@ from crossfade.connect.losses import (
 from crossfade.connect.providers import Provider, providers
 from crossfade.connect.timeouts import effective
 from crossfade.errors import BadInput
+from crossfade.mesh.dialled import Dialled, dialled
 from crossfade.mesh.model import (
     Container,
     EcsService,

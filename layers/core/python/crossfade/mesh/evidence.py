@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from crossfade.connect.dialled import dialled
+from crossfade.mesh.dialled import dialled
 from crossfade.mesh.model import Container, EcsService, Found, Protocol, TaskDefinition
 
 _URL: Final = re.compile(r"([a-z][a-z0-9+.-]*)://(?:[^/@\s]*@)?([A-Za-z0-9_.-]+)(?::(\d{1,5}))?", re.IGNORECASE)

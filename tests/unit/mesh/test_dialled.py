@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crossfade.connect.dialled import Dialled, dialled
+from crossfade.mesh.dialled import Dialled, dialled
 from tests.meshes import a_service, found
 
 NAMES = {"orders", "orders.shop.local"}
