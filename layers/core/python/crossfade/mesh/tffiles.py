@@ -114,12 +114,63 @@ def _parsed(path: str, text: str) -> Mapping[str, Any]:
         raise BadInput(f"{path}: larger than {_LARGEST_CHARACTERS:,} characters; give `terraform show -json` instead")
     _refuse_depth(path, text)
     try:
-        found = hcl2.loads(text if text.endswith("\n") else text + "\n")
+        found = hcl2.loads(on_one_line(text if text.endswith("\n") else text + "\n"))
     except UnexpectedInput as error:
         raise BadInput(f"{path}:{error.line}: not readable as Terraform's HCL 2") from error
     except (LarkError, RecursionError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(f"{path}: not readable as Terraform's HCL 2") from error
     return found if isinstance(found, Mapping) else {}
+
+
+_OUTSIDE: Final = re.compile(r"""(?P<line>\#|//)|(?P<block>/\*)|<<-?(?P<mark>\w+)\n|(?P<text>")""")
+_INSIDE: Final = re.compile(r"""\\.|\$\$\{|%%\{|[$%]\{|[{}"]|\n""", re.DOTALL)
+
+
+def on_one_line(text: str) -> str:
+    """
+    Return a file with each interpolation of a quoted text on one line.
+
+    Terraform lets `"${...}"` run over several lines, python-hcl2 does not. Heredocs and comments stay as they are.
+    """
+    made: list[str] = []
+    at = 0
+    while (found := _OUTSIDE.search(text, at)) is not None:
+        if found["text"] is None:
+            end = _end_of_rest(text, found)
+            made.append(text[at:end])
+        else:
+            end = _end_of_text(text, found.end())
+            made += [text[at : found.start()], text[found.start() : end].replace("\n", " ")]
+        at = end
+    return "".join([*made, text[at:]])
+
+
+def _end_of_rest(text: str, found: re.Match[str]) -> int:
+    """Return where a comment or a heredoc ends; one that never does ends with the file."""
+    if found["mark"] is not None:
+        closing = re.compile(rf"\n[ \t]*{found['mark']}\n").search(text, found.end() - 1)
+        return closing.end() - 1 if closing is not None else len(text)
+    mark = "\n" if found["line"] is not None else "*/"
+    end = text.find(mark, found.end())
+    return end + len(mark) if end >= 0 else len(text)
+
+
+def _end_of_text(text: str, start: int) -> int:
+    """Return where a quoted text ends; one that never does, or whose line ends outside an interpolation, ends there."""
+    nested = ['"']
+    for found in _INSIDE.finditer(text, start):
+        said = found[0]
+        if said == "\n" and nested[-1] == '"':
+            return found.start()
+        if said in ("${", "%{") or (said == "{" and nested[-1] == "{"):
+            nested.append("{")
+        elif said == '"' and nested[-1] == "{":
+            nested.append('"')
+        elif (said == "}" and nested[-1] == "{") or (said == '"' and nested[-1] == '"'):
+            nested.pop()
+            if not nested:
+                return found.end()
+    return len(text)
 
 
 def _refuse_depth(path: str, text: str) -> None:
