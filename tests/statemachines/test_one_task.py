@@ -60,7 +60,7 @@ def test_a_lone_task_that_a_person_has_accepted_gets_its_share_and_is_remarked_o
     assert _tasks(world, _green(one_task)) == 1
     [verified] = [entry for entry in world.journal.entries("shop") if entry.what == "verify"]
     remarks = {service["name"]: service["remark"] for service in verified.detail["services"]}
-    assert "can never eject it" in remarks.pop(LONE)
+    assert "can never eject" in remarks.pop(LONE)
     assert set(remarks.values()) == {""}
 
 

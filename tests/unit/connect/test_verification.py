@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from crossfade.connect.gaps import gap
+from crossfade.connect.greenscaling import Twin
+from crossfade.connect.memory import MemoryGreenScaling
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import Fenced, GreenFailed, GreenNotReady
 from crossfade.plan.document import Gap, ServicePlan
@@ -141,6 +143,24 @@ def test_one_task_that_a_person_has_accepted_is_whole_but_remarked_on() -> None:
     verified = world.verify()
 
     assert [bool(service.remark) for service in verified.services] == [False, True]
+    assert verified.remarks == ("orders-green: one task only, which its callers' proxies can never eject",)
+
+
+def test_people_are_told_before_the_first_share_what_of_blues_scaling_was_not_copied() -> None:
+    class Remarks(MemoryGreenScaling):
+        def copy(self, twin: Twin, *, least: int, tags: dict[str, str]) -> tuple[str, ...]:
+            super().copy(twin, least=least, tags=tags)
+            return ("alarm admin watches targetgroup/admin/1",)
+
+    world = World()
+    world.scaling = Remarks("web")
+    world.make_green()
+
+    verified = world.verify()
+
+    assert verified.remarks == ("alarm admin watches targetgroup/admin/1",)
+    [told] = [notice.reason for notice in world.journal.untold("shop") if notice.what == "ready"]
+    assert told.endswith("and has no share yet; alarm admin watches targetgroup/admin/1")
 
 
 UNASKED = {

@@ -7,11 +7,13 @@ from datetime import datetime
 
 from pydantic import Field
 
+from crossfade.connect.creation import CREATE
 from crossfade.connect.services import MIGRATION_TAG, Namespaces, Services, ServiceState
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import GreenFailed, GreenNotReady
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
+from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
 from crossfade.judge.probing import Prober
 from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
@@ -47,7 +49,7 @@ class VerifiedService(Frozen):
 
 
 class Verified(Frozen):
-    """Every green service, found whole. `remarks` are on the edges: what could not be asked from here."""
+    """Every green service, found whole. `remarks` are what people are told with it, before green gets its share."""
 
     services: tuple[VerifiedService, ...]
     remarks: tuple[str, ...] = ()
@@ -89,14 +91,16 @@ def verify(
     found = tuple(_verify_one(plan, service, journal, services, edges) for service in plan.services)
     found = _discovered(plan, found, namespaces)
     _refuse_spreading(request.migration, journal, edges)
-    remarks = tuple(_ask_entries(plan, prober))
+    unasked = tuple(_ask_entries(plan, prober))
     _refuse_failing(plan, journal, edges, prober)
+    remarks = (*unasked, *(each.remark for each in found if each.remark), *_of_scaling(record, journal))
     seen = {
         "services": [service.model_dump(mode="json") for service in found],
         **({"remarks": list(remarks)} if remarks else {}),
     }
     journal.append(note(request.migration, "verify", seen, fence=request.fence, at=now), fence=request.fence)
-    journal.enter(request.migration, Phase.READY, fence=request.fence, at=now)
+    told = bounded_reason("; ".join(remarks))
+    journal.enter(request.migration, Phase.READY, fence=request.fence, at=now, why=told)
     return Verified(services=found, remarks=remarks)
 
 
@@ -124,8 +128,19 @@ def _verify_one(
         )
     healthy = _healthy_targets(plan, service, green, journal, edges)
     alone = 0 < green.desired < _EJECTABLE_FROM
-    remark = "one task only: its proxy's callers can never eject it" if alone else ""
+    remark = f"{name}: one task only, which its callers' proxies can never eject" if alone else ""
     return VerifiedService(name=service.name, running=green.running, healthy_targets=healthy, remark=remark)
+
+
+def _of_scaling(record: MigrationRecord, journal: Journal) -> tuple[str, ...]:
+    """Return what was said of green's scaling when its services were made in this attempt, each once."""
+    said = (
+        remark
+        for entry in journal.entries(record.migration)
+        if (entry.what, entry.kind) == (CREATE, "result") and entry.at >= record.opened_at
+        for remark in entry.detail.get("scaling", ())
+    )
+    return tuple(dict.fromkeys(said))
 
 
 def _discovered(
