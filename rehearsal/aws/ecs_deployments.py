@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from rehearsal.aws.ecs_connect import discovery_arn
@@ -43,27 +43,31 @@ def list_service_deployments(call: Call) -> dict[str, Any]:
 @operation("ecs", "DescribeServiceDeployments")
 def describe_service_deployments(call: Call) -> dict[str, Any]:
     """Answer service deployments by ARN."""
-    here = fleet_of(call)
-    with here.lock:
-        known = {each.arn: (service, each) for service, each in _past(here)}
-        asked = call.params["serviceDeploymentArns"]
-        return {
-            "serviceDeployments": [_service_deployment(*known[arn]) for arn in asked if arn in known],
-            "failures": [{"arn": arn, "reason": "MISSING"} for arn in asked if arn not in known],
-        }
+    asked = call.params["serviceDeploymentArns"]
+    found, failures = _by_arn(call, asked, lambda each: each.arn, _service_deployment)
+    return {"serviceDeployments": found, "failures": failures}
 
 
 @operation("ecs", "DescribeServiceRevisions")
 def describe_service_revisions(call: Call) -> dict[str, Any]:
     """Answer service revisions by ARN, with the Service Connect configuration each was made with."""
+    asked = call.params["serviceRevisionArns"]
+    found, failures = _by_arn(call, asked, lambda each: each.revision_arn, _service_revision)
+    return {"serviceRevisions": found, "failures": failures}
+
+
+def _by_arn(
+    call: Call,
+    asked: Sequence[str],
+    arn_of: Callable[[Deployment], str],
+    described: Callable[[Service, Deployment], dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Describe what is there of what was asked for, and name what is missing."""
     here = fleet_of(call)
     with here.lock:
-        known = {each.revision_arn: (service, each) for service, each in _past(here)}
-        asked = call.params["serviceRevisionArns"]
-        return {
-            "serviceRevisions": [_service_revision(*known[arn]) for arn in asked if arn in known],
-            "failures": [{"arn": arn, "reason": "MISSING"} for arn in asked if arn not in known],
-        }
+        known = {arn_of(each): (service, each) for service, each in _past(here)}
+        found = [described(*known[arn]) for arn in asked if arn in known]
+    return found, [{"arn": arn, "reason": "MISSING"} for arn in asked if arn not in known]
 
 
 def _past(here: Fleet) -> Iterable[tuple[Service, Deployment]]:
