@@ -131,8 +131,8 @@ def _by_flows(edge: EdgeRecord, plan: MigrationPlan, quiet: _Quiet, parked_secon
 
 
 def _bytes_through(edge: EdgeRecord) -> Source:
-    """Return where a balancer counts what flows through it, for a green that no proxy counts."""
-    balancer = (edge.resolved.load_balancer_arn.partition(":loadbalancer/")[2],)
+    """Return where green's balancer counts what flows through it, for a green that no proxy counts."""
+    balancer = (edge.resolved.green_balancer_arn.partition(":loadbalancer/")[2],)
     return Source(ENTRY_SERVED, edge.name, Series(_RESETS, balancer), (Series(_BYTES, balancer),))
 
 
