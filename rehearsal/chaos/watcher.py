@@ -29,7 +29,15 @@ from rehearsal.chaos.verdict import Change
 LATE_SECONDS = 3.0
 _A_FUNCTION_MAY_RUN = 30.0  # template.yaml: Timeout
 _A_STATE_MAY_TAKE = 61.0  # a second more than the state machines' TimeoutSeconds
-_HEARD = {"SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED", "ALARM", "FAILED", "TIMED_OUT", "ABORTED"}
+_HEARD = {
+    "STOPPED",
+    "SERVICE_DEPLOYMENT_COMPLETED",
+    "SERVICE_DEPLOYMENT_FAILED",
+    "ALARM",
+    "FAILED",
+    "TIMED_OUT",
+    "ABORTED",
+}
 _NAME = re.compile(r"\bshop\d+\b")
 _NUMBERED = re.compile(r"\bshop\d+(?:-\d+\b)?")
 _MACHINES = {"migrate": "migrate", "climb": "climb", "back": "roll_back"}
@@ -236,6 +244,9 @@ def _guard_event(event: Mapping[str, Any]) -> tuple[str, str] | None:
     if kind == "ECS Deployment State Change":
         heard, of = str(detail.get("eventName")), str(event["Resources"][0]).rpartition("/")[2]
         return (heard, of) if heard in _HEARD and of.endswith("-sc") else None
+    if kind == "ECS Task State Change":
+        heard, of = str(detail.get("lastStatus")), str(detail.get("group"))
+        return (heard, of) if heard in _HEARD and of.startswith("service:") else None
     if kind == "CloudWatch Alarm State Change":
         heard = str(detail["state"]["value"])
         return (heard, "alarm") if heard in _HEARD else None
