@@ -8,6 +8,7 @@ whoever registered a target how it is, and writes down every change of weights w
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -304,6 +305,12 @@ def create_target_group(call: Call) -> Any:
     """Create a target group with AWS's full set of attributes; the same name and settings again answer the same one."""
     backend = elbv2_backends[call.account][call.region]
     name = call.params["Name"]
+    if re.fullmatch("[A-Za-z0-9]([A-Za-z0-9-]{0,30}[A-Za-z0-9])?", name) is None or name.startswith("internal-"):
+        raise call.error(
+            "ValidationError",
+            f"Target group name '{name}' must have 1 to 32 letters, digits or hyphens, must not begin or end with a "
+            "hyphen, and must not begin with 'internal-'",
+        )
     for group in backend.target_groups.values():
         if group.name == name:
             if all(_held(group, member) == value for member, value in call.params.items() if member != "Tags"):

@@ -24,6 +24,7 @@ from rehearsal.aws.registry import Call, add_paths, on_reset, operation
 
 MOST_WEIGHT: Final = 255
 MOST_VALUES: Final = 1_000  # ResourceRecord elements of a batch; those of an UPSERT count twice
+MOST_CHARACTERS: Final = 32_000  # of a batch's values; those of an UPSERT count twice
 MOST_VALUES_OF_RECORD: Final = 400
 MOST_IN_GROUP: Final = 100  # records of one name and type
 MOST_IDENTIFIER: Final = 128  # characters
@@ -217,6 +218,13 @@ def _check_size(call: Call, changes: Sequence[Mapping[str, Any]]) -> None:
     )
     if values > MOST_VALUES:
         raise _invalid(call, f"Number of records limit of {MOST_VALUES} exceeded.")
+    characters = sum(
+        len(value["Value"]) * (2 if change["Action"] == "UPSERT" else 1)
+        for change in changes
+        for value in change["ResourceRecordSet"].get("ResourceRecords", [])
+    )
+    if characters > MOST_CHARACTERS:
+        raise _invalid(call, f"Request character limit of {MOST_CHARACTERS} exceeded.")
 
 
 def _check_record(call: Call, zone: str, record: Record) -> None:

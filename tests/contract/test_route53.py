@@ -22,7 +22,8 @@ from crossfade.errors import (
 )
 from crossfade.journal.model import EdgeRecord, Route53Edge, Route53Record
 from crossfade.plan.document import RecordRef
-from crossfade.shift.records import MOST_WEIGHT, Group, divide, given_back, shifted
+from crossfade.shift.limits import MOST_RECORD_WEIGHT
+from crossfade.shift.records import Group, divide, given_back, shifted
 from crossfade.shift.route53 import Route53Edges, Route53Shifter
 from crossfade.shift.share import ALL, NONE, Share
 from rehearsal.aws import in_process
@@ -378,6 +379,18 @@ def test_more_weighted_records_than_route_53_takes_are_refused_here_and_there(zo
         zone.create({**others[0], "SetIdentifier": "one too many"})
 
 
+def test_more_addresses_than_one_batch_takes_are_refused_before_the_start(zone: Zone) -> None:
+    names = [f"old-{number}.shop.example" for number in range(2)]
+    many = [{"Value": f"192.0.{number // 250}.{number % 250}"} for number in range(260)]
+    for name in names:
+        zone.create({"Name": name, "Type": "A", "TTL": 45, "ResourceRecords": many})
+    greens = tuple(each["Value"] for each in many)
+    refs = [RecordRef(name=name, type="A", green_values=greens) for name in names]
+
+    with pytest.raises(PreflightRefused, match="2080 values in one batch, which takes 1000; name fewer addresses"):
+        zone.edges.find(zone.planned(*zone.dns.records, *refs))
+
+
 def test_a_name_too_long_for_a_record_is_refused_here_and_there(zone: Zone) -> None:
     with pytest.raises(PreflightRefused, match="more than 128 characters"):
         zone.edges.find(zone.plan.model_copy(update={"name": "w" * 120}))
@@ -421,9 +434,9 @@ GROUPS = st.builds(
         if (blue or 0) < 0
         else tuple({**KEPT.found, "SetIdentifier": str(place), "Weight": w} for place, w in enumerate(others)),
     ),
-    st.none() | st.integers(-1, MOST_WEIGHT),
-    st.none() | st.integers(0, MOST_WEIGHT),
-    st.lists(st.integers(0, MOST_WEIGHT), max_size=3),
+    st.none() | st.integers(-1, MOST_RECORD_WEIGHT),
+    st.none() | st.integers(0, MOST_RECORD_WEIGHT),
+    st.lists(st.integers(0, MOST_RECORD_WEIGHT), max_size=3),
 )
 
 
@@ -438,7 +451,7 @@ def _after(group: Group, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
             assert record.get("SetIdentifier") not in {r.get("SetIdentifier") for r in records}
             records.append(record)
     assert len({"Weight" in record for record in records}) <= 1
-    assert all(0 <= record.get("Weight", 0) <= MOST_WEIGHT for record in records)
+    assert all(0 <= record.get("Weight", 0) <= MOST_RECORD_WEIGHT for record in records)
     return records
 
 

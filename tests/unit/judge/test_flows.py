@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import EdgeRecord, NlbEdge
+from crossfade.journal.model import EdgeRecord, NlbEdge, Route53Edge, Route53Record
 from crossfade.judge.action import Judged, JudgeRequest, judge_again, judge_green
 from crossfade.judge.inside import Series, Source, entry_sources, target_source
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
@@ -21,6 +21,7 @@ from tests.traffic import NOON, a_plan, a_record, an_edge, an_edge_plan, green_s
 
 SETTLED = NOON.replace(microsecond=0)
 PERIODS = 5
+BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/flows/50dc6c495c0c9188"
 
 
 def an_endpoint(name: str, protocol: str | None = "http") -> Endpoint:
@@ -66,7 +67,7 @@ class World:
         self.logs = MemoryProxyLogs("/crossfade/shop")
         self.services = green_services("web-green", "orders-green")
         found = an_edge().resolved
-        resolved = NlbEdge(load_balancer_arn="net", blue_arn="blue", green_arn="green", rules=found.rules)
+        resolved = NlbEdge(load_balancer_arn=BALANCER, blue_arn="blue", green_arn="green", rules=found.rules)
         edge = EdgeRecord(migration="shop", name="web", kind="nlb", resolved=resolved, way_back=())
         ref = self.plans.put("plans", "shop.json", plan)
         self.journal.open(a_record(plan=ref, opened_at=NOON - timedelta(hours=1)), [edge])
@@ -224,9 +225,8 @@ def checked(world: World, *, healthy: int, unhealthy: int) -> None:
 
 
 def test_targets_are_counted_by_target_group_as_the_load_balancer_publishes_them() -> None:
-    balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/net/flows/50dc6c495c0c9188"
     green = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web-sc/73e2d6bc24d8a067"
-    source = target_source(NlbEdge(load_balancer_arn=balancer, blue_arn="blue", green_arn=green, rules=()))
+    source = target_source(NlbEdge(load_balancer_arn=BALANCER, blue_arn="blue", green_arn=green, rules=()))
 
     assert source is not None
     assert (source.subject, source.errors.metric.name) == ("web-sc", "UnHealthyHostCount")
@@ -235,7 +235,7 @@ def test_targets_are_counted_by_target_group_as_the_load_balancer_publishes_them
         "TargetGroup": "targetgroup/web-sc/73e2d6bc24d8a067",
         "LoadBalancer": "net/flows/50dc6c495c0c9188",
     }
-    assert target_source(NlbEdge(load_balancer_arn=balancer, blue_arn="blue", rules=())) is None
+    assert target_source(NlbEdge(load_balancer_arn=BALANCER, blue_arn="blue", rules=())) is None
 
 
 def test_a_target_that_fails_its_checks_holds_and_goes_back_when_it_lasts() -> None:
@@ -265,3 +265,27 @@ def test_healthy_targets_are_no_evidence_of_traffic() -> None:
     checked(world, healthy=2, unhealthy=0)
 
     assert world.look().answer == Answer.HOLD
+
+
+def test_records_before_two_load_balancers_of_flows_are_judged_as_flows_are() -> None:
+    front = BALANCER.replace("/net/", "/app/")
+    record = Route53Record(zone_id="Z1", name="shop.example.", type="A", found={}, blue_identifier="blue", green={})
+
+    def before(blue: str, green: str) -> Route53Edge:
+        return Route53Edge(
+            zone_id="Z1",
+            load_balancer_arn=blue,
+            green_load_balancer_arn=green,
+            blue_arn="blue",
+            green_arn="green",
+            rules=(record,),
+        )
+
+    assert before(front, front).counts_requests
+    assert target_source(before(front, front)) is None
+    flowing = before(BALANCER, BALANCER.replace("flows", "flows-sc"))
+    assert not flowing.counts_requests
+    source = target_source(flowing)
+    assert source is not None
+    assert source.errors.values[1] == "net/flows-sc/50dc6c495c0c9188"
+    assert not before(front, BALANCER).counts_requests

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.errors import EdgeChanged, UnreachableGoal
-from crossfade.shift.rule import MOST_WEIGHT, Split, divide, is_sticky, split, with_weights, without_green, writable
+from crossfade.shift.limits import MOST_RULE_WEIGHT
+from crossfade.shift.rule import Split, divide, is_sticky, split, with_weights, without_green, writable
 from crossfade.shift.share import ALL, NONE, Share
 
-WEIGHTS = st.integers(0, MOST_WEIGHT)
+WEIGHTS = st.integers(0, MOST_RULE_WEIGHT)
 SHARES = st.integers(0, 10_000).map(Share)
 SPLITS = st.builds(
     Split,
@@ -35,14 +36,14 @@ def test_a_division_is_legal_near_and_keeps_others_in_proportion(found: Split, s
         return
 
     weights = [divided.blue or 0, divided.green or 0, *divided.others.values()]
-    assert all(0 <= weight <= MOST_WEIGHT for weight in weights)
+    assert all(0 <= weight <= MOST_RULE_WEIGHT for weight in weights)
     assert divided.pair > 0
     assert abs(divided.share.bp - share.bp) <= 40
     assert (divided.share == NONE) == (share == NONE)
     assert (divided.share == ALL) == (share == ALL)
     for arn, weight in found.others.items():
         part, now = weight / found.total, divided.others[arn] / divided.total
-        assert abs(part - now) <= (0 if found.pair <= MOST_WEIGHT else 0.002) + 1e-9
+        assert abs(part - now) <= (0 if found.pair <= MOST_RULE_WEIGHT else 0.002) + 1e-9
 
 
 @given(share=SHARES)
@@ -73,8 +74,8 @@ def test_without_green_is_possible_from_anywhere_and_never_leaves_nothing(found:
     assert not back.green
     assert back.total > 0
     assert (back.green is None) == (found.green is None)
-    assert all(0 <= weight <= MOST_WEIGHT for weight in [back.blue or 0, *back.others.values()])
-    if 0 < found.pair <= MOST_WEIGHT:
+    assert all(0 <= weight <= MOST_RULE_WEIGHT for weight in [back.blue or 0, *back.others.values()])
+    if 0 < found.pair <= MOST_RULE_WEIGHT:
         assert (back.pair, back.others) == (found.pair, found.others)
     assert without_green(back) == back
 

@@ -91,6 +91,11 @@ class AlbRule(Frozen):
     found_actions: tuple[dict[str, Any], ...] = Field(description="The whole list, as AWS answered it")
 
 
+def is_network(load_balancer_arn: str) -> bool:
+    """Return whether a load balancer divides flows, by its ARN."""
+    return ":loadbalancer/net/" in load_balancer_arn
+
+
 class Detour(Frozen):
     """
     The fast way back where green has a load balancer of its own: in its rules, a target group with blue's targets.
@@ -127,8 +132,12 @@ class _Ends(Frozen):
 
     @property
     def counts_requests(self) -> bool:
-        """Return whether AWS counts requests by target group here, so that green can be compared with live blue."""
-        return True
+        """
+        Return whether AWS counts requests by target group here, so that green can be compared with live blue.
+
+        A Network Load Balancer does not, whatever lies before it: it sees flows.
+        """
+        return not any(is_network(arn) for arn in (self.load_balancer_arn, self.green_balancer_arn))
 
     @property
     def may_idle(self) -> str:

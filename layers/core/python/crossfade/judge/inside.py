@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from crossfade.journal.model import NlbEdge
+from crossfade.journal.model import ResolvedEdge, is_network
 from crossfade.judge import eprocess
 from crossfade.judge.reading import Count, Inside, Row
 from crossfade.judge.signal import ENTRY_CALLED, ENTRY_SERVED, ENTRY_TARGETS, SIGNALS, Metric, Place, Signal
@@ -89,13 +89,13 @@ def entry_sources(plan: MigrationPlan, service: str) -> tuple[Source, ...]:
     return tuple(called or served)
 
 
-def target_source(edge: NlbEdge) -> Source | None:
-    """Return where the health of green's targets is counted behind an edge of flows; None before green is there."""
-    if edge.green_arn is None:
+def target_source(edge: ResolvedEdge) -> Source | None:
+    """Return where the health of green's targets is counted behind a load balancer of flows; None elsewhere."""
+    if edge.green_arn is None or not is_network(edge.green_balancer_arn):
         return None
     assert ENTRY_TARGETS.errors is not None
     assert ENTRY_TARGETS.requests is not None
-    values = (edge.green_arn.rpartition(":")[2], edge.load_balancer_arn.rpartition(":loadbalancer/")[2])
+    values = (edge.green_arn.rpartition(":")[2], edge.green_balancer_arn.rpartition(":loadbalancer/")[2])
     of = [Series(metric, values) for metric in (ENTRY_TARGETS.requests, *ENTRY_TARGETS.further)]
     name = edge.green_arn.rpartition(":targetgroup/")[2].partition("/")[0]
     return Source(ENTRY_TARGETS, name, Series(ENTRY_TARGETS.errors, values), tuple(of))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from crossfade.connect.services import Services
 from crossfade.errors import EcsBusy, LogsBusy, MetricsBusy
-from crossfade.journal.model import EdgeRecord, Entry, NlbEdge
+from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs, ViewerMetrics
 from crossfade.judge.inside import entry_sources, insides, occurrences, sources, target_source
@@ -269,7 +269,7 @@ def _read_targets(
     edge: EdgeRecord, window: Window, newest: Look | None, sight: Sight, now: datetime
 ) -> tuple[tuple[Wanting, ...], tuple[str, ...]]:
     """Read whether green's targets pass the checks of a load balancer of flows, in the newest period that says so."""
-    asked = target_source(edge.resolved) if isinstance(edge.resolved, NlbEdge) else None
+    asked = target_source(edge.resolved)
     if asked is None or not window.rows:
         return (), ()
     try:

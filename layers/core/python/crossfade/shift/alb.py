@@ -12,7 +12,6 @@ balancer, and traffic does not fail over from a target group without healthy tar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,14 +29,13 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
+from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest, is_network
 from crossfade.plan.document import EdgePlan, TargetGroupRef
 from crossfade.plan.finding import Finding
 from crossfade.shift.elbv2 import busy, healthy_targets, tags_of, target_group
+from crossfade.shift.limits import MOST_TARGET_GROUPS, of_actions, of_target_group
 from crossfade.shift.rule import (
-    MOST_TARGET_GROUPS,
     ROUNDING_BP,
-    TARGET_GROUP_NAME,
     Actions,
     Split,
     divide,
@@ -377,7 +375,7 @@ def scan_rules(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list
         for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
         for listener in page["Listeners"]
     ]
-    if _is_network(load_balancer):
+    if is_network(load_balancer):
         return [
             Rule(
                 arn=listener["ListenerArn"],
@@ -400,10 +398,6 @@ def scan_rules(client: ElasticLoadBalancingv2Client, load_balancer: str) -> list
         for page in client.get_paginator("describe_rules").paginate(ListenerArn=listener["ListenerArn"])
         for rule in page["Rules"]
     ]
-
-
-def _is_network(load_balancer: str) -> bool:
-    return ":loadbalancer/net/" in load_balancer
 
 
 def _resolved(edge: FoundEdge) -> AlbEdge | NlbEdge:
@@ -436,7 +430,14 @@ def _way_back(resolved: AlbEdge | NlbEdge, rules: Sequence[Rule]) -> tuple[Store
 
 
 def write_actions(client: ElasticLoadBalancingv2Client, rule: Rule, actions: Actions) -> None:
-    """Give a rule, or a listener's default action, its whole list of actions."""
+    """
+    Give a rule, or a listener's default action, its whole list of actions.
+
+    Raises:
+        UnreachableGoal: AWS takes no such list; nothing was written.
+    """
+    for beyond in of_actions(actions):
+        raise UnreachableGoal(f"rule {rule.priority} of port {rule.port}: {beyond}")
     listed: Any = list(actions)
     if rule.is_default:
         client.modify_listener(ListenerArn=rule.arn, DefaultActions=listed)
@@ -465,7 +466,7 @@ def _refuse_other_rules(plan: EdgePlan, found: Sequence[Rule]) -> None:
 
 
 def _refuse_other_kind(plan: EdgePlan, load_balancer: str) -> None:
-    if _is_network(load_balancer) != (plan.kind == "nlb"):
+    if is_network(load_balancer) != (plan.kind == "nlb"):
         raise EdgeChanged(f"edge {plan.name}: the plan says {plan.kind}, and blue is behind {load_balancer}")
 
 
@@ -475,11 +476,8 @@ def _refuse_full(plan: EdgePlan, found: Sequence[Split]) -> None:
             f"edge {plan.name}: a rule forwards to {MOST_TARGET_GROUPS} target groups already, and takes no more; "
             "take one out that has no weight"
         )
-    if re.fullmatch(TARGET_GROUP_NAME, plan.green.name) is None:
-        raise PreflightRefused(
-            f"edge {plan.name}: {plan.green.name!r} is no name for a target group: up to 32 letters, digits and "
-            "hyphens, no hyphen first or last"
-        )
+    for beyond in of_target_group(plan.green.name):
+        raise PreflightRefused(f"edge {plan.name}: {beyond}")
 
 
 def _refuse_green_in_use(plan: EdgePlan, found: Sequence[Split]) -> None:

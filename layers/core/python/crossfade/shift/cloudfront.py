@@ -40,6 +40,7 @@ from crossfade.shift.detour.elbv2 import (
     way_back_finding,
 )
 from crossfade.shift.elbv2 import busy, take, two_balancers
+from crossfade.shift.limits import of_policy
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.staging import (
     MOST_STAGING,
@@ -380,6 +381,8 @@ class CloudFrontShifter(DetouredShifter):
         found = _policy(self._client, policy_id)
         domain = found.config["StagingDistributionDnsNames"]["Items"][0]
         wanted = policy(domain, share, self._edge.name, self._resolved.session)
+        for beyond in of_policy(wanted):
+            raise UnreachableGoal(f"edge {self._edge.name}: {beyond}")
         self._client.update_continuous_deployment_policy(
             Id=policy_id, IfMatch=found.etag, ContinuousDeploymentPolicyConfig=wanted
         )

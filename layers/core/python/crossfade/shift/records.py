@@ -17,10 +17,10 @@ from typing import Any
 
 from crossfade.errors import EdgeChanged
 from crossfade.journal.model import Route53Record, StoredRequest
+from crossfade.shift.limits import MOST_IDENTIFIER, MOST_RECORD_WEIGHT, MOST_VALUES_OF_RECORD
 from crossfade.shift.rule import Split, apportion
 from crossfade.shift.share import NONE, Share
 
-MOST_WEIGHT = 255
 PAIR = 250
 """Units that blue and green divide where they are alone: a share held lies within 20 basis points."""
 
@@ -28,11 +28,8 @@ MOST_TTL_SECONDS = 60
 ALIAS_TTL_SECONDS = 60
 """That of a load balancer's own addresses, which is an alias's to it; a record set of an alias has none."""
 
-MOST_IDENTIFIER = 128
 MOST_IN_GROUP = 100
 """Weighted records of one name and type."""
-
-MOST_VALUES_OF_RECORD = 400
 
 Record = dict[str, Any]
 Change = dict[str, Any]
@@ -157,7 +154,7 @@ def divide(group: Group, share: Share) -> Split:
         EdgeChanged: blue has no record, or neither end has a unit to divide.
     """
     now = group.split
-    pair = min(now.pair, MOST_WEIGHT) if any(now.others.values()) else PAIR
+    pair = min(now.pair, MOST_RECORD_WEIGHT) if any(now.others.values()) else PAIR
     if now.blue is None or pair == 0:
         raise EdgeChanged("blue has no record, or no weight is left to divide")
     green = apportion(pair, share)

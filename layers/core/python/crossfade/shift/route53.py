@@ -39,6 +39,7 @@ from crossfade.shift.detour.elbv2 import (
     way_back_finding,
 )
 from crossfade.shift.elbv2 import busy, take, two_balancers
+from crossfade.shift.limits import of_changes
 from crossfade.shift.records import (
     Change,
     Group,
@@ -139,6 +140,8 @@ class Route53Edges(DetouredEdges):
             for rule in rules
             if (rule.name, rule.type) in protected
         ]
+        both = [{"Action": "UPSERT", "ResourceRecordSet": each} for rule in rules for each in (rule.found, rule.green)]
+        found += [f"{beyond}; name fewer addresses, or make more edges of them" for beyond in _of_batch(both)]
         if found:
             raise PreflightRefused(f"edge {plan.name}: {' | '.join(found)}")
 
@@ -273,6 +276,8 @@ class Route53Shifter(DetouredShifter):
 
     def _send(self, changes: Sequence[Change]) -> None:
         """Send one batch, and keep the name by which Route 53 says whether every name server answers by it."""
+        for beyond in of_changes(changes):
+            raise UnreachableGoal(f"edge {self._edge.name}: {beyond}")
         sent = self._client.change_resource_record_sets(
             HostedZoneId=self._resolved.zone_id, ChangeBatch={"Comment": "crossfade", "Changes": list(changes)}
         )
@@ -294,6 +299,11 @@ def _busy(name: str) -> Iterator[None]:
             if code == "NoSuchHostedZone":
                 raise UnknownEdge(f"{name}: {message}") from refused
             raise
+
+
+def _of_batch(changes: Sequence[Change]) -> list[str]:
+    """Return which limits the batch of an edge would exceed by its size; what one record may not have is told apart."""
+    return [beyond for beyond in of_changes(changes) if "one batch" in beyond]
 
 
 def _settles(edge: FoundEdge, resolved: Route53Edge, *, scaled: bool) -> Finding:

@@ -18,11 +18,9 @@ from math import gcd
 from typing import Any
 
 from crossfade.errors import EdgeChanged, UnreachableGoal
+from crossfade.shift.limits import MOST_RULE_WEIGHT
 from crossfade.shift.share import ALL, NONE, Share
 
-MOST_WEIGHT = 999
-MOST_TARGET_GROUPS = 5
-TARGET_GROUP_NAME = r"(?!-)(?!internal-)[A-Za-z0-9-]{1,32}(?<!-)"
 ROUNDING_BP = 40
 """A share held lies this close to the share asked for, or the edge is too coarse."""
 
@@ -111,7 +109,7 @@ def without_green(found: Split) -> Split:
         return replace(found, blue=1)
     if found.pair == 0:
         return found
-    pair, others = (found.pair, found.others) if found.pair <= MOST_WEIGHT else _finest(found)
+    pair, others = (found.pair, found.others) if found.pair <= MOST_RULE_WEIGHT else _finest(found)
     return Split(pair, None if found.green is None else 0, others)
 
 
@@ -121,10 +119,10 @@ def _finest(found: Split) -> tuple[int, dict[str, int]]:
     if heaviest == found.pair == found.total:
         return _PAIR, found.others
     unit = gcd(found.pair, *found.others.values())
-    times = MOST_WEIGHT * unit // heaviest
+    times = MOST_RULE_WEIGHT * unit // heaviest
     if times:
         return found.pair // unit * times, {arn: weight // unit * times for arn, weight in found.others.items()}
-    part = MOST_WEIGHT / heaviest  # blue and green together are heavier than one weight can be, and odd
+    part = MOST_RULE_WEIGHT / heaviest  # blue and green together are heavier than one weight can be, and odd
     return round(found.pair * part), {
         arn: max(1, round(weight * part)) if weight else 0 for arn, weight in found.others.items()
     }

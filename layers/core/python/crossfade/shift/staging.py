@@ -15,10 +15,10 @@ from typing import Any
 from crossfade.errors import UnreachableGoal
 from crossfade.journal.model import CloudFrontEdge, StoredRequest
 from crossfade.plan.document import EdgePlan, Probe, Session
+from crossfade.shift.limits import MOST_STAGED_WEIGHT
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import ALL, NONE, Share
 
-MOST_WEIGHT = 0.15
 STEP_BP = 100
 MOST_STAGING = 20
 """Staging distributions of an account, and policies too: a quota that can be raised."""
@@ -39,7 +39,7 @@ def weight(share: Share) -> float:
         UnreachableGoal: above 15 %, or more than 40 basis points from a whole percent.
     """
     steps = max(1, round(share.bp / STEP_BP))
-    if steps * STEP_BP > round(MOST_WEIGHT * ALL.bp) or abs(steps * STEP_BP - share.bp) > ROUNDING_BP:
+    if steps * STEP_BP > round(MOST_STAGED_WEIGHT * ALL.bp) or abs(steps * STEP_BP - share.bp) > ROUNDING_BP:
         raise UnreachableGoal(f"{share}: CloudFront holds whole percents from 1 to 15, or everything")
     return steps / 100
 

@@ -37,7 +37,8 @@ from crossfade.shift.elbv2 import (
     tags_of,
     target_group,
 )
-from crossfade.shift.rule import MOST_TARGET_GROUPS, Split, is_sticky, named, split, with_weights, without
+from crossfade.shift.limits import MOST_TARGET_GROUPS, of_target_group
+from crossfade.shift.rule import Split, is_sticky, named, split, with_weights, without
 from crossfade.shift.share import ALL, NONE, Share
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def find_detour(client: ElasticLoadBalancingv2Client, plan: EdgePlan, ends: TwoB
         copied=not is_one,
         arn=ends.blue_arn if is_one else None,
         rules=tuple(AlbRule(arn=rule.arn, is_default=rule.is_default, found_actions=rule.actions) for rule in leading),
-        hindered=_hindrance(ends, blue, leading, None if left is None else left["TargetGroupArn"]),
+        hindered=_hindrance(ends, blue, leading, plan.detour.name, None if left is None else left["TargetGroupArn"]),
     )
 
 
@@ -131,7 +132,9 @@ def _pair(rule: Rule, green: str, detour: str | None) -> int:
     return 0 if found is None or found.blue is None else found.pair
 
 
-def _hindrance(ends: TwoBalancers, blue: TargetGroupTypeDef, leading: list[Rule], detour: str | None) -> str:
+def _hindrance(
+    ends: TwoBalancers, blue: TargetGroupTypeDef, leading: list[Rule], detour_name: str, detour: str | None
+) -> str:
     """Return why green's load balancer cannot lead to blue; empty where it can."""
     name = ends.green["LoadBalancerName"]
     if ends.green["Type"] != "application":
@@ -140,6 +143,8 @@ def _hindrance(ends: TwoBalancers, blue: TargetGroupTypeDef, leading: list[Rule]
         return f"{name} is in another VPC than blue's targets"
     if blue["TargetType"] not in _REGISTERED:
         return f"blue's targets are of type {blue['TargetType']}"
+    for beyond in of_target_group(detour_name):
+        return beyond
     for rule in leading:
         groups = named(rule.actions)
         if is_sticky(rule.actions):
@@ -233,7 +238,7 @@ def _known(client: ElasticLoadBalancingv2Client, edge: EdgeRecord, detour: Detou
 
 
 def _fill(client: ElasticLoadBalancingv2Client, blue_arn: str, detour: Detour) -> None:
-    """Let a copy have the targets that blue's target group has now, and no others; of a blue without any, all it had."""
+    """Let a copy have the targets that blue's target group has now, and no others; of an empty blue, all it had."""
     if not detour.copied or detour.arn is None:
         return
     blues, there = _targets(client, blue_arn), _targets(client, detour.arn)
