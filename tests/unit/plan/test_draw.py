@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import cfnlint.api
 import pytest
 
+from crossfade.connect.creation import creation_request
 from crossfade.connect.gaps import TABLE
+from crossfade.connect.services import ServiceState
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, MigrationPlan, RecordRef, Rung, RungKind
 from crossfade.plan.draw import DrawOptions
+from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.parameters import forwarding_parameters, parameters
 from crossfade.plan.report import report
 from tests.meshes import (
     NOON,
+    Resources,
     a_mesh,
     a_name,
     a_node,
@@ -314,3 +320,56 @@ def test_names_under_which_dns_knows_blue_are_listed() -> None:
     plan = drawn({**two_services(), **a_service("api", **registry)})
 
     assert [(each.name, each.service) for each in plan.outside_names] == [("api.m.local", "api")]
+
+
+def behind_two_load_balancers() -> Resources:
+    """web answers users on 8080 by one load balancer and partners on 9000 by another."""
+    elb = "AWS::ElasticLoadBalancingV2::"
+    action = {"Type": "forward", "TargetGroupArn": {"Ref": "Partners"}}
+    listener = {"LoadBalancerArn": {"Ref": "Second"}, "Port": 443, "DefaultActions": [action]}
+    attached = [*behind(), {"TargetGroupArn": {"Ref": "Partners"}, "ContainerName": "app", "ContainerPort": 9000}]
+    ports = [{"ContainerPort": 8080}, {"ContainerPort": 9000}]
+    return {
+        **two_services(),
+        **a_service("web", LoadBalancers=attached, app={"PortMappings": ports}),
+        "Second": {"Type": f"{elb}LoadBalancer", "Properties": {"Name": "second"}},
+        "Partners": {"Type": f"{elb}TargetGroup", "Properties": {"Name": "partners", "Port": 9000}},
+        "SecondListener": {"Type": f"{elb}Listener", "Properties": listener},
+    }
+
+
+def test_a_service_behind_two_load_balancers_answers_each_on_its_own_port() -> None:
+    plan = drawn(behind_two_load_balancers())
+
+    assert (plan.service("web").green.container_name, plan.service("web").green.container_port) == ("app", 8080)
+    assert [(edge.green.name, edge.green.container_name, edge.green.container_port) for edge in plan.edges] == [
+        ("web-sc", None, None),
+        ("partners-sc", "app", 9000),
+    ]
+    for side in (cloudformation(plan), terraform(plan)):
+        ports = re.findall(r"(?:ContainerPort\"|container_port) *[:=] *(\d+)", side)
+        assert sorted(ports) == ["8080", "9000"]
+    found = cfnlint.api.lint_all(cloudformation(plan))
+    assert [str(each) for each in found if not each.rule.id.startswith("I")] == []
+
+
+def test_green_is_created_behind_each_target_group_on_the_port_that_answers_it() -> None:
+    plan = drawn(behind_two_load_balancers())
+    arns = [f"arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/{name}/1" for name in ("web-sc", "partners-sc")]
+    arn = "arn:aws:ecs:eu-west-1:1:service/c/web"
+    blue = ServiceState(arn=arn, name="web", status="ACTIVE", desired=2, running=2, task_definition="web:1")
+
+    request = creation_request(
+        plan,
+        plan.service("web"),
+        blue,
+        task_definition="t",
+        namespace="n",
+        target_groups=arns,
+        client_token=plan.migration,
+    )
+
+    assert [(each["targetGroupArn"], each["containerPort"]) for each in request["loadBalancers"]] == [
+        (arns[0], 8080),
+        (arns[1], 9000),
+    ]

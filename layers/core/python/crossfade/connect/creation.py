@@ -249,11 +249,21 @@ def creation_request(
         if green.container_name is None or green.container_port is None:
             raise BadInput(f"the plan puts {service.name} behind an edge and names no container of it; draw it again")
         request["loadBalancers"] = [
-            {"targetGroupArn": arn, "containerName": green.container_name, "containerPort": green.container_port}
+            {"targetGroupArn": arn, "containerName": container, "containerPort": port}
             for arn in target_groups
+            for container, port in [_behind(arn, plan, service)]
         ]
         request["healthCheckGracePeriodSeconds"] = green.health_check_grace_seconds
     return request
+
+
+def _behind(arn: str, plan: MigrationPlan, service: ServicePlan) -> tuple[str | None, int | None]:
+    """Return the container and port of green's that answer a target group."""
+    for edge in plan.edges:
+        own = edge.green
+        if edge.service == service.name and own.container_port is not None and f":targetgroup/{own.name}/" in arn:
+            return own.container_name, own.container_port
+    return service.green.container_name, service.green.container_port
 
 
 def _service_connect(endpoints: Sequence[Endpoint], namespace: str, logs: LogPlan, region: str) -> dict[str, Any]:

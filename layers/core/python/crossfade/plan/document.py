@@ -196,11 +196,17 @@ class TargetHealthCheck(Frozen):
 
 
 class TargetGroupRef(Frozen):
-    """A target group by name; the ARN where the source knows it. `health_check` only where green's must differ."""
+    """
+    A target group by name; the ARN where the source knows it. `health_check` only where green's must differ.
+
+    A container and its port only for green's of a service that answers several of them on several ports.
+    """
 
     name: str
     arn: str | None = None
     health_check: TargetHealthCheck | None = None
+    container_name: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    container_port: int | None = Field(default=None, exclude_if=lambda port: port is None)
 
 
 class GreenService(Frozen):

@@ -172,6 +172,7 @@ def draw(
     has_mesh = Origin.NONE not in origins
     services = tuple(_service(member, edges, through, options, has_mesh=has_mesh) for member in translation.members)
     _refuse_taken(found, services)
+    edges = tuple(_on_its_port(edge, services, translation.members, through) for edge in edges)
     creation = order(
         {each.name: {call.service for call in each.calls if call.service is not None} for each in services}
     )
@@ -422,6 +423,24 @@ def _service(
         calls=member.calls,
         background=background,
     )
+
+
+def _on_its_port(
+    edge: EdgePlan, services: Sequence[ServicePlan], members: Sequence[Member], through: Sequence[Door]
+) -> EdgePlan:
+    """Return an edge with the container and port behind it, where they are not the ones green's service names."""
+    service = next(each for each in services if each.name == edge.service)
+    member = next(each for each in members if each.service.name == edge.service)
+    attachment = next((each for each in member.service.targets if each.target_group == edge.blue.name), None)
+    front = next((door.endpoint for door in through if door.target_group == edge.blue.name), None)
+    if attachment is not None:
+        behind = (_container(member, attachment), attachment.port)
+    else:
+        behind = (front.container, front.container_port) if front is not None else (None, None)
+    if None in behind or behind == (service.green.container_name, service.green.container_port):
+        return edge
+    said = {"container_name": behind[0], "container_port": behind[1]}
+    return edge.model_copy(update={"green": edge.green.model_copy(update=said)})
 
 
 def _change(member: Member, options: DrawOptions) -> TaskDefinitionChange:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crossfade.plan.document import Endpoint, MigrationPlan, ServicePlan
+from crossfade.plan.document import Endpoint, MigrationPlan, ServicePlan, TargetGroupRef
 
 _LOG_DAYS = 30
 _PROVIDER = "6.34.0"  # the first whose service_connect_configuration has access_log_configuration
@@ -80,12 +80,18 @@ def _parameters(plan: MigrationPlan, ids: Mapping[str, str]) -> dict[str, Any]:
             "Default": service.green.task_definition.family,
             "Description": "The family the migration registered, or an ARN",
         }
-        if service.green.target_group is not None:
-            parameters[f"{ids[service.name]}TargetGroup"] = {
+        for number, end in _ends(plan, service):
+            parameters[f"{ids[service.name]}TargetGroup{number}"] = {
                 "Type": "String",
-                "Description": f"ARN of the target group {service.green.target_group.name}",
+                "Description": f"ARN of the target group {end.name}",
             }
     return parameters
+
+
+def _ends(plan: MigrationPlan, service: ServicePlan) -> list[tuple[str, TargetGroupRef]]:
+    """Return green's target groups, each once, with what tells it from the first."""
+    found = {edge.green.name: edge.green for edge in plan.edges if edge.service == service.name}
+    return [("" if at == 1 else str(at), end) for at, end in enumerate(found.values(), start=1)]
 
 
 def _created_before(plan: MigrationPlan) -> dict[str, list[str]]:
@@ -135,14 +141,16 @@ def _cloudformation_service(
         },
         "ServiceConnectConfiguration": connect,
     }
-    if green.target_group is not None:
+    ends = _ends(plan, service)
+    if ends:
         properties["HealthCheckGracePeriodSeconds"] = green.health_check_grace_seconds
         properties["LoadBalancers"] = [
             {
-                "TargetGroupArn": {"Ref": f"{name}TargetGroup"},
-                "ContainerName": green.container_name,
-                "ContainerPort": green.container_port,
+                "TargetGroupArn": {"Ref": f"{name}TargetGroup{number}"},
+                "ContainerName": end.container_name or green.container_name,
+                "ContainerPort": end.container_port or green.container_port,
             }
+            for number, end in ends
         ]
     made: dict[str, Any] = {"Type": "AWS::ECS::Service", "Properties": properties}
     if before:
@@ -194,8 +202,8 @@ def _terraform_blocks(plan: MigrationPlan) -> Iterator[str]:
     for service in plan.services:
         label = labels[service.name]
         yield _variable(f"{label}_task_definition", "string", service.green.task_definition.family)
-        if service.green.target_group is not None:
-            yield _variable(f"{label}_target_group", "string", None)
+        for number, _end in _ends(plan, service):
+            yield _variable(f"{label}_target_group{number}", "string", None)
     if plan.namespace.arn is None:
         yield _block(
             'resource "aws_service_discovery_http_namespace" "green"', [f"name = {_text(plan.namespace.name)}"]
@@ -218,18 +226,19 @@ def _terraform_service(plan: MigrationPlan, service: ServicePlan, labels: Mappin
         f"desired_count   = {green.desired_count}",
         "launch_type     = var.launch_type",
     ]
-    if green.target_group is not None:
+    ends = _ends(plan, service)
+    if ends:
         lines.append(f"health_check_grace_period_seconds = {green.health_check_grace_seconds}")
     lines += [
         "",
         *_nested("network_configuration", ["subnets         = var.subnets", "security_groups = var.security_groups"]),
     ]
     lines += ["", *_nested("deployment_circuit_breaker", ["enable   = true", "rollback = true"])]
-    if green.target_group is not None:
+    for number, end in ends:
         balanced = [
-            f"target_group_arn = var.{label}_target_group",
-            f"container_name   = {_text(green.container_name or '')}",
-            f"container_port   = {green.container_port}",
+            f"target_group_arn = var.{label}_target_group{number}",
+            f"container_name   = {_text(end.container_name or green.container_name or '')}",
+            f"container_port   = {end.container_port or green.container_port}",
         ]
         lines += ["", *_nested("load_balancer", balanced)]
     lines += ["", *_nested("service_connect_configuration", _terraform_connect(plan, service))]
