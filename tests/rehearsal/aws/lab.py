@@ -8,10 +8,13 @@ import json
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from rehearsal.aws import EmbeddedAws, in_process
+from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
+from rehearsal.aws.server import InProcess
+from rehearsal.timeless import HANDLERS_CLOCK
 from tests.rehearsal.aws.shapes import watch
 
 MODES = ("in-process", "server")
@@ -132,16 +135,21 @@ class Lab:
         return name
 
 
-def labs(mode: str) -> Iterator[Lab]:
-    """Run the embedded AWS in this mode, and see that nothing went wrong inside it."""
-    if mode == "server":
-        with EmbeddedAws(wait_scale=0.2) as server:
-            yield Lab(server)
-            assert server.troubles == []
-    else:
-        with in_process(wait_scale=0.2) as inner:
-            yield Lab(inner)
-            assert inner.troubles == []
+def labs(mode: str, *, leaping: bool = False) -> Iterator[Lab]:
+    """
+    Run the embedded AWS in this mode, and see that nothing went wrong inside it.
+
+    Args:
+        mode: One of MODES.
+        leaping: Whether time stands still while anything works, the tests included, and leaps while they look in vain.
+    """
+    made = EmbeddedAws if mode == "server" else InProcess
+    with (
+        clock.working() if leaping else nullcontext(),
+        made(wait_scale=0.2, handlers_clock=HANDLERS_CLOCK if leaping else "") as aws,
+    ):
+        yield Lab(aws)
+        assert aws.troubles == []
 
 
 def until(look: Callable[[], Found | None]) -> Found:

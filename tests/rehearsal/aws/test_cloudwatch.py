@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from rehearsal.aws.clock import clock
 from tests.rehearsal.aws.lab import MODES, Lab, labs, until
 
 ALARMS = {"source": ["aws.cloudwatch"], "detail-type": ["CloudWatch Alarm State Change"]}
@@ -18,7 +18,7 @@ ALARMS = {"source": ["aws.cloudwatch"], "detail-type": ["CloudWatch Alarm State 
 
 @pytest.fixture(scope="module", params=MODES)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    yield from labs(request.param)
+    yield from labs(request.param, leaping=True)
 
 
 class Metrics:
@@ -27,7 +27,7 @@ class Metrics:
     def __init__(self, lab: Lab) -> None:
         self.cloudwatch = lab.client("cloudwatch")
         self.namespace = lab.name("Shop")
-        self.start = int(time.time()) // 60 * 60 - 600
+        self.start = int(clock.time()) // 60 * 60 - 600
 
     def put(self, *data: dict[str, Any], name: str = "Requests") -> None:
         given = [
@@ -210,7 +210,7 @@ def test_the_older_call_answers_the_same(metrics: Metrics) -> None:
 
 def recent(lab: Lab, namespace: str, **values: float) -> None:
     """Put a value of each metric into the last two minutes, by fives of seconds, all at the same ones."""
-    now = int(time.time())
+    now = int(clock.time())
     data = [
         {
             "MetricName": name,
