@@ -26,7 +26,8 @@ from rehearsal.edge_table import edge_table
 from rehearsal.examples import application, read_plan
 from rehearsal.fault_table import fault_table
 from rehearsal.pace import BRIEF, FULL, Pace
-from rehearsal.rehearsal import Progress, RehearsalFailed, rehearse
+from rehearsal.rehearsal import RehearsalFailed, rehearse
+from rehearsal.scene import Progress
 from rehearsal.staging import machine_holds
 from rehearsal.summary import Scenario, Summary
 
