@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from crossfade.plan.document import EdgeKind, MigrationPlan
-from rehearsal.dataplane.dataplane import Fault
+from rehearsal.dataplane.task import Fault
 
 Ending = Literal["rolled_back", "completed"]
 

@@ -17,7 +17,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
@@ -31,16 +30,19 @@ from rehearsal.dataplane.certificates import Certificates
 from rehearsal.dataplane.children import Child, ChildEnded, Proxies
 from rehearsal.dataplane.dns_edge import DnsEdge, Resolver
 from rehearsal.dataplane.edge import Edge, ShareSeen
-from rehearsal.dataplane.envoy import Admin, EnvoyRefused, command, find_envoy, wait_until_live
+from rehearsal.dataplane.envoy import EnvoyRefused, find_envoy
+from rehearsal.dataplane.launching import Launcher
 from rehearsal.dataplane.load import Load, Users
-from rehearsal.dataplane.metrics import Meter, connect_series, count_at_proxy, read_measure
+from rehearsal.dataplane.metrics import Meter, count_at_proxy, read_measure
 from rehearsal.dataplane.nlb_edge import NlbEdge
 from rehearsal.dataplane.plain import Names
-from rehearsal.dataplane.proxy import MEASURE, Config, OutlierSettings, Sidecar, bootstrap, dynamic_bootstrap
+from rehearsal.dataplane.presence import Presence
+from rehearsal.dataplane.proxy import MEASURE, OutlierSettings, Sidecar, bootstrap, dynamic_bootstrap
 from rehearsal.dataplane.proxy_output import LogShipper, LogStream, Spool
 from rehearsal.dataplane.publishing import Publisher
-from rehearsal.dataplane.resource_files import Endpoints, write_whole
-from rehearsal.dataplane.task_shape import LogDestination, TaskShape, log_destination, task_shape
+from rehearsal.dataplane.resource_files import Endpoints
+from rehearsal.dataplane.task import Broken, Fault, Task
+from rehearsal.dataplane.task_shape import LogDestination, log_destination, task_shape
 
 CONNECT_CONTAINER = "ecs-service-connect"
 EDGE, CDN = "edge", "cdn"
@@ -51,8 +53,6 @@ TASK_GRACE_SECONDS, EDGE_GRACE_SECONDS = TASK_FLUSH_MS / 1000 + 0.2, EDGE_FLUSH_
 PROBE_SECONDS = 0.5
 DRAIN_SECONDS, DRAIN_AT_MOST_SECONDS = 0.5, 5.0
 
-Fault = Literal["ok", "error", "delay", "hang", "reset", "refuse"]
-
 
 class Aws(Protocol):
     """Whoever makes clients of the emulated AWS."""
@@ -60,60 +60,6 @@ class Aws(Protocol):
     def client(self, service_name: str, region: str | None = None) -> Any:
         """Return a boto3 client of a service, such as "elbv2", in the rehearsal's region or in another."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Broken:
-    mode: Fault = "ok"
-    code: int = 500
-    probability: float = 1.0
-    milliseconds: float = 0.0
-
-    def command(self, task: str) -> dict[str, Any]:
-        return {
-            "do": "fault",
-            "task": task,
-            "mode": self.mode,
-            "code": self.code,
-            "probability": self.probability,
-            "milliseconds": self.milliseconds,
-        }
-
-
-@dataclass(slots=True)
-class _Task:
-    """A running task and what was made for it."""
-
-    spec: TaskSpec
-    shape: TaskShape
-    number: int
-    colour: str
-    application_ports: Mapping[int, int]
-    ports: dict[int, int] = field(default_factory=dict)
-    egress_ports: dict[str, int] = field(default_factory=dict)
-    encrypted_ports: dict[str, int] = field(default_factory=dict)  # by discovery name
-    hosts: tuple[tuple[str, int], ...] = ()
-    discovery_names: Mapping[str, str] = field(default_factory=dict)
-    served: Mapping[str, int] = field(default_factory=dict)
-    grpc_served: frozenset[str] = frozenset()
-    names: tuple[str, ...] = ()  # Cloud Map's, of a task without a proxy
-    is_puzzled: bool = False  # a name that it dials is not answered yet
-    admin: Admin | None = None
-    connections: int = 0
-    healthy: bool = True
-
-    @property
-    def proxy(self) -> str:
-        return f"task-{self.number}"
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the task has no proxy: it dials names itself."""
-        return self.shape.mesh_proxy is None and not service_connect.is_enabled(self.spec.service_connect)
-
-    @property
-    def owner(self) -> tuple[str, str]:
-        return (self.spec.service, self.spec.cluster.rsplit("/", 1)[-1])
 
 
 class DataPlane:
@@ -151,10 +97,10 @@ class DataPlane:
         self._task_meter, self._edge_meter, self._global_meter = Meter(period), Meter(period), Meter(period)
         self._endpoints = Endpoints(self._folder / "endpoints")
         self._lock = threading.RLock()
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, Task] = {}
         self._numbers = itertools.count(1)
         self._calls: dict[str, tuple[Call, ...]] = {}
-        self._broken_services: dict[str, _Broken] = {}
+        self._broken_services: dict[str, Broken] = {}
         self._refused_services: set[str] = set()
         self._certificates: Certificates | None = None
         self._loads: list[Load] = []
@@ -166,11 +112,11 @@ class DataPlane:
         self._flows: NlbEdge | None = None
         self._cdn: CdnEdge | None = None
         self._shipper: LogShipper | None = None
-        self._period_seconds = period
-        self._connections_due = 0.0
+        self._presence = Presence(self._task_meter)
         self._proxies = Proxies(self._folder if workdir is None else None)
         self._application = Child("application.py", obeys=True)
         self._spool = Spool()
+        self._launcher = Launcher(self._binary, self._folder, self._proxies, self._spool)
         atexit.register(self.close)
         self._run("health", self._watch_health)
 
@@ -189,7 +135,7 @@ class DataPlane:
         self._certificates = Certificates(aws.client("acm-pca"), self._folder / "certificates")
         edge = Edge(aws.client("elbv2"), self._folder / EDGE, self._edge_meter)
         config = dynamic_bootstrap(EDGE, listeners=edge.listeners_file, clusters=edge.clusters_file)
-        edge.serve_by(self._start_proxy(EDGE, config, EDGE_FLUSH_MS, lambda line: self._heard_at_edge(edge, line)))
+        edge.serve_by(self._launcher.start(EDGE, config, EDGE_FLUSH_MS, lambda line: self._heard_at_edge(edge, line)))
         self._edge = edge
         self._flows = NlbEdge(aws.client("elbv2"), self._edge_meter, time_scale=self._time_scale)
         meters = ((self._edge_meter, EDGE_GRACE_SECONDS), (self._task_meter, TASK_GRACE_SECONDS))
@@ -210,7 +156,7 @@ class DataPlane:
         for task in tasks:
             self._tell_calls(task)
 
-    def edge_port(self, load_balancer: str, listener_port: int, *, timeout_seconds: float = 10) -> int:
+    def edge_port(self, load_balancer: str, listener_port: int, *, timeout_seconds: float = 60) -> int:
         """
         Return the loopback port of a listener, by its load balancer's ARN or name.
 
@@ -270,7 +216,7 @@ class DataPlane:
                 cdn.count(served)
 
         self._cdn = cdn
-        cdn.serve_by(self._start_proxy(CDN, config, EDGE_FLUSH_MS, heard))
+        cdn.serve_by(self._launcher.start(CDN, config, EDGE_FLUSH_MS, heard))
         self._run("edge locations", cdn.run)
         return cdn
 
@@ -364,7 +310,7 @@ class DataPlane:
         Raises:
             LookupError: the service has no running task.
         """
-        broken = _Broken(mode, code, probability, milliseconds)
+        broken = Broken(mode, code, probability, milliseconds)
         with self._lock:
             running = self._running(service)
             if not running:
@@ -382,7 +328,7 @@ class DataPlane:
             self._broken_services.pop(service, None)
             running = self._running(service)
         for task in running:
-            self._application.ask(_Broken().command(task.spec.task_id))
+            self._application.ask(Broken().command(task.spec.task_id))
 
     @property
     def folder(self) -> Path:
@@ -439,7 +385,7 @@ class DataPlane:
                     "ports": list(shape.ports),
                 }
             )
-            task = _Task(
+            task = Task(
                 spec=spec,
                 shape=shape,
                 number=number,
@@ -496,7 +442,7 @@ class DataPlane:
 
     # -- one task ----------------------------------------------------------------------------------------------------
 
-    def _start_sidecar(self, task: _Task) -> None:
+    def _start_sidecar(self, task: Task) -> None:
         spec, shape = task.spec, task.shape
         stream: LogStream | None = None
         if service_connect.is_enabled(spec.service_connect):
@@ -535,10 +481,12 @@ class DataPlane:
         else:
             task.names = self._names.registered(spec) if self._names is not None else ()
             return
-        task.admin = self._start_proxy(task.proxy, bootstrap(sidecar), TASK_FLUSH_MS, self._listener_to(task, stream))
+        task.admin = self._launcher.start(
+            task.proxy, bootstrap(sidecar), TASK_FLUSH_MS, self._listener_to(task, stream)
+        )
         self._read_ports(task, sidecar, task.admin.listeners())
 
-    def _read_ports(self, task: _Task, sidecar: Sidecar, listening: Mapping[str, int]) -> None:
+    def _read_ports(self, task: Task, sidecar: Sidecar, listening: Mapping[str, int]) -> None:
         behind = {ingress.container_port: listening[ingress.name] for ingress in sidecar.ingresses}
         for ingress in sidecar.ingresses:
             if ingress.secret is None:  # a load balancer reaches an encrypted task beside its proxy
@@ -555,29 +503,7 @@ class DataPlane:
                 for name, port in task.served.items()
             )
 
-    def _start_proxy(self, name: str, config: Config, flush_ms: int, heard: Callable[[str], None]) -> Admin:
-        folder = self._folder / name
-        folder.mkdir(exist_ok=True)
-        path, admin, output = folder / "bootstrap.json", folder / "admin", folder / "output"
-        write_whole(path, config)
-        reading_end = Spool.prepare(output)
-        self._proxies.start(name, command(self._binary, path, admin, flush_milliseconds=flush_ms), output)
-        said: list[str] = []
-
-        def hear(line: str) -> None:
-            if len(said) < 20 and not line.startswith((MEASURE, "{")):  # noqa: PLR2004 - its first words say why it failed
-                said.append(line)
-            heard(line)
-
-        self._spool.follow(reading_end, hear)
-        try:
-            return wait_until_live(admin, lambda: self._proxies.running(name))
-        except EnvoyRefused as error:
-            time.sleep(0.2)  # its last words are on their way
-            self._proxies.stop(name)
-            raise EnvoyRefused(" ".join([f"{name}: {error}", *said])) from error
-
-    def _listener_to(self, task: _Task, stream: LogStream | None) -> Callable[[str], None]:
+    def _listener_to(self, task: Task, stream: LogStream | None) -> Callable[[str], None]:
         def heard(line: str) -> None:
             if not line.startswith(MEASURE):
                 if stream is not None:
@@ -599,7 +525,7 @@ class DataPlane:
         assert self._shipper is not None
         return self._shipper.open(destination, container, spec.task_id)
 
-    def _tell_calls(self, task: _Task) -> None:
+    def _tell_calls(self, task: Task) -> None:
         with self._lock:
             calls = self._calls.get(task.spec.service, ())
         if task.is_plain:
@@ -620,7 +546,7 @@ class DataPlane:
             with contextlib.suppress(ChildEnded, TimeoutError):
                 self._tell_calls(task)
 
-    def _answering(self, call: Call, task: _Task) -> int | None:
+    def _answering(self, call: Call, task: Task) -> int | None:
         """Return the loopback port that answers for what a plain task dials; one of several by turns, None for none."""
         with self._lock:
             others = sorted((one for one in self._tasks.values() if call.dns_name in one.names), key=lambda t: t.number)
@@ -635,7 +561,7 @@ class DataPlane:
         with contextlib.suppress(ChildEnded, TimeoutError):
             self._application.ask({"do": "remove", "task": spec.task_id})
 
-    def _drain(self, task: _Task) -> None:
+    def _drain(self, task: Task) -> None:
         """Wait until nothing is in flight, at least as long as a proxy takes to read a file, at most five seconds."""
         end = time.monotonic() + DRAIN_AT_MOST_SECONDS
         self._stopped.wait(DRAIN_SECONDS)
@@ -665,34 +591,11 @@ class DataPlane:
                         self._tasks[arn].healthy = answers
 
     def _measure_presence(self) -> None:
-        """Let request counts be 0 rather than missing while tasks run, and count connections once per period."""
-        now = time.time()
         with self._lock:
             tasks = [task for task in self._tasks.values() if task.served]
-            due = now >= self._connections_due
-            if due:
-                self._connections_due = (now // self._period_seconds + 1) * self._period_seconds
-        for task in tasks:
-            counted = [("RequestCount", name) for name in task.served]
-            counted += [("GrpcRequestCount", name) for name in task.grpc_served]
-            for metric, name in counted:
-                for series in connect_series(metric, "Count", "DiscoveryName", name, task.owner):
-                    self._task_meter.count(series, now, 0)
-            if due and task.admin is not None:
-                with contextlib.suppress(OSError):
-                    self._count_connections(task, task.admin, now)
+        self._presence.measure(tasks, time.time())
 
-    def _count_connections(self, task: _Task, admin: Admin, now: float) -> None:
-        stats = admin.stats(r"^http\.ingress_.*downstream_cx_(total|active)$")
-        total = sum(value for name, value in stats.items() if name.endswith("total"))
-        active = sum(value for name, value in stats.items() if name.endswith("active"))
-        new, task.connections = total - task.connections, total
-        for discovery in itertools.islice(task.served, 1):
-            for name, count in (("NewConnectionCount", new), ("ActiveConnectionCount", active)):
-                for series in connect_series(name, "Count", "DiscoveryName", discovery, task.owner):
-                    self._task_meter.count(series, now, count)
-
-    def _running(self, service: str) -> list[_Task]:
+    def _running(self, service: str) -> list[Task]:
         return sorted((t for t in self._tasks.values() if t.spec.service == service), key=lambda task: task.number)
 
     def _attached_aws(self) -> Aws:
