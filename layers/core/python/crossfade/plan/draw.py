@@ -172,7 +172,8 @@ def draw(
     has_mesh = Origin.NONE not in origins
     services = tuple(_service(member, edges, through, options, has_mesh=has_mesh) for member in translation.members)
     _refuse_taken(found, services)
-    edges = tuple(_on_its_port(edge, services, translation.members, through) for edge in edges)
+    by_name = {each.name: (each, member) for each, member in zip(services, translation.members, strict=True)}
+    edges = tuple(_on_its_port(edge, *by_name[edge.service], through) for edge in edges)
     creation = order(
         {each.name: {call.service for call in each.calls if call.service is not None} for each in services}
     )
@@ -425,12 +426,8 @@ def _service(
     )
 
 
-def _on_its_port(
-    edge: EdgePlan, services: Sequence[ServicePlan], members: Sequence[Member], through: Sequence[Door]
-) -> EdgePlan:
+def _on_its_port(edge: EdgePlan, service: ServicePlan, member: Member, through: Sequence[Door]) -> EdgePlan:
     """Return an edge with the container and port behind it, where they are not the ones green's service names."""
-    service = next(each for each in services if each.name == edge.service)
-    member = next(each for each in members if each.service.name == edge.service)
     attachment = next((each for each in member.service.targets if each.target_group == edge.blue.name), None)
     front = next((door.endpoint for door in through if door.target_group == edge.blue.name), None)
     if attachment is not None:

@@ -105,6 +105,8 @@ def reach(found: Found, balancer: LoadBalancer) -> Reach:
 def _before(found: Found, balancer: LoadBalancer) -> tuple[ListenerRule, ...]:
     """Return what forwards to a target group in which the load balancer itself is the target."""
     groups = {each.name for each in found.target_groups if balancer.name in each.leads_to}
+    if not groups:
+        return ()
     return tuple(each for each in found.rules if groups.intersection(each.target_groups))
 
 
