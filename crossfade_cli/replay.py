@@ -33,6 +33,10 @@ def replay_command(
             help="A file of the table's items instead: `aws dynamodb query` output, or an export's JSON lines.",
         ),
     ] = None,
+    stack: Annotated[
+        str | None,
+        typer.Option("--stack", envvar="CROSSFADE_STACK", help="Name of the deployed stack, whose journal is meant."),
+    ] = None,
     region: Annotated[str | None, typer.Option(help="The stack's Region; the AWS configuration's by default.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print every look as a line of JSON.")] = False,
 ) -> None:
@@ -43,7 +47,9 @@ def replay_command(
     """
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        told = replay(_entries(migration, table, export, region))
+        told = replay(
+            _entries(migration, table or (_table_of(stack) if stack and not export else None), export, region)
+        )
         if not told:
             raise BadInput(f"the journal holds no look at {migration}")
     except CrossfadeError as wrong:
@@ -64,6 +70,12 @@ def replay_command(
         raise typer.Exit(TAMPERED)
 
 
+def _table_of(stack: str) -> str:
+    from crossfade_cli.deployment import deployment  # noqa: PLC0415 — boto3, only when needed
+
+    return deployment(stack, None).outputs["JournalTable"]
+
+
 def _entries(migration: str, table: str | None, export: Path | None, region: str | None) -> tuple[Entry, ...]:
     from crossfade.journal.dynamodb import DynamoDbJournal  # noqa: PLC0415 — boto3, only when needed
     from crossfade.journal.items import read_entries  # noqa: PLC0415 — only when needed
@@ -71,7 +83,7 @@ def _entries(migration: str, table: str | None, export: Path | None, region: str
     if export is not None:
         return read_entries(_items(export), migration)
     if table is None:
-        raise BadInput("say where the journal is: --table NAME (the output JournalTable of the stack), or --from FILE")
+        raise BadInput("say where the journal is: --stack NAME, --table NAME or --from FILE")
     import boto3  # noqa: PLC0415 — as above
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 — as above
 

@@ -86,6 +86,7 @@ def test_a_migration_is_started_watched_checked_for_drift_and_retired(world: Wor
     assert world.meter.green_percent() == 100
     assert "BlueIsGone" in operator.says("abort", code=1)
     assert "retiring" in operator.says("history")
+    assert "looks judged again" in operator.says("replay")
 
 
 def _retired(operator: Operator) -> bool:
