@@ -30,7 +30,8 @@ class Pace:
 
     `climb_shares_bp` replaces the plan's climbing rungs, since a laptop carries too few
     requests to prove 1 % in seconds; `tolerance` and `minimum_requests` replace the
-    plan's bounds for the same reason. All of it is printed with the result.
+    plan's bounds for the same reason. All of it is printed with the result. For
+    `creation_seconds`, by the wall clock, green is waited for however busy a machine is.
     """
 
     time_scale: int = 6
@@ -50,6 +51,7 @@ class Pace:
     cdn_propagation_seconds: int = 180
     connection_seconds: int = 120
     patience: float = 3.0
+    creation_seconds: int = 60
 
     def settle_of(self, kind: EdgeKind) -> int:
         """Return how long some users still follow the split before, once a change of this kind of edge has spread."""
@@ -57,7 +59,7 @@ class Pace:
         return settles.get(kind, self.settle_seconds)
 
 
-FULL = Pace()
+FULL = Pace(creation_seconds=300)
 BRIEF = Pace(
     time_scale=12,
     climb_shares_bp=(2_500,),
@@ -69,6 +71,7 @@ BRIEF = Pace(
     cdn_propagation_seconds=60,
     connection_seconds=60,
     patience=2.0,
+    creation_seconds=300,
 )
 """For tests: half a minute a scenario."""
 
@@ -92,7 +95,7 @@ def quickened(plan: MigrationPlan, pace: Pace) -> MigrationPlan:
             "metric_lag_seconds": _divided(pace.metric_lag_seconds, pace),
             "look_seconds": max(1, _divided(plan.timings.look_seconds, pace)),
             "create_heartbeat_seconds": max(5, _divided(plan.timings.create_heartbeat_seconds, pace)),
-            "create_deadline_seconds": max(60, _divided(plan.timings.create_deadline_seconds, pace)),
+            "create_deadline_seconds": max(pace.creation_seconds, _divided(plan.timings.create_deadline_seconds, pace)),
             "confirm_seconds": _divided(pace.confirm_seconds, pace),
             "overdue_seconds": max(30, _divided(plan.timings.overdue_seconds, pace)),
             "spread_seconds": max(60, _divided(plan.timings.spread_seconds, pace)),

@@ -51,6 +51,7 @@ def rehearse(
     breaking: Breaking,
     seed: int = 0,
     limit_seconds: float = 300,
+    users_wait_seconds: float = 5,
     tell: Callable[[Progress], None] = lambda _: None,
     tamper: Callable[[EmbeddedAws, Deployer], None] = lambda _aws, _deployer: None,
 ) -> Summary:
@@ -64,6 +65,7 @@ def rehearse(
         breaking: What fails in `sick`, two seconds after green got its first share.
         seed: Of the load's order and of which task is broken.
         limit_seconds: A scenario that has not ended by then is `held` or `failed`.
+        users_wait_seconds: For an answer; a request that has none by then has failed.
         tell: Called with progress about once a second.
         tamper: Called between deployment and start, for tests that take a part of the product away.
 
@@ -98,7 +100,7 @@ def rehearse(
         tamper(aws, deployer)
         users, slowness = open_door(application.door, plan, plane, pace, seed)
         plan = asked_alone(plan, plane, users)
-        load = plane.drive(users, pace.requests_per_second)
+        load = plane.drive(users, pace.requests_per_second, timeout_seconds=users_wait_seconds)
         stack.callback(load.stop)
         say("warming up on blue")
         _warm_up(load)

@@ -15,7 +15,14 @@ pytestmark = pytest.mark.rehearsal
 
 
 def test_an_abort_in_mid_climb_needs_no_lambda_and_leads_nobody_to_an_empty_target_group() -> None:
-    summary = rehearse(application("shop"), Scenario.THROTTLED, pace=BRIEF, breaking=Breaking(service="orders-sc"))
+    summary = rehearse(
+        application("shop"),
+        Scenario.THROTTLED,
+        pace=BRIEF,
+        breaking=Breaking(service="orders-sc"),
+        limit_seconds=900,
+        users_wait_seconds=60,
+    )
 
     assert summary.passed, summary
     assert (summary.outcome, summary.edges[0].final_green_percent) == ("rolled_back", 0.0)

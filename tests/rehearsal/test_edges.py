@@ -44,7 +44,8 @@ def play(kind: EdgeKind, scenario: Scenario) -> tuple[Summary, set[str]]:
         scenario,
         pace=BRIEF,
         breaking=Breaking(service="orders-sc"),
-        limit_seconds=180,
+        limit_seconds=900,
+        users_wait_seconds=60,
         tell=lambda _: kept.__setitem__(0, callers()) if deployed else None,
         tamper=lambda _aws, _deployer: deployed.append(datetime.now(UTC)),
     )

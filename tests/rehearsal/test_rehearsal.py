@@ -31,7 +31,7 @@ def play(
     *,
     breaking: Breaking = ONE_OF_ORDERS,
     tamper: Callable[[EmbeddedAws, Deployer], None] = lambda _aws, _deployer: None,
-    limit_seconds: float = 180,
+    limit_seconds: float = 900,
 ) -> tuple[Summary, tuple[WeightChange, ...]]:
     """Play a scenario; return its summary and every change of weights since the product was deployed."""
     made_before: list[int] = []
@@ -47,6 +47,7 @@ def play(
         pace=BRIEF,
         breaking=breaking,
         limit_seconds=limit_seconds,
+        users_wait_seconds=60,
         tell=lambda _: kept.__setitem__(slice(None), weight_changes()),
         tamper=begin,
     )
