@@ -8,7 +8,8 @@ from crossfade.errors import BadInput, UnknownMigration
 from crossfade.events.memory import MemoryNotices
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.memory import MemoryJournal
-from crossfade.rollout.approving import ApprovalRequest, Asked, ask_approval
+from crossfade.journal.model import Token
+from crossfade.rollout.approving import ApprovalRequest, Asked, approval_resource, ask_approval
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.operating import Do, OperatorRequest, obey
 from crossfade.rollout.phases import Phase
@@ -100,6 +101,13 @@ def test_an_answer_reaches_what_waits_and_says_what_follows(do: Do, asked: Asked
 
     assert desk.says(do) == said
     assert desk.executions.answers[TOKEN]["approved"] is (do == "approve")
+
+
+def test_an_answer_is_heard_though_who_asked_died_before_it_was_noted() -> None:
+    desk = Desk()
+    desk.journal.keep_token(Token(migration="shop", resource=approval_resource("shop"), token=TOKEN, at=NOON))
+
+    assert desk.says("reject") == "shop: what waits is rejected by ann; it does not go on"
 
 
 def test_an_answer_that_comes_too_late_is_told_so() -> None:

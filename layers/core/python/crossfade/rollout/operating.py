@@ -95,7 +95,9 @@ def _answer(request: OperatorRequest, journal: Journal, executions: Executions, 
     )
     if not heard:
         raise BadInput(f"{request.migration} does not wait any more: the answer came too late")
-    asked = [entry.detail for entry in journal.entries(request.migration) if entry.what == "asked"][-1]
-    follows = "it goes on" if approved else OTHERWISE[asked["asked"]]
-    verb = "approved" if approved else "rejected"
-    return f"{request.migration}: {asked['subject']} is {verb} by {request.who}; {follows}"
+    asked = [entry.detail for entry in journal.entries(request.migration) if entry.what == "asked"]
+    subject, refused = "what waits", "it does not go on"  # who asked may have died before it was noted
+    if asked:
+        subject, refused = asked[-1]["subject"], OTHERWISE[asked[-1]["asked"]]
+    said = f"approved by {request.who}; it goes on" if approved else f"rejected by {request.who}; {refused}"
+    return f"{request.migration}: {subject} is {said}"
