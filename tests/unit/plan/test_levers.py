@@ -106,6 +106,8 @@ def test_the_records_of_a_zone_are_one_edge_where_an_operator_says_so() -> None:
     ]
     assert plan.service("web").green.target_group == edge.green
     assert plan.service("web").green.container_port == 8080
+    assert edge.detour is not None
+    assert edge.detour.name == "web-detour"
 
 
 def test_a_public_and_a_private_zone_are_two_edges() -> None:
