@@ -20,7 +20,7 @@ from crossfade.events.memory import MemoryNotices, MemorySchedule, MemoryUndeliv
 from crossfade.events.outbound import Notice
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import EdgeRecord
+from crossfade.journal.model import Detour, EdgeRecord
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.sight import Sight
 from crossfade.plan.memory import MemoryPlanStore
@@ -500,3 +500,24 @@ def test_a_blue_task_that_is_lost_holds_and_is_counted_again() -> None:
 def test_a_task_of_nobody_we_know_is_nothing() -> None:
     assert Tower().on_task("other").did == "nothing"
     assert Tower(Phase.DONE).on_task("web").did == "nothing"
+
+
+def test_a_detour_is_kept_ready_and_what_it_lacks_is_written_down_once() -> None:
+    tower = Tower()
+    detour = Detour(name="web-detour", copied=True, arn="targetgroup/web-detour")
+    resolved = tower.edge.resolved.model_copy(update={"detour": detour})
+    tower.journal.put_edge(tower.hold(Share(500)).model_copy(update={"resolved": resolved}), fence=1)
+    lacks = ["", "no target of blue answers", "no target of blue answers", ""]
+
+    class Tended(MemoryEdges):
+        def tend(self, edge: EdgeRecord) -> str:
+            assert edge.name == "web"
+            return lacks.pop(0)
+
+    tower.edges.__class__ = Tended
+    seen = [tower.watch().seen for _ in range(4)]
+
+    assert seen == [(), ("shop: no target of blue answers",), ("shop: no target of blue answers",), ()]
+    notes = [entry.detail for entry in tower.journal.entries("shop") if entry.what == "detour"]
+    assert notes == [{"why": "no target of blue answers"}]
+    assert tower.rolled_back is None
