@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rehearsal.aws import EmbeddedAws, in_process
+from rehearsal.aws import EmbeddedAws
+from rehearsal.aws.clock import clock
 from rehearsal.aws.runtime import StillRuntime
+from rehearsal.aws.server import InProcess
+from rehearsal.timeless import HANDLERS_CLOCK
 from tests.rehearsal.aws.lab import Lab, until
 
 FAST = 200.0  # divides health intervals: thirty seconds become 0.15
@@ -109,13 +112,13 @@ def connect(namespace: str, name: str, **entry: Any) -> dict[str, Any]:
 
 
 def grounds(mode: str) -> Iterator[Ground]:
-    """Run the embedded AWS in this mode with tasks a test can break, and see that nothing went wrong inside it."""
+    """
+    Run the embedded AWS in this mode with tasks a test can break, and see that nothing went wrong inside it.
+
+    Time stands still while anything works, the tests included, and leaps while they look in vain.
+    """
     runtime = StillRuntime()
-    if mode == "server":
-        with EmbeddedAws(runtime=runtime, time_scale=FAST) as server:
-            yield Ground(server, runtime)
-            assert server.troubles == []
-    else:
-        with in_process(runtime=runtime, time_scale=FAST) as inner:
-            yield Ground(inner, runtime)
-            assert inner.troubles == []
+    made = EmbeddedAws if mode == "server" else InProcess
+    with clock.working(), made(runtime=runtime, time_scale=FAST, handlers_clock=HANDLERS_CLOCK) as aws:
+        yield Ground(aws, runtime)
+        assert aws.troubles == []
