@@ -14,7 +14,7 @@ from crossfade.errors import BlueIsGone, BlueStillServes, EcsBusy, Fenced
 from crossfade.events.memory import MemoryNotices
 from crossfade.journal.blue import ScalingFound
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import NlbEdge
+from crossfade.journal.model import Detour, EdgeRecord, NlbEdge
 from crossfade.judge.feeds import InsideRead
 from crossfade.judge.inside import Series, Source, entry_sources
 from crossfade.judge.memory import MemoryMetrics
@@ -318,3 +318,25 @@ def test_who_was_overtaken_by_a_rollback_retires_nothing() -> None:
         yard.retire()
 
     assert yard.blues.desired == {"web": 2}
+
+
+def test_a_detour_ends_with_the_blue_that_it_led_to_and_not_before() -> None:
+    yard = Yard()
+    detour = Detour(name="web-detour", copied=True, arn="targetgroup/web-detour")
+    resolved = yard.edge.resolved.model_copy(update={"detour": detour})
+    yard.journal.put_edge(yard.edge.model_copy(update={"resolved": resolved}), fence=1)
+    ended: list[str] = []
+
+    class Ending(MemoryEdges):
+        def end_detour(self, edge: EdgeRecord) -> EdgeRecord:
+            ended.append(edge.name)
+            return edge.model_copy(update={"resolved": edge.resolved.model_copy(update={"detour": None})})
+
+    yard.edges.__class__ = Ending
+    with pytest.raises(BlueStillServes):
+        yard.retire(after=timedelta(minutes=1))
+    assert ended == []
+    yard.retire()
+
+    assert ended == ["web"]
+    assert yard.journal.edge("shop", "web").resolved.detour is None
