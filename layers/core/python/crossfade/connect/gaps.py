@@ -196,7 +196,7 @@ _ROWS: Final = (
         _BLOCKING,
         "The gateway's Envoy lets requests into the mesh ({listeners}); Service Connect has no gateway. Put a load "
         "balancer before the services it leads to; one that stands before the gateway takes its place by itself where "
-        "the gateway leads to a single service.",
+        "all that comes by a target group of it goes on to a single service.",
         _MESH + "virtual_gateways.html",
     ),
     Row(
