@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from rehearsal.aws.clock import clock
 from tests.rehearsal.aws.lab import MODES, Lab, labs, until
 
 ENFORCED = '{ ($.action = "EJECT") && ($.enforced IS TRUE) }'
@@ -22,7 +22,7 @@ WOULD_EJECT = json.dumps({"action": "EJECT", "enforced": False})
 
 @pytest.fixture(scope="module", params=MODES)
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    yield from labs(request.param)
+    yield from labs(request.param, leaping=True)
 
 
 class Group:
@@ -31,7 +31,7 @@ class Group:
     def __init__(self, lab: Lab) -> None:
         self.logs = lab.client("logs")
         self.name = lab.name("/proxy")
-        self.now = int(time.time() * 1000)
+        self.now = int(clock.time() * 1000)
         self.logs.create_log_group(logGroupName=self.name)
         self.stream("a")
 
@@ -125,7 +125,7 @@ def test_more_than_aws_takes_at_once_is_refused(group: Group) -> None:
 
 
 def total(lab: Lab, namespace: str, name: str) -> float:
-    now = int(time.time())
+    now = int(clock.time())
     found = lab.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,
         MetricName=name,
