@@ -192,6 +192,60 @@ def test_a_green_that_fails_while_it_holds_everything_and_waits_to_be_retired_gi
     assert world.meter.green_percent() == 0
 
 
+def test_what_calls_blues_step_scaling_is_copied_for_green_and_goes_with_it(world: World) -> None:
+    scaling, alarms = world.aws.client("application-autoscaling"), world.aws.client("cloudwatch")
+    blue = {
+        "ServiceNamespace": "ecs",
+        "ScalableDimension": "ecs:service:DesiredCount",
+        "ResourceId": f"service/{world.plan.cluster}/web",
+    }
+    scaling.register_scalable_target(**blue, MinCapacity=2, MaxCapacity=6)
+    policy = scaling.put_scaling_policy(
+        **blue,
+        PolicyName="burst",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [{"ScalingAdjustment": 1}],
+        },
+    )
+    alarms.put_metric_alarm(
+        AlarmName="busy",
+        AlarmActions=[policy["PolicyARN"]],
+        Namespace="AWS/ECS",
+        MetricName="CPUUtilization",
+        Dimensions=[{"Name": "ClusterName", "Value": "shop"}, {"Name": "ServiceName", "Value": "web"}],
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=80.0,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    green = world.plan.service("web").green.service_name
+
+    world.migrate()
+    world.until_green_has(50)
+    copied = _alarms_of_scaling(world)
+    world.roll_back_by_hand()
+    watch(world)
+    left = _alarms_of_scaling(world)
+    alarms.delete_alarms(AlarmNames=["busy"])
+    scaling.deregister_scalable_target(**blue)
+
+    assert copied == {f"crossfade.scaling/shop/{green}/busy": {"ClusterName": "shop", "ServiceName": green}}
+    assert left == {}
+
+
+def _alarms_of_scaling(world: World) -> dict[str, dict[str, str]]:
+    """Return what each copied alarm watches."""
+    found = world.aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="crossfade.scaling/")["MetricAlarms"]
+    return {
+        alarm["AlarmName"]: {each["Name"]: each["Value"] for each in alarm["Dimensions"]}
+        for alarm in found
+        if alarm["AlarmActions"]
+    }
+
+
 def _looks(world: World) -> int:
     opened = world.journal.read("shop").opened_at
     entries = [entry for entry in world.journal.entries("shop") if entry.at >= opened and entry.what == "judge"]
