@@ -6,7 +6,6 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from crossfade.plan.document import EdgePlan, RuleRef, RungKind, TargetGroupRef
 from crossfade.rollout.phases import Phase
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges
+from rehearsal.aws.clock import clock
 from rehearsal.aws.cloudfront import policy_changes, spread_slowly
 from rehearsal.aws.elbv2 import weight_changes
 from rehearsal.aws.registry import Call
@@ -66,7 +66,7 @@ class Kinds:
             "kinds",
             plan=PlanRef(bucket=self.world.outputs["PlanBucket"], key="kinds.json", sha256="0" * 64),
             execution=f"{MIGRATE}-{uuid.uuid4()}",
-            opened_at=datetime.now(UTC),
+            opened_at=clock.now(),
             confirm_seconds=1,
             restore_retry_seconds=1,
         )
