@@ -160,7 +160,8 @@ _HEAD: Final = """# Real meshes
 
 What `crossfade plan` makes of inputs that others have published: applications and modules on App Mesh, and some on
 Service Connect already. The inputs themselves are not part of this repository. Names and ports that no file tells were
-given as the refusals ask for them; of two variants of one thing in a unit, the later file was left out.
+given as the refusals ask for them; of two variants of one thing in a unit, the later file was left out. A draft is the
+plan of a mesh whose ECS services are in no file: it shows names, order and losses, and nothing is migrated by it.
 
 This page is written by `python -m checks corpus`, where the inputs are at hand. Nothing here was run against AWS.
 
@@ -200,7 +201,7 @@ def _outcome(each: Outcome) -> str:
         return said if len(said) <= _LONGEST else f"{said[:_LONGEST].rsplit(' ', 1)[0]} …"
     blocking = len(each.plan.open_blocking_gaps())
     return (
-        f"**plan**: {len(each.plan.services)} services, {len(each.plan.waves)} waves, {len(each.plan.edges)} edges, "
+        f"**{'draft' if each.plan.unready() else 'plan'}**: {len(each.plan.services)} services, {len(each.plan.waves)} waves, {len(each.plan.edges)} edges, "
         f"{len(each.plan.gaps)} gaps ({blocking} blocking)"
     )
 
