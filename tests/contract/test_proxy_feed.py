@@ -109,6 +109,21 @@ def test_on_aws_it_is_a_subscription_a_metric_filter_and_an_alarm(world: OnAws) 
     assert alarm["MetricName"] == counted["metricTransformations"][0]["metricName"]
 
 
+@pytest.mark.parametrize("world", ["aws"], indirect=True)
+def test_what_is_over_is_delivered_and_counted_no_more_however_often_it_is_ended(world: OnAws) -> None:
+    world.feed.subscribe(GROUP, "shop")
+
+    for _ in range(2):
+        world.feed.unsubscribe(GROUP)
+
+    assert world.logs.describe_subscription_filters(logGroupName=GROUP)["subscriptionFilters"] == []
+    assert world.logs.describe_metric_filters(logGroupName=GROUP)["metricFilters"] == []
+
+
+def test_a_log_group_that_is_gone_needs_no_end(world: World) -> None:
+    world.feed.unsubscribe("/crossfade/none")
+
+
 def test_a_third_subscription_is_refused_in_words_and_stops_nothing() -> None:
     logs, alarms = a_client("logs"), a_client("cloudwatch")
     with Stubber(logs) as stub, Stubber(alarms) as other:

@@ -22,6 +22,7 @@ from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Detour, EdgeRecord
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
+from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.judge.sight import Sight
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.executions import ExecutionStatus
@@ -52,6 +53,8 @@ class Tower:
         self.executions = MemoryExecutions(others={MIGRATE: ExecutionStatus.RUNNING, CLIMB: ExecutionStatus.RUNNING})
         self.alarms = MemoryAlarms({"shop-errors": "OK"})
         self.gathered = MemoryGatheredAlarms(self.alarms.found)
+        self.feed = MemoryProxyFeed()
+        self.feed.subscribe(self.plan.proxy_logs.group, "shop")
         self.metrics, self.proxy_logs = MemoryMetrics(), MemoryProxyLogs("/crossfade/shop")
         self.meter = MemoryLookMeter()
         self.notices, self.schedule, self.undelivered = MemoryNotices(), MemorySchedule(), MemoryUndelivered()
@@ -76,6 +79,7 @@ class Tower:
             edges=self.edges,
             alarms=self.alarms,
             gathered=self.gathered,
+            feed=self.feed,
             sight=Sight(metrics=self.metrics, proxy_logs=self.proxy_logs, alarms=self.alarms, services=self.services),
             meter=self.meter,
             scaling=self.scaling,
@@ -418,6 +422,23 @@ def test_what_is_over_leaves_no_alarm_behind(phase: Phase) -> None:
     assert open_still == ("shop",)  # deleted while it rings, it would ring anew in the next try
     assert (tower.gathered.gathered, tower.alarms.found) == ({}, {"shop-errors": "OK"})
     assert tower.journal.migrations_of(OPEN) == ()
+
+
+@pytest.mark.parametrize("phase", [Phase.ROLLED_BACK, Phase.DONE])
+def test_the_log_of_what_is_over_is_delivered_to_nobody(phase: Phase) -> None:
+    tower = Tower(phase)
+
+    tower.watch()
+
+    assert tower.feed.subscribed == {}
+
+
+def test_the_log_of_what_is_open_goes_on_being_delivered() -> None:
+    tower = Tower()
+
+    tower.watch()
+
+    assert list(tower.feed.subscribed.values()) == ["shop"]
 
 
 def test_a_migration_that_is_opened_anew_while_it_is_closed_is_watched() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -115,3 +116,10 @@ class CloudWatchProxyFeed:
         except ClientError as refused:
             return f"the proxies' log is not delivered: {refused}"
         return None
+
+    def unsubscribe(self, group: str) -> None:
+        """See `ProxyFeed`."""
+        with suppress(self._logs.exceptions.ResourceNotFoundException), asking("DeleteSubscriptionFilter", EcsBusy):
+            self._logs.delete_subscription_filter(logGroupName=group, filterName=SUBSCRIPTION)
+        with suppress(self._logs.exceptions.ResourceNotFoundException), asking("DeleteMetricFilter", EcsBusy):
+            self._logs.delete_metric_filter(logGroupName=group, filterName=SUBSCRIPTION)

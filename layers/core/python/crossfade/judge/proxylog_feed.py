@@ -57,6 +57,17 @@ class ProxyFeed(Protocol):
         """
         ...
 
+    def unsubscribe(self, group: str) -> None:
+        """
+        Have nothing of the log delivered or counted any more; what others put on it stays. Idempotent.
+
+        The alarm goes with the migration's other alarms.
+
+        Raises:
+            EcsBusy: AWS throttles; ask again.
+        """
+        ...
+
 
 class ProxyStreams(Protocol):
     """

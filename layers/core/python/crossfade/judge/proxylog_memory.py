@@ -23,6 +23,10 @@ class MemoryProxyFeed:
             self.subscribed[group] = migration
         return self.refusal
 
+    def unsubscribe(self, group: str) -> None:
+        """See `ProxyFeed`."""
+        self.subscribed.pop(group, None)
+
 
 class MemoryProxyStreams:
     """`ProxyStreams` of the lines written here. `fault` is what is missing, if something is."""

@@ -11,6 +11,7 @@ cannot be read is no reason to act: the next minute comes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -25,7 +26,7 @@ from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, service_
 from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.meter import LookMeter
-from crossfade.judge.proxylog_feed import ejection_alarm
+from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
 from crossfade.judge.sight import Sight
 from crossfade.plan.document import Frozen, MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
@@ -100,6 +101,7 @@ class Watch:
     edges: Edges
     alarms: Alarms
     gathered: GatheredAlarms
+    feed: ProxyFeed
     sight: Sight
     meter: LookMeter
     scaling: Scaling
@@ -187,6 +189,8 @@ def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
         yield f"{ejections} still rings, and is kept until it is quiet"
         return
     parts.gathered.remove([ejections])
+    with suppress(Refused):  # without a plan nothing names the log
+        parts.feed.unsubscribe(read_plan(parts.plans, record.plan).proxy_logs.group)
     parts.journal.unindex(OPEN, migration)
     if parts.journal.read(migration).phase not in CLOSED:  # opened anew between the two: it is watched all the same
         parts.journal.index(OPEN, migration)

@@ -218,6 +218,7 @@ def watch() -> Watch:
         edges=edges(),
         alarms=alarms(),
         gathered=gathered(),
+        feed=proxy_feed(),
         sight=sight(),
         meter=look_meter(),
         scaling=scaling(),
