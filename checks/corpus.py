@@ -200,8 +200,9 @@ def _outcome(each: Outcome) -> str:
         said = re.sub(r"(?:files|derived)/\S+/", "", each.said).replace("|", "/")
         return said if len(said) <= _LONGEST else f"{said[:_LONGEST].rsplit(' ', 1)[0]} …"
     blocking = len(each.plan.open_blocking_gaps())
+    kind = "draft" if each.plan.unready() else "plan"
     return (
-        f"**{'draft' if each.plan.unready() else 'plan'}**: {len(each.plan.services)} services, {len(each.plan.waves)} waves, {len(each.plan.edges)} edges, "
+        f"**{kind}**: {len(each.plan.services)} services, {len(each.plan.waves)} waves, {len(each.plan.edges)} edges, "
         f"{len(each.plan.gaps)} gaps ({blocking} blocking)"
     )
 
