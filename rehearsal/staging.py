@@ -144,6 +144,8 @@ def stage(plan: MigrationPlan, *, edge_of: str | None = None, most_tasks: int) -
 
 def _refuse_unanswered(plan: MigrationPlan) -> None:
     """Refuse what the stack would refuse, before anything is started."""
+    if not plan.services:
+        raise BadInput(f"the plan of {plan.migration} holds no service: there is nothing to rehearse")
     if gaps := plan.open_blocking_gaps():
         rows = "\n".join(f"- {{id: {gap.id}, resource: {gap.resource}, who: NAME, why: REASON}}" for gap in gaps)
         raise BadInput(

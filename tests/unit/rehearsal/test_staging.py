@@ -210,6 +210,11 @@ def test_a_plan_without_an_edge_gets_a_stand_in_before_the_service_that_reaches_
     assert "the plan has no edge: a stand-in load balancer before web" in said(staged)
 
 
+def test_a_plan_of_nothing_is_refused() -> None:
+    with pytest.raises(BadInput, match="there is nothing to rehearse"):
+        stage(a_system(), most_tasks=ROOM)
+
+
 def test_a_service_that_was_taken_for_granted_is_played_by_a_stand_in_and_said() -> None:
     web = a_service("web")
     guessed = web.model_copy(update={"blue": web.blue.model_copy(update={"is_assumed": True})})
