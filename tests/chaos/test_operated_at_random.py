@@ -19,7 +19,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling
+from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling, MemoryServices
 from crossfade.errors import BlueIsGone, CrossfadeError, EdgeBusy, Fenced, JournalBusy
 from crossfade.events.memory import MemoryNotices, MemorySchedule
 from crossfade.journal.hold import OPERATOR, Hold
@@ -170,6 +170,7 @@ class AtRandom(RuleBasedStateMachine):
                 plans=self.plans,
                 edges=self._edges(),
                 metrics=metrics,
+                services=MemoryServices(self.plan.cluster),
                 scaling=self.scaling,
                 green_scaling=self.green_scaling,
                 blues=self.blues,
