@@ -40,6 +40,7 @@ COMMON_ERRORS = {  # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Comm
     "InternalServerError": 500,
     "ProvisionedThroughputExceededException": 400,
     "RequestLimitExceeded": 400,
+    "RequestTimeoutException": 400,
     "ServiceUnavailable": 503,
     "SlowDown": 503,
     "Throttling": 400,
@@ -250,6 +251,8 @@ def _call_action(response: Any) -> Any:
             return _moto_call_action(response)
     call = Call(response, service, action)
     try:
+        if _is_cut_off(response.normalized_request):
+            raise call.error("RequestTimeoutException", "The request ended before all of it had come.")
         look_before(call)
         with turn(service, action):
             result = answer(call) if answer is not None else _moto_call_action(response)
@@ -262,6 +265,12 @@ def _call_action(response: Any) -> Any:
         result = (refused.description, headers)
     with turn(service, action):
         return _rendered(response, answer, result)
+
+
+def _is_cut_off(request: Any) -> bool:
+    """Whether its sender was killed while it sent: fewer bytes came than it said."""
+    said: str = request.headers.get("Content-Length", "")
+    return said.isdigit() and not request.form and len(request.data) < int(said)
 
 
 def _rendered(response: Any, answer: Operation | None, result: Any) -> Any:

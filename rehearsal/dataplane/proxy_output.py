@@ -91,6 +91,7 @@ class LogShipper:
     def __init__(self, logs: Any) -> None:
         self._logs = logs
         self._lock = threading.Lock()
+        self._shipping = threading.Lock()
         self._streams: list[LogStream] = []
 
     def open(self, destination: LogDestination, container: str, task_id: str) -> LogStream:
@@ -114,15 +115,16 @@ class LogShipper:
         return stream
 
     def ship(self) -> None:
-        """Send what every stream holds. Raises what botocore raises; nothing unsent is lost."""
+        """Send what every stream holds, once. Raises what botocore raises; nothing unsent is lost."""
         with self._lock:
             streams = list(self._streams)
-        for stream in streams:
-            while batch := _batch(stream.waiting):
-                events = [{"timestamp": at, "message": message} for at, message in batch]
-                self._logs.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=events)
-                for _ in batch:
-                    stream.waiting.popleft()
+        with self._shipping:  # of two that ship at once, the later would drop what the first has dropped already
+            for stream in streams:
+                while batch := _batch(stream.waiting):
+                    events = [{"timestamp": at, "message": message} for at, message in batch]
+                    self._logs.put_log_events(logGroupName=stream.group, logStreamName=stream.name, logEvents=events)
+                    for _ in batch:
+                        stream.waiting.popleft()
 
     @staticmethod
     def _create(operation: Callable[..., Any], **names: str) -> None:

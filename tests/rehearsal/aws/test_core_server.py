@@ -282,3 +282,24 @@ def test_no_version_of_an_object_is_left_open_when_the_embedded_aws_ends() -> No
 
     assert before == [False, False]
     assert [version.disposed for version in versions] == [True, True]
+
+
+@pytest.mark.parametrize("sent", ["", '{"TableName": "jou'])
+def test_a_request_whose_sender_is_killed_meanwhile_troubles_nobody(sent: str) -> None:
+    signed = "AWS4-HMAC-SHA256 Credential=AKIAEXAMPLE/20261122/eu-west-1/dynamodb/aws4_request, SignedHeaders=host"
+    head = (
+        "POST / HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: {signed}, Signature=0",
+        "Content-Type: application/x-amz-json-1.0",
+        "Content-Length: 100",
+        "X-Amz-Target: DynamoDB_20120810.GetItem",
+    )
+    with EmbeddedAws() as aws:
+        with socket.create_connection(("127.0.0.1", port_of(aws))) as sender:
+            sender.sendall("\r\n".join([*head, "", sent]).encode())
+            sender.shutdown(socket.SHUT_WR)
+            answer = sender.makefile("rb").read()
+
+        assert b"RequestTimeoutException" in answer
+        assert aws.troubles == []
