@@ -252,7 +252,7 @@ class DataPlane:
         """Every change of weights, in the order and at the time the edge applied them."""
         return self._attached_edge().shares_seen()
 
-    def drive(self, users: int | Users, rps: float, *, seconds: float = 600, timeout_seconds: float = 5) -> Load:
+    def drive(self, users: int | Users, rps: float, *, seconds: float = 600, timeout_seconds: float = 30) -> Load:
         """Send requests at a constant rate, to a port or as users do, until stopped or `seconds` have passed."""
         whom = Users(ports=(users,)) if isinstance(users, int) else users
         load = Load(whom, rps, seconds=seconds, timeout_seconds=timeout_seconds)

