@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +44,27 @@ def item(client: Any, pk: str, sk: str) -> dict[str, Any]:
 
 def an_entry(kind: str = "intent") -> Entry:
     return Entry.model_validate({"migration": "shop", "at": NOON, "kind": kind, "what": "shift", "subject": "web"})
+
+
+# -- how long it is kept -----------------------------------------------------------------
+
+
+def test_every_entry_of_a_migration_expires_when_it_shall_and_nothing_else_of_it(client: Any) -> None:
+    journal = DynamoDbJournal(client, TABLE)
+    journal.open(a_record(), [an_edge()])
+    for _ in range(120):  # more than one transaction holds
+        journal.append(an_entry())
+    journal.append(an_entry().model_copy(update={"migration": "other"}))
+    journal.expire_entries("shop", at=NOON)
+    journal.append(an_entry())
+    journal.expire_entries("shop", at=NOON + timedelta(days=1))
+
+    kept = client.scan(TableName=TABLE)["Items"]
+    entries = [each for each in kept if each["pk"]["S"] == "migration#shop" and each["sk"]["S"].startswith("entry#")]
+    first, second = ({"N": str(int((NOON + timedelta(days=days)).timestamp()))} for days in (0, 1))
+    assert sorted(each["expires"]["N"] for each in entries) == [first["N"]] * (len(entries) - 1) + [second["N"]]
+    assert len(entries) == 122
+    assert not any("expires" in each for each in kept if each not in entries)
 
 
 # -- the interface to the state machines ------------------------------------------------

@@ -557,6 +557,17 @@ def test_what_shall_be_done_once_is_for_the_first_who_asks(journal: Journal) -> 
     assert asked == [True, False, True, True]
 
 
+def test_entries_that_shall_expire_are_there_until_then(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+    before = journal.entries("shop")
+    for _ in range(2):
+        journal.expire_entries("shop", at=NOON + timedelta(days=400))
+
+    assert before
+    assert journal.entries("shop") == before
+    assert journal.read("shop").phase is Phase.CREATING
+
+
 def test_an_unknown_migration_is_not_held(journal: Journal) -> None:
     with pytest.raises(UnknownMigration):
         journal.keep_hold(a_hold())

@@ -424,6 +424,15 @@ def test_what_is_over_leaves_no_alarm_behind(phase: Phase) -> None:
     assert tower.journal.migrations_of(OPEN) == ()
 
 
+def test_what_was_written_down_expires_only_after_blue_is_retired() -> None:
+    retired, rolled_back = Tower(Phase.DONE), Tower(Phase.ROLLED_BACK)
+    for tower in (retired, rolled_back):
+        tower.watch()
+
+    assert len(retired.journal.expires) == len(retired.journal.entries("shop")) > 0
+    assert rolled_back.journal.expires == {}
+
+
 @pytest.mark.parametrize("phase", [Phase.ROLLED_BACK, Phase.DONE])
 def test_the_log_of_what_is_over_is_delivered_to_nobody(phase: Phase) -> None:
     tower = Tower(phase)

@@ -10,7 +10,8 @@ migration#<id>      record               phase S, fence N, reason S, execution S
 migration#<id>      edge#<name>          name S, kind S, resolved S (JSON), way_back S (JSON),
                                          ceiling_bp N, settle_seconds N, asked_bp N, held_bp N,
                                          change S, blue_since S
-migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S
+migration#<id>      entry#<time>#<uuid>  at S, kind S, what S, subject S, detail S (JSON), fence N, of S,
+                                         expires N (once blue is retired)
 migration#<id>      look                 due S, fence N
 migration#<id>      look#<edge>          due S, fence N
 migration#<id>      once#<what>          expires N (seconds since 1970, the table's time to live)
@@ -34,6 +35,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -332,6 +334,13 @@ class DynamoDbJournal:
         except _ConditionFailed:
             return False
         return True
+
+    def expire_entries(self, migration: str, *, at: datetime) -> None:
+        lasting = (item for item in self._query(pk_of(migration), "entry#") if "expires" not in item)
+        while some := list(islice(lasting, _MOST_WRITES)):
+            keys = [{"pk": item["pk"], "sk": item["sk"]} for item in some]
+            until = {":until": number(int(at.timestamp()))}
+            self._transact([self._update(key, "SET expires = :until", "attribute_exists(pk)", until) for key in keys])
 
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
         key = {"pk": string(pk_of(blue.migration)), "sk": string(f"blue#{blue.service}")}

@@ -153,6 +153,14 @@ class Journal(Protocol):
         """Return True to the first who asks this, and False to all others; it may be forgotten after `until`."""
         ...
 
+    def expire_entries(self, migration: str, *, at: datetime) -> None:
+        """
+        Let every entry of a migration be forgotten at some time, and not before; one that has a time keeps it.
+
+        The record and its edges stay: they say whose an edge is. Repeat it when it was cut short.
+        """
+        ...
+
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
         """
         Write down what was found on a blue service, and return what is kept.

@@ -26,6 +26,7 @@ class MemoryJournal:
         self._edges: dict[str, dict[str, EdgeRecord]] = {}
         self._owners: dict[str, str] = {}
         self._entries: list[tuple[str, Entry]] = []
+        self.expires: dict[str, datetime] = {}
         self._index: dict[str, dict[str, None]] = {}
         self._tokens: dict[str, Token] = {}
         self._done_once: dict[tuple[str, str], datetime] = {}
@@ -153,6 +154,12 @@ class MemoryJournal:
             first = (migration, what) not in self._done_once
             self._done_once.setdefault((migration, what), until)
             return first
+
+    def expire_entries(self, migration: str, *, at: datetime) -> None:
+        with self._lock:
+            for key, entry in self._entries:
+                if entry.migration == migration:
+                    self.expires.setdefault(key, at)
 
     def keep_blue(self, blue: BlueFound, *, fence: int) -> BlueFound:
         with self._lock:

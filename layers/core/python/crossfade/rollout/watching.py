@@ -48,6 +48,7 @@ DYING_TASKS = 3
 """So many tasks of one green service that died of their own within `DYING_WINDOW` are no accident."""
 
 DYING_WINDOW = timedelta(minutes=10)
+ENTRIES_ARE_KEPT = timedelta(days=400)  # after blue is retired: an audit's year, and a month to begin it
 
 _LIVES = frozenset({ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED, ExecutionStatus.PENDING_REDRIVE})
 _ALARM = "alarm:"
@@ -191,6 +192,8 @@ def _close(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
     parts.gathered.remove([ejections])
     with suppress(Refused):  # without a plan nothing names the log
         parts.feed.unsubscribe(read_plan(parts.plans, record.plan).proxy_logs.group)
+    if record.phase is Phase.DONE:
+        parts.journal.expire_entries(migration, at=now + ENTRIES_ARE_KEPT)
     parts.journal.unindex(OPEN, migration)
     if parts.journal.read(migration).phase not in CLOSED:  # opened anew between the two: it is watched all the same
         parts.journal.index(OPEN, migration)
