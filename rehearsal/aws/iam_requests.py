@@ -467,7 +467,9 @@ _CALLS: dict[tuple[str, str], Asking] = {
         for name in (
             "FilterLogEvents",
             "PutSubscriptionFilter",
+            "DeleteSubscriptionFilter",
             "PutMetricFilter",
+            "DeleteMetricFilter",
             "PutRetentionPolicy",
             "DescribeSubscriptionFilters",
             "DescribeMetricFilters",
