@@ -106,8 +106,8 @@ class Lab:
         url = sqs.create_queue(QueueName=self.name("queue"))["QueueUrl"]
         return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    def messages(self, url: str, count: int) -> list[str]:
-        """Wait for so many messages, and return their bodies."""
+    def messages(self, url: str, count: int, *, of: str = "") -> list[str]:
+        """Wait for so many messages that have this text in them, and return their bodies."""
         found: list[str] = []
 
         def look() -> bool:
@@ -115,7 +115,8 @@ class Lab:
                 self.aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
             ):
                 self.aws.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                found.append(message["Body"])
+                if of in message["Body"]:
+                    found.append(message["Body"])
             return len(found) >= count
 
         until(look)

@@ -210,11 +210,8 @@ def test_a_task_tells_of_each_step_with_a_rising_version(ground: Ground) -> None
     name = ground.service(desiredCount=1)
     ground.rolled(name)
 
-    told = [
-        event["detail"]
-        for event in map(json.loads, ground.messages(queue, 3))
-        if event["detail"]["group"] == f"service:{name}"
-    ]
+    heard = ground.messages(queue, 3, of=f'"service:{name}"')  # tasks of tests before may still be stopping
+    told = [json.loads(body)["detail"] for body in heard]
 
     steps = [detail["lastStatus"] for detail in sorted(told, key=lambda detail: detail["version"])]
     assert steps == ["PROVISIONING", "PENDING", "RUNNING"]
