@@ -1,9 +1,9 @@
 """
-DynamoDB: moto's conditions and consistent reads are right; its transactions need company.
+DynamoDB: moto's conditions and consistent reads are right; its transactions need looking after.
 
 A transaction that fails puts back whole tables as they were, and with them whatever others wrote meanwhile;
-so reads and writes take turns here, and only the items that a transaction names are copied for it, since to copy
-a table for each of them was much of what a migration cost. And TransactWriteItems with a ClientRequestToken seen
+which calls that take turns (registry.py) have not. Only the items that a transaction names are copied for it, since to
+copy a table for each of them was much of what a migration cost. And TransactWriteItems with a ClientRequestToken seen
 before, and the same request, answers as it did and changes nothing; with another request it is refused.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -29,15 +28,13 @@ _REMEMBERED_SECONDS = 600.0  # AWS: ten minutes after the first request
 _JSON = {"content-type": "application/x-amz-json-1.0", "status": 200}
 
 _seen: dict[tuple[str, str], tuple[float, str]] = {}
-_lock = threading.RLock()
 on_reset(_seen.clear)
 
 
 @operation("dynamodb", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 @operation("dynamodb", "GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems")
-def _in_turn(call: Call) -> Any:
-    with _lock:
-        return _rendered(call.pass_on())
+def _answered(call: Call) -> Any:
+    return _rendered(call.pass_on())
 
 
 def _rendered(answer: Any) -> Any:
@@ -54,22 +51,21 @@ def _rendered(answer: Any) -> Any:
 def _transact_write(call: Call) -> Any:
     token = str(call.params.get("ClientRequestToken", ""))
     asked = json.dumps(call.params["TransactItems"], sort_keys=True, default=str)
-    with _lock:
-        at, before = _seen.get((call.region, token), (0.0, ""))
-        if token and before and clock.monotonic() - at < _REMEMBERED_SECONDS:
-            if before != asked:
-                raise call.error("IdempotentParameterMismatchException", "The token was used with another request.")
-            return {}
-        with _copying_only(call.params["TransactItems"]):
-            answer = call.pass_on()
-        if token:
-            _seen[call.region, token] = (clock.monotonic(), asked)
-        return answer
+    at, before = _seen.get((call.region, token), (0.0, ""))
+    if token and before and clock.monotonic() - at < _REMEMBERED_SECONDS:
+        if before != asked:
+            raise call.error("IdempotentParameterMismatchException", "The token was used with another request.")
+        return {}
+    with _copying_only(call.params["TransactItems"]):
+        answer = call.pass_on()
+    if token:
+        _seen[call.region, token] = (clock.monotonic(), asked)
+    return answer
 
 
 # -- what a transaction may have to put back ------------------------------------
 
-_named: list[Mapping[str, Any]] = []  # keys and items of the transaction that is being written; under `_lock`
+_named: list[Mapping[str, Any]] = []  # keys and items of the transaction that is being written, one at a time
 
 
 @contextmanager

@@ -131,9 +131,8 @@ def shift(request: ShiftRequest, *, edges: Edges, journal: Journal, now: datetim
     try:
         held = shifter.set_green(asked)
     except EdgeSpreading:
-        journal.expect_look(
-            request.migration, now, fence=request.fence, edge=request.edge
-        )  # it is waited for, not dead
+        # It is waited for, not dead.
+        journal.expect_look(request.migration, now, fence=request.fence, edge=request.edge)
         raise
     spreading = shifter.spreading()
     changed = edge.model_copy(update={"asked_bp": asked.bp, "change": shifter.change})
@@ -259,9 +258,8 @@ def clear(request: ClearRequest, *, edges: Edges, journal: Journal, now: datetim
             _refuse_led(edge, journal.edges(request.migration), now)
             cleared = edges.end_detour(cleared)
     except EdgeSpreading:
-        journal.expect_look(
-            request.migration, now, fence=request.fence, edge=request.edge
-        )  # it is waited for, not dead
+        # It is waited for, not dead.
+        journal.expect_look(request.migration, now, fence=request.fence, edge=request.edge)
         raise
     journal.put_edge(cleared, fence=request.fence)
     journal.append(_entry(request, "result", "clear", now, {}, of=intent), fence=request.fence)
