@@ -22,6 +22,7 @@ from rehearsal.chaos.run import TEMPLATE, ChaosFailed, Line, name_of, record, ru
 FEWEST_POINTS = 500
 _POINTS = 580  # of an ordinary run: some are never reached
 _PAIRS = 30
+_ALL_PAIRS = 300  # of a run that leaves no operation, phase and kind out
 _ROUNDS = 5  # of processes that go on where others failed
 _TERMINATED = 143
 _TREE = ("functions", "layers/core/python", "statemachines", "rehearsal", "examples/shop", "examples/edges")
@@ -92,8 +93,10 @@ def _left(attempts: Sequence[tuple[Point, ...]], results: Path) -> list[tuple[Po
 
 
 def _attempts(known: tuple[Point, ...], asked: argparse.Namespace) -> list[tuple[Point, ...]]:
-    size = len(known) if asked.full else asked.sample or _POINTS
-    doubles = asked.pairs if asked.pairs is not None else 0 if asked.sample else _PAIRS
+    whole = len(known) if asked.full else len({point.counted_as for point in known}) if asked.each else 0
+    size = whole or asked.sample or _POINTS
+    usual = _ALL_PAIRS if whole else 0 if asked.sample else _PAIRS
+    doubles = usual if asked.pairs is None else asked.pairs
     alone = [(point,) for point in sample(known, size, asked.seed)]
     return [*alone, *pairs(known, doubles, asked.seed)]
 
@@ -167,11 +170,12 @@ def _read(results: Path) -> list[Line]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m rehearsal.chaos", description=__doc__)
-    parser.add_argument("--sample", type=int, default=0, metavar="N", help="try N points only, of every kind some")
-    parser.add_argument("--full", action="store_true", help="try every point")
-    parser.add_argument(
-        "--pairs", type=int, metavar="N", help=f"try N pairs of points (default {_PAIRS}, 0 of a sample)"
-    )
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument("--sample", type=int, default=0, metavar="N", help="try N points only, of every kind some")
+    how_many.add_argument("--each", action="store_true", help="try each (operation, phase, kind) once")
+    how_many.add_argument("--full", action="store_true", help="try every point")
+    pairs_help = f"try N pairs of points (default {_PAIRS}, 0 of a sample, {_ALL_PAIRS} of each or of a full run)"
+    parser.add_argument("--pairs", type=int, metavar="N", help=pairs_help)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="which of them (default 0)")
     parser.add_argument("--edge", default="alb", choices=("alb", "nlb", "route53", "cloudfront"), help="default alb")
     parser.add_argument("--lanes", type=int, default=1, help="migrations side by side in one process (default 1)")
