@@ -13,7 +13,7 @@ from pathlib import Path
 
 from checks.finding import Finding
 from checks.machine import Machine, Scope, State, exits, inner_definitions
-from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, MOVES, Phase
+from crossfade.phases import BEYOND_RETURN, CLOSED, MOVES, Phase
 
 _DRAWN = re.compile(r"(<!-- drawn: ([a-z_]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _SHAPES = {

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from crossfade.errors import BadInput, CrossfadeError, UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
-from crossfade.journal.model import PlanRef
 from crossfade.plan.document import MigrationPlan
+from crossfade.plan.store import PlanRef
 from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 
 if TYPE_CHECKING:

@@ -89,12 +89,11 @@ def draw_any(sources: Sequence[str], given: Given, options: DrawOptions) -> Draw
         found = read_sources(texts, _parameters(given.params_file, given.params))
         answers = _answers(given, {service.name for service in found.services})
         chosen = replace(options, background=answers.background)
-        files = [text.file() for text in texts]
         drawn_by = f"crossfade {version('crossfade')}"
         try:
-            plan = draw(found, chosen, fixed_time(), sources=files, drawn_by=drawn_by)
+            plan = draw(found, chosen, fixed_time(), sources=texts, drawn_by=drawn_by)
         except MeshNotFound as nothing:
-            empty = draw_nothing(found, chosen, fixed_time(), sources=files, drawn_by=drawn_by)
+            empty = draw_nothing(found, chosen, fixed_time(), sources=texts, drawn_by=drawn_by)
             return Drawn(empty, found, (), nothing)
         answered = accept(with_probes(plan, probes), answers, written_at(given.accept_file))
         return Drawn(answered.plan, found, answered.unmet)

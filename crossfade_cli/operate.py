@@ -21,12 +21,13 @@ import typer
 
 from crossfade.errors import BadInput, UnknownMigration
 from crossfade.journal.hold import Hold
-from crossfade.journal.model import Entry, MigrationRecord, PlanRef
+from crossfade.journal.model import Entry, MigrationRecord
 from crossfade.journal.plainly import plainly
+from crossfade.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.plan.document import MigrationPlan, digest
+from crossfade.plan.store import PlanRef
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.operating import Do, OperatorRequest, obey
-from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.shift.share import Share
 from crossfade_cli.comparing import drift_command, is_clean

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crossfade.journal.model import MigrationRecord
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from rehearsal.breaking import Breaking
 from rehearsal.disturbing import DISTURBANCES, Disturbance
 from rehearsal.scene import Scene, Teller, green_percent, last_said, phase_of, record_of, rollback_started, shares_of

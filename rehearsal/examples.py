@@ -59,7 +59,7 @@ def _drawn(files: list[Path], values: Mapping[str, str], edges: Mapping[str, str
         read_sources(texts, values),
         DrawOptions(edges=edges),
         now,
-        sources=[text.file() for text in texts],
+        sources=texts,
         drawn_by=f"crossfade {version('crossfade')}",
     )
 

@@ -12,8 +12,8 @@ from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import MigrationRecord
 from crossfade.judge.action import EVIDENCE
+from crossfade.phases import Phase
 from crossfade.plan.document import MigrationPlan
-from crossfade.rollout.phases import Phase
 from rehearsal.aws import EmbeddedAws
 from rehearsal.dataplane import DataPlane, Load, Totals
 from rehearsal.doors import Slowness

@@ -18,11 +18,11 @@ from pydantic import Field
 from crossfade.connect.gaps import gap
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import BadInput
+from crossfade.frozen import Frozen
 from crossfade.plan.document import (
     Acceptance,
     BackgroundAnswer,
     EdgePlan,
-    Frozen,
     Gap,
     MigrationPlan,
     RuleRef,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from crossfade.plan.document import Frozen
+from crossfade.frozen import Frozen
 from rehearsal.staging import Staging
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crossfade.connect.memory import MemoryServices
-from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, MigrationRecord, PlanRef, StoredRequest
+from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, MigrationRecord, StoredRequest
+from crossfade.phases import Phase
 from crossfade.plan.document import (
     BlueService,
     EdgePlan,
@@ -22,7 +23,7 @@ from crossfade.plan.document import (
     TargetGroupRef,
     TaskDefinitionChange,
 )
-from crossfade.rollout.phases import Phase
+from crossfade.plan.store import PlanRef
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 MIGRATE = "arn:aws:states:eu-west-1:123456789012:execution:crossfade-migrate:shop-1"

@@ -79,9 +79,7 @@ def lay(aws: EmbeddedAws, deployer: Deployer, name: str, kind: EdgeKind = "alb")
             if file.parent == _SHOP:
                 texts.append(SourceText(path=path.name, text=path.read_text("utf-8")))
     now = clock.now().replace(microsecond=0)
-    drawn = draw(
-        read_sources(texts, given), DrawOptions(), now, sources=[text.file() for text in texts], drawn_by="chaos"
-    )
+    drawn = draw(read_sources(texts, given), DrawOptions(), now, sources=texts, drawn_by="chaos")
     quick = quickened(drawn, PACE).model_copy(update={"retirement": _RETIREMENT})
     plan = led_in(quick, kind, aws, PACE, named=name)
     front = drawn.edges[0]

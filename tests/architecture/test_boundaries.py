@@ -123,7 +123,7 @@ def test_nothing_but_the_composition_root_knows_the_runtime(path: Path) -> None:
 def test_what_the_source_says_knows_nothing_of_what_is_made_of_it(path: Path) -> None:
     above = {name for name in imports(path) if name.split(".")[1:2] and name.split(".")[1] in DECIDERS - {"mesh"}}
 
-    assert above <= {"crossfade.plan.document.SourceFile"}  # a source's name and digest, as the plan keeps them
+    assert above == set()
 
 
 @pytest.mark.parametrize("package", ["plan", "judge"])

@@ -14,7 +14,7 @@ import pytest
 from crossfade import errors
 from crossfade.connect import gaps
 from crossfade.judge.signal import SIGNALS
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from moto import mock_aws
 from crossfade.errors import BadInput, EdgeOwned, Fenced, JournalBusy
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import Entry, StoredRequest, Token
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 

@@ -23,7 +23,7 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry, Token
 from crossfade.journal.untold import Told
-from crossfade.rollout.phases import BEYOND_RETURN, Phase
+from crossfade.phases import BEYOND_RETURN, Phase
 from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 

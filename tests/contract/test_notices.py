@@ -14,7 +14,7 @@ from crossfade.errors import NoticesBusy
 from crossfade.events.memory import MemoryNotices
 from crossfade.events.outbound import Notice, Notices
 from crossfade.events.sns import SnsNotices
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from tests.aws import a_client
 from tests.traffic import NOON
 

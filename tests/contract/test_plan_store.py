@@ -11,11 +11,10 @@ import pytest
 from botocore.stub import Stubber
 
 from crossfade.errors import BadInput, JournalBusy, PlanChanged
-from crossfade.journal.model import PlanRef
 from crossfade.plan.document import digest
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.plan.s3 import S3PlanStore
-from crossfade.plan.store import PlanStore, read_plan
+from crossfade.plan.store import PlanRef, PlanStore, read_plan
 from rehearsal.aws import in_process
 from tests.traffic import a_plan
 

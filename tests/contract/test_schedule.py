@@ -13,7 +13,7 @@ from crossfade.events.eventbridge import EventBridgeNotices, EventBridgeSchedule
 from crossfade.events.memory import MemoryNotices, MemorySchedule, MemoryUndelivered
 from crossfade.events.outbound import EveryNotice, Notice
 from crossfade.events.sqs import SqsUndelivered
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from crossfade.rollout.watching import Schedule, Undelivered
 from rehearsal.aws import in_process
 from tests.aws import a_client

@@ -31,7 +31,7 @@ def shop(monkeypatch: pytest.MonkeyPatch) -> MigrationPlan:
 def drawn(folder: str) -> MigrationPlan:
     texts = read_files([folder])
     found = read_sources(texts, {})
-    return draw(found, DrawOptions(), NOON, sources=[text.file() for text in texts], drawn_by="crossfade golden")
+    return draw(found, DrawOptions(), NOON, sources=texts, drawn_by="crossfade golden")
 
 
 def kept(name: str, text: str, folder: Path = GOLDEN) -> str:

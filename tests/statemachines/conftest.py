@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from crossfade.journal.dynamodb import DynamoDbJournal
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from rehearsal.aws.cloudwatch_regions import forget_metrics
 from rehearsal.deploy import Deployer
 from rehearsal.examples import application

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from crossfade.journal.model import CloudFrontEdge, EdgeRecord, PlanRef, Route53Edge, alarm_resource
+from crossfade.journal.model import CloudFrontEdge, EdgeRecord, Route53Edge
+from crossfade.phases import Phase
 from crossfade.plan.document import EdgePlan, RuleRef, RungKind, TargetGroupRef
-from crossfade.rollout.phases import Phase
+from crossfade.plan.store import PlanRef
+from crossfade.resources import alarm_resource
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges
 from rehearsal.aws.clock import clock

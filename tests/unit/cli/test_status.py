@@ -13,11 +13,11 @@ from crossfade.events.memory import MemoryNotices
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry
+from crossfade.phases import Phase
 from crossfade.plan.document import MigrationPlan
 from crossfade.rollout.approving import ApprovalRequest, ask_approval
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.memory import MemoryExecutions
-from crossfade.rollout.phases import Phase
 from crossfade.shift.memory import MemoryEdges
 from crossfade_cli.deployment import Deployment
 from crossfade_cli.operate import entry_told, status

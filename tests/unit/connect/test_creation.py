@@ -12,8 +12,8 @@ from crossfade.connect.creation import creation_request
 from crossfade.connect.memory import MemoryNamespaces, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, ServiceState
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, Fenced, GreenFailed, ServiceExists
-from crossfade.journal.model import service_resource
 from crossfade.plan.document import ClientAlias, Endpoint, NamespacePlan, RuleRef, TargetGroupRef
+from crossfade.resources import service_resource
 from tests.traffic import NOON, an_edge_plan
 from tests.unit.connect.green import BLUE_NETWORK, FIRST, SECOND, Cut, Killed, World, a_service, a_shop, run_blue
 

@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.connect.redeploying import Redeployed, RedeployRequest, redeploy
 from crossfade.errors import Fenced, GreenFailed, ServiceExists
-from crossfade.journal.model import service_resource
+from crossfade.resources import service_resource
 from tests.traffic import NOON, a_record
 from tests.unit.connect.green import FIRST, SECOND, Cut, Killed, World
 

@@ -13,8 +13,8 @@ from crossfade.connect.greenscaling import Twin
 from crossfade.connect.memory import MemoryGreenScaling
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import Fenced, GreenFailed, GreenNotReady
+from crossfade.phases import Phase
 from crossfade.plan.document import Gap, ServicePlan
-from crossfade.rollout.phases import Phase
 from tests.traffic import NOON
 from tests.unit.connect.green import World, a_service, a_shop, accepted
 

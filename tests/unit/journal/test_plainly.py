@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crossfade.journal.model import bounded_reason
 from crossfade.journal.plainly import plainly
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from tests.traffic import a_record
 
 MESSAGES = st.text(max_size=200).filter(lambda text: "errorMessage" not in text)

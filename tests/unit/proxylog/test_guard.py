@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from crossfade.events.inbound import AlarmStateChanged, ProxyLogDelivered
 from crossfade.events.memory import MemoryNotices
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import Entry, alarm_resource, log_group_resource
+from crossfade.journal.model import Entry
 from crossfade.judge.judge import judge
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.memory import MemoryAlarms
@@ -23,10 +23,11 @@ from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.proxylog_memory import MemoryProxyMeter, MemoryProxyStreams
 from crossfade.judge.proxylog_report import BUCKET_MS, Counts
 from crossfade.judge.reading import Readings, Window
+from crossfade.phases import Phase
 from crossfade.plan.document import Bounds, Rung
+from crossfade.resources import alarm_resource, log_group_resource
 from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_proxy_log
 from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
-from crossfade.rollout.phases import Phase
 from tests.traffic import a_record, an_edge
 
 from .lines import NOON, NOON_MS, access, called_in_turn, event

@@ -8,8 +8,8 @@ from crossfade.errors import NoticesBusy, UnknownMigration
 from crossfade.events.memory import MemoryNotices
 from crossfade.events.outbound import Notice
 from crossfade.journal.memory import MemoryJournal
+from crossfade.phases import Phase
 from crossfade.rollout.notice import Notified, NotifyRequest, notify
-from crossfade.rollout.phases import Phase
 from tests.traffic import NOON, a_record
 
 REQUEST = NotifyRequest(migration="shop", what="rolled_back", reason="alarm shop-errors is in ALARM")

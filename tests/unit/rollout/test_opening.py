@@ -16,11 +16,11 @@ from crossfade.errors import (
 )
 from crossfade.events.memory import MemorySchedule
 from crossfade.journal.memory import MemoryJournal
+from crossfade.phases import Phase
 from crossfade.plan.document import Acceptance, Gap, MigrationPlan, RungKind, Severity
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.opening import Opened, OpenRequest, open_migration
-from crossfade.rollout.phases import Phase
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import Share
 from tests.traffic import MIGRATE, NOON, a_plan, an_edge_plan

@@ -9,10 +9,10 @@ from crossfade.events.memory import MemoryNotices
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Token
+from crossfade.phases import Phase
 from crossfade.rollout.approving import ApprovalRequest, Asked, approval_resource, ask_approval
 from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.operating import Do, OperatorRequest, obey
-from crossfade.rollout.phases import Phase
 from tests.traffic import NOON, a_record, an_edge
 
 TOKEN = "t-1"  # noqa: S105 — a task token

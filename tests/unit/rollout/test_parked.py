@@ -13,9 +13,9 @@ from crossfade.judge.judge import judge
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.reading import Readings, Window
 from crossfade.judge.replay import replay
+from crossfade.phases import Phase
 from crossfade.plan.document import Bounds, Rung, RungKind
 from crossfade.rollout.executions import ExecutionStatus
-from crossfade.rollout.phases import Phase
 from crossfade.shift.share import ALL, Share
 from tests.traffic import CLIMB, MIGRATE, NOON
 

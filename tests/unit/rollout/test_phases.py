@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.errors import InvalidTransition
-from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, MOVES, Phase, move
+from crossfade.phases import BEYOND_RETURN, CLOSED, MOVES, Phase, move
 
 PHASES = st.sampled_from(Phase)
 

@@ -13,8 +13,8 @@ from checks.machine import load_all
 from crossfade.errors import BlueIsGone, EdgeOwned, Fenced, InvalidTransition
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
+from crossfade.phases import BEYOND_RETURN, MOVES, Phase
 from crossfade.rollout.memory import MemoryExecutions
-from crossfade.rollout.phases import BEYOND_RETURN, MOVES, Phase
 from crossfade.rollout.rollback import begin_rollback
 from tests.traffic import NOON, a_record, an_edge
 

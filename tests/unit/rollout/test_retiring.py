@@ -19,11 +19,11 @@ from crossfade.judge.feeds import InsideRead
 from crossfade.judge.inside import Series, Source, entry_sources
 from crossfade.judge.memory import MemoryMetrics
 from crossfade.judge.signal import Metric
+from crossfade.phases import Phase
 from crossfade.plan.document import Call, ClientAlias, Endpoint, MigrationPlan
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.memory import MemoryExecutions
-from crossfade.rollout.phases import Phase
 from crossfade.rollout.retiring import Retired, RetireRequest, retire
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN

@@ -12,7 +12,7 @@ from crossfade.errors import NoticesBusy
 from crossfade.events.memory import MemoryNotices
 from crossfade.events.outbound import Notice
 from crossfade.journal.memory import MemoryJournal
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from crossfade.rollout.telling import tell_moves
 from tests.traffic import NOON, a_record, an_edge
 

@@ -24,11 +24,11 @@ from crossfade.journal.model import Detour, EdgeRecord
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.judge.sight import Sight
+from crossfade.phases import Phase
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.guards import GuardAnswer
 from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
-from crossfade.rollout.phases import Phase
 from crossfade.rollout.tasks import guard_task
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN, Watch, Watched, watch

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from crossfade.plan.document import Frozen
+from crossfade.frozen import Frozen
 
 
 class Request(Frozen):

@@ -18,13 +18,14 @@ from datetime import datetime
 from typing import Protocol
 
 from crossfade.errors import BlueChanged, Fenced, TryAgain
+from crossfade.frozen import Frozen
 from crossfade.journal.blue import BlueFound, ScalingFound
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import entry_of, service_resource
-from crossfade.plan.document import Frozen
+from crossfade.journal.model import entry_of
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
+from crossfade.resources import service_resource
 
 PROTECTED_MINUTES = 120
 """Protection of tasks ends by itself after this long; `watch` renews it every minute while a migration is open."""

@@ -13,30 +13,21 @@ from crossfade.connect.services import MIGRATION_TAG, JsonObject, LogGroups, Nam
 from crossfade.connect.sizing import tasks_of_green
 from crossfade.connect.taskdef import rewrite
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, GreenFailed, ServiceExists
+from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import (
-    Token,
+from crossfade.journal.model import Token, entry_of
+from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
+from crossfade.plan.document import Endpoint, LogPlan, MigrationPlan, ServicePlan, TaskDefinitionChange, Timeout, Tls
+from crossfade.plan.store import PlanStore, read_plan
+from crossfade.request import Request
+from crossfade.resources import (
     alarm_resource,
-    entry_of,
     log_group_resource,
     namespace_resource,
     service_resource,
     target_group_resource,
 )
-from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
-from crossfade.plan.document import (
-    Endpoint,
-    Frozen,
-    LogPlan,
-    MigrationPlan,
-    ServicePlan,
-    TaskDefinitionChange,
-    Timeout,
-    Tls,
-)
-from crossfade.plan.store import PlanStore, read_plan
-from crossfade.request import Request
 from crossfade.rollout.executions import Executions
 from crossfade.shift.shifter import Edges
 

@@ -16,12 +16,13 @@ from datetime import datetime
 from crossfade.connect.creation import planned_service, refuse_failed, refuse_foreign
 from crossfade.connect.services import Services, ServiceState
 from crossfade.errors import GreenFailed
+from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import Token, entry_of, service_resource
-from crossfade.plan.document import Frozen
+from crossfade.journal.model import Token, entry_of
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
+from crossfade.resources import service_resource
 from crossfade.rollout.executions import Executions
 
 REDEPLOY = "redeploy"

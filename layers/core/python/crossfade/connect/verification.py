@@ -11,15 +11,16 @@ from crossfade.connect.creation import CREATE
 from crossfade.connect.services import MIGRATION_TAG, Namespaces, Services, ServiceState
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import GreenFailed, GreenNotReady
+from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
 from crossfade.judge.probing import Prober
-from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
+from crossfade.phases import Phase
+from crossfade.plan.document import MigrationPlan, ServicePlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
-from crossfade.rollout.phases import Phase
 from crossfade.shift.share import NONE
 from crossfade.shift.shifter import Edges
 from crossfade.shift.staging import staging_probe

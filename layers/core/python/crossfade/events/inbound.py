@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from crossfade.journal.model import alarm_resource, log_group_resource, service_resource
+from crossfade.resources import alarm_resource, log_group_resource, service_resource
 
 _MOST_LOG_BYTES: Final = 64 * 1024 * 1024
 _GZIP: Final = 31

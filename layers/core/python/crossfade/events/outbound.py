@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 from pydantic import AwareDatetime
 
 from crossfade.errors import NoticesBusy
-from crossfade.plan.document import Frozen
-from crossfade.rollout.phases import Phase
+from crossfade.frozen import Frozen
+from crossfade.phases import Phase
 
 What = Literal[
     "opened",

@@ -82,7 +82,7 @@ from crossfade.journal.model import (
 )
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import Told, Untold
-from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
+from crossfade.phases import BEYOND_RETURN, CLOSED, Phase, move
 from crossfade.throttles import asking
 
 if TYPE_CHECKING:

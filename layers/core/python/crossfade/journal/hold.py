@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from crossfade.plan.document import Frozen
+from crossfade.frozen import Frozen
 
 OPERATOR = "operator"
 """`by` of a hold that a person set; it ends when a person ends it and never by itself."""

@@ -17,17 +17,11 @@ from uuid import UUID
 from crossfade.errors import BadInput, Fenced
 from crossfade.events.outbound import What
 from crossfade.journal.hold import Hold
-from crossfade.journal.model import (
-    EdgeRecord,
-    Entry,
-    MigrationRecord,
-    PlanRef,
-    bounded_detail,
-    bounded_reason,
-)
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, bounded_detail, bounded_reason
 from crossfade.journal.note import note
 from crossfade.journal.untold import OF_PHASE, Untold, told_of
-from crossfade.rollout.phases import CLOSED, Phase
+from crossfade.phases import CLOSED, Phase
+from crossfade.plan.store import PlanRef
 
 Item = dict[str, Any]
 """A DynamoDB item or attribute value, in the low-level client's form."""

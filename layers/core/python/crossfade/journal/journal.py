@@ -10,7 +10,7 @@ from crossfade.journal.blue import BlueFound
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token
 from crossfade.journal.untold import Told, Untold
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 
 
 class Journal(Protocol):

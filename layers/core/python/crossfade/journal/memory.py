@@ -14,7 +14,7 @@ from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, b
 from crossfade.journal.note import note
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of
-from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase, move
+from crossfade.phases import BEYOND_RETURN, CLOSED, Phase, move
 
 
 class MemoryJournal:

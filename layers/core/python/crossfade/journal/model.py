@@ -14,18 +14,11 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AwareDatetime, Discriminator, Field, Tag, field_validator, model_validator
 
+from crossfade.frozen import Frozen
 from crossfade.journal.plainly import plainly
-from crossfade.plan.document import BasisPoints, EdgeKind, Frozen, Seconds, Session
-from crossfade.rollout.phases import Phase
-
-
-class PlanRef(Frozen):
-    """A stored plan: one version of one object, and the digest its bytes must have."""
-
-    bucket: str
-    key: str
-    version: str | None = None
-    sha256: str
+from crossfade.phases import Phase
+from crossfade.plan.document import BasisPoints, EdgeKind, Seconds, Session
+from crossfade.plan.store import PlanRef
 
 
 class MigrationRecord(Frozen):
@@ -387,28 +380,3 @@ def bounded_reason(reason: str) -> str:
     if len(reason) <= MOST_REASON_CHARACTERS:
         return reason
     return reason[: MOST_REASON_CHARACTERS - 1] + "…"
-
-
-def service_resource(cluster: str, name: str) -> str:
-    """Return the index key of an ECS service; `cluster` may be a name or an ARN."""
-    return f"service:{cluster.rsplit('/', 1)[-1]}/{name}"
-
-
-def alarm_resource(name: str) -> str:
-    """Return the index key of a CloudWatch alarm."""
-    return f"alarm:{name}"
-
-
-def target_group_resource(arn: str) -> str:
-    """Return the index key of a target group."""
-    return f"target-group:{arn}"
-
-
-def namespace_resource(name: str) -> str:
-    """Return the index key of a Cloud Map namespace; `name` may be an ARN."""
-    return f"namespace:{name.rsplit('/', 1)[-1]}"
-
-
-def log_group_resource(name: str) -> str:
-    """Return the index key of a CloudWatch log group."""
-    return f"log-group:{name}"

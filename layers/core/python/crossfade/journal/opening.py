@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossfade.errors import EdgeOwned, Fenced
 from crossfade.journal.model import MigrationRecord
-from crossfade.rollout.phases import Phase, move
+from crossfade.phases import Phase, move
 
 
 def opening(wanted: MigrationRecord, found: MigrationRecord | None) -> MigrationRecord | None:

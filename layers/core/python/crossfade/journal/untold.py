@@ -11,8 +11,9 @@ from __future__ import annotations
 from pydantic import AwareDatetime, Field
 
 from crossfade.events.outbound import What
-from crossfade.plan.document import BasisPoints, Frozen
-from crossfade.rollout.phases import Phase
+from crossfade.frozen import Frozen
+from crossfade.phases import Phase
+from crossfade.plan.document import BasisPoints
 
 OF_PHASE: dict[Phase, What] = {
     Phase.READY: "ready",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime, Field
 
 from crossfade.errors import UnknownEdge
+from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
@@ -17,7 +18,7 @@ from crossfade.judge.reading import AlarmState, Readings
 from crossfade.judge.replay import evidence_digest, judge_again
 from crossfade.judge.sight import SLOWED, Sight, see, was_faulty
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import Frozen, MigrationPlan, Rung, Timings
+from crossfade.plan.document import MigrationPlan, Rung, Timings
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.shift.action import RungRef

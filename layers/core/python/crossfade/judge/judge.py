@@ -19,10 +19,11 @@ from math import log
 
 from pydantic import Field
 
+from crossfade.frozen import Frozen
 from crossfade.judge import eprocess, inside
 from crossfade.judge.reading import AlarmState, Bucket, Colour, Count, Ejection, Inside, Readings
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import Bounds, Frozen, Rung, RungKind
+from crossfade.plan.document import Bounds, Rung, RungKind
 from crossfade.shift.share import ALL, Share
 
 SAFE_AT = log(20)

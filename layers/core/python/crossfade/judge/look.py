@@ -7,12 +7,13 @@ from typing import Final
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
 from crossfade.judge.judge import Judgement, is_failing
 from crossfade.judge.reading import Readings
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Frozen, Rung
+from crossfade.plan.document import Bounds, Rung
 
 EVIDENCE: Final = "judge"
 """`what` of the journal's evidence entries that hold a look."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from crossfade.plan.document import Frozen
+from crossfade.frozen import Frozen
 
 _HOUR = timedelta(hours=1)
 

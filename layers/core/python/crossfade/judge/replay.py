@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from pydantic import AwareDatetime, ValidationError
 
+from crossfade.frozen import Frozen
 from crossfade.journal.model import Entry, bounded_detail
 from crossfade.judge.judge import Judgement, judge
 from crossfade.judge.look import EVIDENCE, Look
-from crossfade.plan.document import Frozen
 from crossfade.shift.share import Share
 
 

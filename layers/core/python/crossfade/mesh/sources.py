@@ -26,7 +26,6 @@ from crossfade.mesh.taskdefs import rebuild
 from crossfade.mesh.template import load_yaml
 from crossfade.mesh.terraform import read_configuration
 from crossfade.mesh.tfstate import is_state, read_states
-from crossfade.plan.document import SourceFile
 
 SUFFIXES: Final = (
     *(".yaml", ".yml", ".json", ".template"),
@@ -63,9 +62,9 @@ class SourceText:
     text: str
     by_chance: bool = False
 
-    def file(self) -> SourceFile:
-        """Return the source as a plan records it."""
-        return SourceFile(path=self.path, sha256=hashlib.sha256(self.text.encode()).hexdigest())
+    def digest(self) -> str:
+        """Return the SHA-256 of its text, as a plan records it."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @dataclass(slots=True)

@@ -13,8 +13,9 @@ from datetime import datetime
 from pydantic import Field, ValidationError
 
 from crossfade.errors import BadInput
+from crossfade.frozen import Frozen
 from crossfade.mesh.template import load_yaml
-from crossfade.plan.document import Acceptance, Frozen, Gap, MigrationPlan
+from crossfade.plan.document import Acceptance, Gap, MigrationPlan
 
 
 class AcceptedGap(Frozen):

@@ -15,7 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
+from pydantic import ConfigDict, Field, computed_field, model_validator
+
+from crossfade.frozen import Frozen
 
 BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=0)]
@@ -24,12 +26,6 @@ Seconds = Annotated[int, Field(ge=0)]
 _ALL_BP = 10_000
 _ADDRESS = r"^https?://[^\s/?#@]+(/[^\s#]*)?$"
 _MOST_STAGED_BP = 1_500  # CloudFront sends no more to a staging distribution
-
-
-class Frozen(BaseModel):
-    """Ours: immutable, and an unknown field is an error rather than a loss."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _once(data: Any, **said: object) -> Any:

@@ -21,6 +21,7 @@ from crossfade.connect.translate import NO_ENVOY, Choices, Member, Translation, 
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.assumed import assume_services
 from crossfade.mesh.model import EcsService, Found, ListenerRule, Origin, TargetAttachment
+from crossfade.mesh.sources import SourceText
 from crossfade.plan.alarms import alarms_on
 from crossfade.plan.document import (
     BackgroundAnswer,
@@ -120,7 +121,7 @@ def draw(
     options: DrawOptions,
     now: datetime | None,
     *,
-    sources: Sequence[SourceFile] = (),
+    sources: Sequence[SourceText] = (),
     drawn_by: str = "crossfade",
 ) -> MigrationPlan:
     """
@@ -130,7 +131,7 @@ def draw(
         found: What the sources hold.
         options: The operator's choices.
         now: The time of the drawing, aware; None leaves it out, so that the same sources give the same bytes.
-        sources: The files behind `found`, for the record.
+        sources: What `found` was read from, for the record.
         drawn_by: The program and its version, for the record.
 
     Raises:
@@ -190,7 +191,7 @@ def draw(
         migration=migration,
         drawn_at=now,
         drawn_by=drawn_by,
-        sources=tuple(sources),
+        sources=_recorded(sources),
         region=options.region,
         cluster=_cluster(found, translation.members),
         mesh=mesh if has_mesh else None,
@@ -211,12 +212,16 @@ def draw(
     return plan
 
 
+def _recorded(sources: Sequence[SourceText]) -> tuple[SourceFile, ...]:
+    return tuple(SourceFile(path=text.path, sha256=text.digest()) for text in sources)
+
+
 def draw_nothing(
     found: Found,
     options: DrawOptions,
     now: datetime | None,
     *,
-    sources: Sequence[SourceFile] = (),
+    sources: Sequence[SourceText] = (),
     drawn_by: str = "crossfade",
 ) -> MigrationPlan:
     """
@@ -234,7 +239,7 @@ def draw_nothing(
         migration=migration,
         drawn_at=now,
         drawn_by=drawn_by,
-        sources=tuple(sources),
+        sources=_recorded(sources),
         region=options.region,
         cluster=next(iter(clusters), "default"),
         mesh=mesh,

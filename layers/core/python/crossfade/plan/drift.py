@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from crossfade.frozen import Frozen
 from crossfade.mesh.model import ListenerRule, Place
-from crossfade.plan.document import EdgePlan, Frozen, MigrationPlan
+from crossfade.plan.document import EdgePlan, MigrationPlan
 from crossfade.plan.driftpatch import Wanted, unified
 from crossfade.shift.share import NONE, Share
 

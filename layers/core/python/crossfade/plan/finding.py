@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossfade.plan.document import Frozen
+from crossfade.frozen import Frozen
 
 
 class Finding(Frozen):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from crossfade.errors import BadInput
-from crossfade.journal.model import PlanRef
 from crossfade.plan.document import MigrationPlan, digest
+from crossfade.plan.store import PlanRef
 from crossfade.plan.surroundings import Authority, DeploymentGroup, Key, ShiftedService, Surroundings, Vcpus
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from crossfade.connect.services import Services, ServiceState
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import BlueChanged, EdgeChanged, PreflightRefused, UnknownEdge
+from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord
@@ -15,7 +16,7 @@ from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.proxylog_feed import ejection_alarm
 from crossfade.judge.reading import AlarmState
-from crossfade.plan.document import Frozen, MigrationPlan
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.preflight_edges import divided
 from crossfade.plan.preflight_owners import owners

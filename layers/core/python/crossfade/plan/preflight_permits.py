@@ -16,8 +16,9 @@ from functools import cache
 from pydantic import Field
 
 from crossfade.connect.services import JsonObject
+from crossfade.frozen import Frozen
 from crossfade.journal.model import EdgeRecord
-from crossfade.plan.document import Frozen, MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan, ServicePlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.parameters import normalized_name
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from crossfade.errors import BadInput, JournalBusy
-from crossfade.journal.model import PlanRef
+from crossfade.plan.store import PlanRef
 from crossfade.throttles import asking
 
 if TYPE_CHECKING:

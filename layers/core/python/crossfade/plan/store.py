@@ -7,8 +7,17 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from crossfade.errors import BadInput, PlanChanged
-from crossfade.journal.model import PlanRef
+from crossfade.frozen import Frozen
 from crossfade.plan.document import MigrationPlan, digest
+
+
+class PlanRef(Frozen):
+    """A stored plan: one version of one object, and the digest its bytes must have."""
+
+    bucket: str
+    key: str
+    version: str | None = None
+    sha256: str
 
 
 class PlanStore(Protocol):

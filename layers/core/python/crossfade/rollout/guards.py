@@ -22,19 +22,20 @@ from crossfade.events.inbound import (
     ProxyLogDelivered,
 )
 from crossfade.events.outbound import Notices
+from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import MigrationRecord, Token, alarm_resource
+from crossfade.journal.model import MigrationRecord, Token
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.look import blue_fails_too
 from crossfade.judge.proxylog_failures import failures
 from crossfade.judge.proxylog_feed import ProxyMeter, ProxyStreams, ejection_alarm
 from crossfade.judge.proxylog_replay import Confidence, Ejected
 from crossfade.judge.proxylog_report import ACTED_ON, Counts, Report, report
-from crossfade.plan.document import Frozen
+from crossfade.phases import Phase
+from crossfade.resources import alarm_resource
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold
-from crossfade.rollout.phases import Phase
 from crossfade.rollout.rollback import begin_rollback
 
 COMPLETED, FAILED = "SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"

@@ -12,8 +12,8 @@ from crossfade.journal.hold import Hold
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
+from crossfade.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.plan.document import MigrationPlan
-from crossfade.rollout.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.rollout.telling import tell_moves
 from crossfade.shift.shifter import Edges
 

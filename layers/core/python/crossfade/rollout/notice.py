@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from crossfade.events.outbound import Notice, Notices, What
+from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import bounded_reason
 from crossfade.journal.note import note
-from crossfade.plan.document import Frozen
 from crossfade.request import Request
 from crossfade.rollout.telling import note_told, tell_moves
 

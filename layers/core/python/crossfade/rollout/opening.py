@@ -8,14 +8,16 @@ from datetime import datetime
 from pydantic import Field
 
 from crossfade.errors import BadInput, BlockedByGap, PreflightRefused, UnknownMigration
+from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, MigrationRecord, PlanRef, alarm_resource, service_resource
+from crossfade.journal.model import EdgeRecord, MigrationRecord
 from crossfade.journal.opening import opening
-from crossfade.plan.document import Approvals, EdgeKind, EdgePlan, Frozen, MigrationPlan, Timings
-from crossfade.plan.store import PlanStore, read_plan
+from crossfade.phases import Phase
+from crossfade.plan.document import Approvals, EdgeKind, EdgePlan, MigrationPlan, Timings
+from crossfade.plan.store import PlanRef, PlanStore, read_plan
 from crossfade.request import Request
+from crossfade.resources import alarm_resource, service_resource
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
-from crossfade.rollout.phases import Phase
 from crossfade.rollout.watching import OPEN, Schedule
 from crossfade.shift.action import RungRef
 from crossfade.shift.shifter import Edges

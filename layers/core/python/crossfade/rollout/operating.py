@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field
 
 from crossfade.errors import BadInput
+from crossfade.frozen import Frozen
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
-from crossfade.plan.document import Frozen
 from crossfade.request import Request
 from crossfade.rollout.approving import OTHERWISE, answer_approval
 from crossfade.rollout.executions import Executions

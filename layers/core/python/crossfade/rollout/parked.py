@@ -19,7 +19,7 @@ from math import ceil
 from typing import Final
 
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, alarm_resource
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.judge.action import alpha_is_split_by, keep, looks_before
 from crossfade.judge.judge import judge
 from crossfade.judge.look import Look, kept_look
@@ -29,6 +29,7 @@ from crossfade.judge.replay import evidence_digest
 from crossfade.judge.sight import Sight, see
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.plan.document import MigrationPlan
+from crossfade.resources import alarm_resource
 
 EPOCH_PERIODS: Final = 120
 """Metric periods after which the evidence begins anew."""

@@ -15,7 +15,7 @@ from crossfade.events.outbound import Notice, Notices, What
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, MigrationRecord
 from crossfade.journal.untold import Told
-from crossfade.rollout.phases import Phase
+from crossfade.phases import Phase
 from crossfade.shift.share import ALL, NONE, Share
 
 _GOING_BACK: dict[Phase, What] = {Phase.ROLLING_BACK: "rolling_back", Phase.ROLLED_BACK: "rolled_back"}

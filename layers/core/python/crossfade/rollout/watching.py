@@ -21,20 +21,22 @@ from crossfade.connect.greenscaling import GreenScaling
 from crossfade.connect.services import Rollout, Services, StoppedTask
 from crossfade.errors import CrossfadeError, EdgeChanged, Refused, TryAgain
 from crossfade.events.outbound import Notice, Notices
+from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, service_resource
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
 from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.meter import LookMeter
 from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
 from crossfade.judge.sight import Sight
-from crossfade.plan.document import Frozen, MigrationPlan
+from crossfade.phases import CLOSED, Phase
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
+from crossfade.resources import service_resource
 from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold, recount, release
 from crossfade.rollout.parked import guard_parked
-from crossfade.rollout.phases import CLOSED, Phase
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.rollout.telling import tell_moves
 from crossfade.shift.rule import ROUNDING_BP

@@ -9,11 +9,12 @@ from typing import Any, Literal
 from pydantic import AwareDatetime
 
 from crossfade.errors import CrossfadeError, EdgeChanged, EdgeSpreading, Fenced, NotConfirmed, TryAgain
+from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry
-from crossfade.plan.document import BasisPoints, Frozen, RungKind, Seconds
+from crossfade.phases import Phase
+from crossfade.plan.document import BasisPoints, RungKind, Seconds
 from crossfade.request import Request
-from crossfade.rollout.phases import Phase
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
