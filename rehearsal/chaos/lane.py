@@ -129,11 +129,7 @@ class Lane:
         if end is End.STUCK:
             end = self._end_within(_WATCHED_FOR, track, migrate, lambda now: now is not End.STUCK)
         if end is End.STUCK:
-            self._by_hand()
-            clock.sleep(_LOOK_SECONDS)
-            self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
-            end = self._end(track, migrate)
-            end = End.BY_HAND if end in {End.ROLLED_BACK, End.RETIRED} else end
+            end = self._end_by_hand(track, migrate)
         changes = len(track.changes)
         late = any(trap.point.kind in {Kind.EVENT_LATE, Kind.STALLED} for trap in track.traps)
         clock.sleep(LATE_SECONDS if late else _AFTERMATH)
@@ -141,6 +137,18 @@ class Lane:
         if late:
             end = _after_late(end, self._end(track, migrate))
         return self._outcome(track, end, late_changes=0 if late else len(track.changes) - changes)
+
+    def _end_by_hand(self, track: Track, migrate: str) -> End:
+        """Do what the runbook says, as often as a fault may still lie in wait for it."""
+        end = End.STUCK
+        for _ in track.traps or (None,):
+            self._by_hand()
+            clock.sleep(_LOOK_SECONDS)
+            self._wait_until_quiet(track, clock.monotonic() + _LONGEST / 2)
+            end = self._end(track, migrate)
+            if end is not End.STUCK:
+                break
+        return End.BY_HAND if end in {End.ROLLED_BACK, End.RETIRED} else end
 
     def _end_within(self, seconds: float, track: Track, migrate: str, holds: Callable[[End], bool]) -> End:
         until = clock.monotonic() + seconds

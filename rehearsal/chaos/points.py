@@ -84,7 +84,18 @@ _OF_FUNCTIONS = (
 )
 _OF_STATES = (Kind.REFUSED, Kind.REFUSED_AFTER, Kind.THROTTLED, Kind.UNANSWERED, Kind.HUNG)
 _LOOKERS = ("Watch", "OnTask", "OnAlarm", "OnDeployment", "OnExecution", "OnProxyLog")
-_BACK = 0.5  # of the second faults of pairs
+_SENT_BACK = frozenset(
+    {
+        Kind.REFUSED,
+        Kind.REFUSED_AFTER,
+        Kind.HUNG,
+        Kind.KILLED,
+        Kind.KILLED_AFTER,
+        Kind.STALLED,
+        Kind.STOPPED,
+    }
+)
+"""After these a migration mostly goes back."""
 _OF_EVENTS = (Kind.EVENT_LOST, Kind.EVENT_DOUBLED, Kind.EVENT_LATE)
 
 
@@ -192,21 +203,21 @@ def sample(known: Iterable[Point], size: int, seed: int) -> tuple[Point, ...]:
 
 def pairs(known: Iterable[Point], size: int, seed: int) -> tuple[tuple[Point, Point], ...]:
     """
-    Return so many pairs of points, chosen by the seed, the first of each with the drive.
+    Return so many pairs of points, or fewer of few, chosen by the seed; the first has the drive.
 
-    The second is one of the same drive, or one that only a migration that goes back passes: of two on the way
-    forward the second would often never be reached.
+    The second lies where the first leads: on the way back after a fault that sends the migration there, which
+    JUDGED was the first to pass; else, and where there is no way back, somewhere in the same drive.
     """
     chance = random.Random(seed)
     pool = sorted(known)
-    back = [point for point in pool if point.place.script not in COMPLETING]
     of: dict[Script, list[Point]] = {}
-    for point in pool:
+    for point in filter(is_steady, pool):
         of.setdefault(point.place.script, []).append(point)
-    chosen: dict[tuple[Point, Point], None] = {}
-    while len(chosen) < size and len(pool) > 1:
-        first = chance.choice(pool)
-        second = chance.choice(back if back and chance.random() < _BACK else of[first.place.script])
-        if first.place.spot != second.place.spot:
-            chosen.setdefault((first, second))
+    chosen: list[tuple[Point, Point]] = []
+    for first in chance.sample(pool, min(size, len(pool))):
+        goes_back = first.kind in _SENT_BACK and first.place.script is not Script.RETIRED
+        ahead = of.get(Script.JUDGED if goes_back else first.place.script, pool)
+        others = [point for point in ahead if point.place.spot != first.place.spot]
+        if others:
+            chosen.append((first, chance.choice(others)))
     return tuple(chosen)

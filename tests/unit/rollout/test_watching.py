@@ -21,6 +21,7 @@ from crossfade.events.outbound import Notice
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Detour, EdgeRecord
+from crossfade.journal.note import note
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.judge.sight import Sight
@@ -31,7 +32,7 @@ from crossfade.rollout.guards import GuardAnswer
 from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
 from crossfade.rollout.tasks import guard_task
 from crossfade.rollout.telling import tell_moves
-from crossfade.rollout.watching import OPEN, Watch, Watched, watch
+from crossfade.rollout.watching import OPEN, RETIREMENT_RESTS, Watch, Watched, watch
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import Share
 from tests.traffic import CLIMB, MIGRATE, NOON, a_plan, a_record
@@ -551,3 +552,33 @@ def test_a_detour_is_kept_ready_and_what_it_lacks_is_written_down_once() -> None
     notes = [entry.detail for entry in tower.journal.entries("shop") if entry.what == "detour"]
     assert notes == [{"why": "no target of blue answers"}]
     assert tower.rolled_back is None
+
+
+def test_a_retirement_that_was_cut_short_is_told_once_and_left_to_a_person() -> None:
+    tower = Tower(Phase.RETIRING)
+    begun = max(entry.at for entry in tower.journal.entries("shop"))
+
+    in_time = tower.watch(begun + RETIREMENT_RESTS - timedelta(seconds=1))
+    late = tower.watch(begun + RETIREMENT_RESTS)
+    again = tower.watch(begun + 2 * RETIREMENT_RESTS)
+
+    assert (in_time.seen, again.seen) == ((), ())
+    assert len(late.seen) == 1
+    [notice] = tower.notices.told
+    assert (notice.what, notice.phase) == ("stuck", Phase.RETIRING)
+    assert "crossfade retire" in notice.reason
+    assert tower.journal.read("shop").phase is Phase.RETIRING
+
+
+def test_a_retirement_that_goes_on_is_told_of_again_when_it_is_cut_short_again() -> None:
+    tower = Tower(Phase.RETIRING)
+    begun = max(entry.at for entry in tower.journal.entries("shop"))
+    tower.watch(begun + RETIREMENT_RESTS)
+    goes_on = begun + 2 * RETIREMENT_RESTS
+    tower.journal.append(note("shop", "retiring", {"who": "ann"}, fence=1, at=goes_on))
+
+    quiet = tower.watch(goes_on)
+    tower.watch(goes_on + RETIREMENT_RESTS)
+
+    assert quiet.seen == ()
+    assert [notice.what for notice in tower.notices.told] == ["stuck", "stuck"]

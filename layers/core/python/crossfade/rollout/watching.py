@@ -4,8 +4,8 @@ Watch: once a minute, while a migration is open, look without being told.
 An event may be lost, a state machine may be stopped where nobody catches it. So every
 minute each open migration is looked at in AWS: do its executions live, was its last look
 on time, are its alarms quiet, do green's tasks live, could blue take everything back, do
-its edges hold what they were given, is green well where nobody climbs any more. What
-cannot be read is no reason to act: the next minute comes.
+its edges hold what they were given, is green well where nobody climbs any more, does a
+retirement go on. What cannot be read is no reason to act: the next minute comes.
 """
 
 from __future__ import annotations
@@ -50,6 +50,9 @@ DYING_TASKS = 3
 """So many tasks of one green service that died of their own within `DYING_WINDOW` are no accident."""
 
 DYING_WINDOW = timedelta(minutes=10)
+RETIREMENT_RESTS = timedelta(minutes=10)
+"""So long a retirement does nothing only once its execution is dead: all repetitions of one thing it does take less."""
+
 ENTRIES_ARE_KEPT = timedelta(days=400)  # after blue is retired: an audit's year, and a month to begin it
 
 _LIVES = frozenset({ExecutionStatus.RUNNING, ExecutionStatus.SUCCEEDED, ExecutionStatus.PENDING_REDRIVE})
@@ -57,6 +60,7 @@ _ALARM = "alarm:"
 _DRIFT = "drift:"
 _JUDGE = "judge:"
 _DETOUR = "detour"
+_UNFINISHED = "unfinished"
 
 
 class Schedule(Protocol):
@@ -148,10 +152,28 @@ def _watch_one(migration: str, parts: Watch, now: datetime) -> Iterator[str]:
         )
         if not started.joined:
             yield "no rollback ran; it is started again"
+    elif record.phase is Phase.RETIRING:
+        yield from _unfinished(record, parts, now)
     elif record.phase in GOING:
         yield from _watch_open(record, parts, now)
     if record.phase is Phase.ROLLING_BACK or record.phase in GOING:
         yield from _tend_detours(record, parts, now)
+
+
+def _unfinished(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
+    """Tell, once, of a retirement that was cut short. A guard only looks: a person starts it again."""
+    newest = next(iter(parts.journal.newest_first(record.migration)), None)
+    if newest is None or newest.what == _UNFINISHED or now - newest.at < RETIREMENT_RESTS:
+        return
+    reason = (
+        f"blue's retirement has done nothing since {newest.at.isoformat()} and is not over, so its execution is dead; "
+        "start it again (crossfade retire), it does what is left"
+    )
+    parts.notices.tell(Notice(migration=record.migration, what="stuck", phase=record.phase, reason=reason, at=now))
+    parts.journal.append(
+        note(record.migration, _UNFINISHED, {"since": newest.at.isoformat()}, fence=record.fence, at=now)
+    )
+    yield reason
 
 
 def _tend_detours(record: MigrationRecord, parts: Watch, now: datetime) -> Iterator[str]:
