@@ -18,10 +18,10 @@ from typing import Final
 
 from checks.finding import Finding
 from checks.known import KNOWN, Known
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import CrossfadeError, MeshNotFound
 from crossfade.mesh.sources import SUFFIXES, SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 
 CORPUS: Final = Path(__file__).resolve().parents[1].parent / "shared" / "corpus"
 """Where the inputs are, seen from the repository."""

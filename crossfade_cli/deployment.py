@@ -14,10 +14,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from crossfade.errors import BadInput, CrossfadeError, UnknownMigration
+from crossfade.executions.stepfunctions import StepFunctionsExecutions
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.store import PlanRef
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 
 if TYPE_CHECKING:
     from crossfade.connect.services import Services

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from crossfade.draw.draw import DrawOptions, draw, draw_nothing
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import read_parameters, read_sources
 from crossfade.plan.answers import AcceptedGap, Answers, accept, earlier_answers, read_answers, together
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw, draw_nothing
 from crossfade.plan.probes import with_probes
 from crossfade_cli.files import read_files
 from crossfade_cli.probes import probes_of

@@ -20,13 +20,13 @@ from typing import Annotated, Any
 import typer
 
 from crossfade.errors import BadInput, UnknownMigration
+from crossfade.executions.executions import ExecutionStatus
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import Entry, MigrationRecord
 from crossfade.journal.plainly import plainly
 from crossfade.phases import BEYOND_RETURN, CLOSED, Phase
 from crossfade.plan.document import MigrationPlan, digest
 from crossfade.plan.store import PlanRef
-from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.operating import Do, OperatorRequest, obey
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.shift.share import Share

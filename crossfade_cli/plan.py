@@ -12,10 +12,10 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from crossfade.draw.draw import DrawOptions
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.model import Found
 from crossfade.plan.document import Gap, MigrationPlan, Severity
-from crossfade.plan.draw import DrawOptions
 from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.page import page
 from crossfade.plan.parameters import forwarding_parameters, parameters

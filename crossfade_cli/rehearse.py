@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput, CrossfadeError
 from crossfade.plan.answers import accept
 from crossfade.plan.document import EdgeKind, MigrationPlan
-from crossfade.plan.draw import DrawOptions
 from crossfade_cli.drawing import Given, answers_of, draw_from, written_at
 from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault, faults_at

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from crossfade.executions.stepfunctions import StepFunctionsExecutions
 from crossfade.journal.journal import Journal
 from crossfade.plan.document import MigrationPlan
 from crossfade.rollout.rollback import begin_rollback
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.elbv2 import weight_changes
 from rehearsal.breaking import Ending

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import EdgeKind, MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 from rehearsal.application import Application
 from rehearsal.doors import EDGES, choices, ids_of, parameters, stacks_before, with_door
 

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from crossfade.connect.gaps import gap
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
+from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.frozen import Frozen
 from crossfade.plan.document import (
@@ -30,7 +31,6 @@ from crossfade.plan.document import (
     TargetGroupRef,
     TaskDefinitionChange,
 )
-from crossfade.plan.draw import DrawOptions
 from crossfade.plan.waves import order
 
 STAND_IN: Final = "stand-in-edge"

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 Resources = dict[str, dict[str, Any]]

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.mesh.sources import SourceText, read_sources
-from crossfade.plan.draw import DrawOptions, draw
 from crossfade_cli.drawing import uncollected
 
 SIZES: Final = (250, 1_000, 2_500, 5_000)

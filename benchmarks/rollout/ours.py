@@ -8,12 +8,12 @@ from typing import Final
 
 from benchmarks.rollout.rule import ROLL_BACK, Act
 from benchmarks.rollout.world import World
+from crossfade.draw.draw import DrawOptions
 from crossfade.judge.action import next_look_seconds
 from crossfade.judge.judge import is_suspicious, judge
 from crossfade.judge.reading import Readings, Window, closed_periods
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Rung, Timings
-from crossfade.plan.draw import DrawOptions
 from crossfade.shift.share import Share
 
 START: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

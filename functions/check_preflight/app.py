@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from crossfade.plan.preflight import PreflightPassed, PreflightRequest, check_preflight
+from crossfade.preflight.preflight import PreflightPassed, PreflightRequest, check_preflight
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 
 
 @step(PreflightRequest)
 def handler(request: PreflightRequest) -> PreflightPassed:
-    """See `crossfade.plan.preflight.check_preflight`."""
+    """See `crossfade.preflight.preflight.check_preflight`."""
     return check_preflight(
         request,
         journal=parts.journal(),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from crossfade.connect.creation import Created, CreateRequest, create
+from crossfade.green.creation import Created, CreateRequest, create
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 
 
 @step(CreateRequest)
 def handler(request: CreateRequest) -> Created:
-    """See `crossfade.connect.creation.create`."""
+    """See `crossfade.green.creation.create`."""
     return create(
         request,
         journal=parts.journal(),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from crossfade.connect.redeploying import Redeployed, RedeployRequest, redeploy
+from crossfade.green.redeploying import Redeployed, RedeployRequest, redeploy
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 
 
 @step(RedeployRequest)
 def handler(request: RedeployRequest) -> Redeployed:
-    """See `crossfade.connect.redeploying.redeploy`."""
+    """See `crossfade.green.redeploying.redeploy`."""
     return redeploy(
         request,
         journal=parts.journal(),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from crossfade.connect.verification import Verified, VerifyRequest, verify
+from crossfade.green.verification import Verified, VerifyRequest, verify
 from crossfade.runtime import parts
 from crossfade.runtime.step import step
 
 
 @step(VerifyRequest)
 def handler(request: VerifyRequest) -> Verified:
-    """See `crossfade.connect.verification.verify`."""
+    """See `crossfade.green.verification.verify`."""
     return verify(
         request,
         journal=parts.journal(),

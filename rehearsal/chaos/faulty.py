@@ -9,7 +9,7 @@ from typing import Any
 
 from crossfade.errors import TryAgain
 from crossfade.events.inbound import ExecutionStatusChanged
-from crossfade.rollout.executions import ExecutionStatus
+from crossfade.executions.executions import ExecutionStatus
 
 
 class Fault(StrEnum):

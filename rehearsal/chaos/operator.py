@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from crossfade.errors import CrossfadeError, UnknownMigration
+from crossfade.executions.stepfunctions import StepFunctionsExecutions
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.rollout.approving import answer_approval
 from crossfade.rollout.rollback import begin_rollback
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
 

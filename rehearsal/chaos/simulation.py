@@ -32,14 +32,15 @@ from crossfade.errors import (
     UnknownMigration,
 )
 from crossfade.events.memory import MemorySchedule
+from crossfade.executions.executions import Executions, ExecutionStatus
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.journal import Journal
 from crossfade.journal.memory import MemoryJournal
 from crossfade.phases import MOVES, Phase
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.memory import MemoryPlanStore
-from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.guards import guard_execution
-from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
+from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.opening import Opened, OpenRequest, open_migration
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.rollout.watching import Schedule

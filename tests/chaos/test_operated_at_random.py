@@ -22,15 +22,16 @@ from hypothesis.stateful import (
 from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling, MemoryServices
 from crossfade.errors import BlueIsGone, CrossfadeError, EdgeBusy, Fenced, JournalBusy
 from crossfade.events.memory import MemoryNotices, MemorySchedule
+from crossfade.executions.executions import ExecutionStatus
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.judge.memory import MemoryMetrics
 from crossfade.phases import BEYOND_RETURN, MOVES, Phase
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.approving import ApprovalRequest, answer_approval, ask_approval
-from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.guards import guard_execution
-from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
+from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.opening import OpenRequest, open_migration
 from crossfade.rollout.retiring import RetireRequest, retire
 from crossfade.rollout.rollback import begin_rollback

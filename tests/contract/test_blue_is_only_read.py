@@ -14,7 +14,7 @@ from crossfade.connect.ecs import EcsBlues, EcsServices
 from crossfade.connect.services import MIGRATION_TAG
 from rehearsal.aws import in_process
 from tests.traffic import NOON
-from tests.unit.connect.green import World
+from tests.unit.green.world import World
 
 LOOKS = ("Describe", "List", "Get")
 

@@ -12,9 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from crossfade.errors import ExecutionsBusy
-from crossfade.rollout.executions import Executions, ExecutionStatus, RollbackInput
-from crossfade.rollout.memory import MemoryExecutions
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
+from crossfade.executions.executions import Executions, ExecutionStatus, RollbackInput
+from crossfade.executions.memory import MemoryExecutions
+from crossfade.executions.stepfunctions import StepFunctionsExecutions
 from rehearsal.aws import in_process
 from tests.aws import a_client
 

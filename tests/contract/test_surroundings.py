@@ -13,18 +13,18 @@ import pytest
 from botocore.stub import Stubber
 
 from crossfade.errors import EcsBusy
-from crossfade.plan.acmpca import PrivateAuthorities
-from crossfade.plan.awslambda import LambdaConcurrency
-from crossfade.plan.codedeploy import CodeDeployGroups
-from crossfade.plan.ec2 import Ec2Subnets
-from crossfade.plan.ecs import EcsShiftedServices
-from crossfade.plan.elbv2 import Elbv2Tags
-from crossfade.plan.iam import IamRoles
-from crossfade.plan.kms import KmsKeys
-from crossfade.plan.logs import LogsSubscriptions
-from crossfade.plan.memory import MemorySurroundings
-from crossfade.plan.servicequotas import QuotaOfFargate
-from crossfade.plan.surroundings import Authority, DeploymentGroup, Key, ShiftedService, Surroundings, Vcpus
+from crossfade.preflight.acmpca import PrivateAuthorities
+from crossfade.preflight.awslambda import LambdaConcurrency
+from crossfade.preflight.codedeploy import CodeDeployGroups
+from crossfade.preflight.ec2 import Ec2Subnets
+from crossfade.preflight.ecs import EcsShiftedServices
+from crossfade.preflight.elbv2 import Elbv2Tags
+from crossfade.preflight.iam import IamRoles
+from crossfade.preflight.kms import KmsKeys
+from crossfade.preflight.logs import LogsSubscriptions
+from crossfade.preflight.memory import MemorySurroundings
+from crossfade.preflight.servicequotas import QuotaOfFargate
+from crossfade.preflight.surroundings import Authority, DeploymentGroup, Key, ShiftedService, Surroundings, Vcpus
 from rehearsal.aws import in_process
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

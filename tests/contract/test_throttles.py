@@ -34,15 +34,15 @@ from crossfade.errors import (
 )
 from crossfade.events.eventbridge import EventBridgeSchedule
 from crossfade.events.sqs import SqsUndelivered
+from crossfade.executions.stepfunctions import StepFunctionsExecutions
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.judge.cloudwatch import CloudWatchAlarms
 from crossfade.judge.logs import CloudWatchProxyFeed, CloudWatchProxyLogs
-from crossfade.plan.ecs import EcsShiftedServices
-from crossfade.plan.elbv2 import Elbv2Tags
 from crossfade.plan.s3 import S3PlanStore
 from crossfade.plan.store import PlanRef
+from crossfade.preflight.ecs import EcsShiftedServices
+from crossfade.preflight.elbv2 import Elbv2Tags
 from crossfade.rollout.cloudwatch import CloudWatchGatheredAlarms
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.shift.elbv2 import busy
 from crossfade.throttles import asking
 

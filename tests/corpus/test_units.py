@@ -10,10 +10,10 @@ import pytest
 
 from checks.corpus import CORPUS, Outcome, attempt, outcomes, page, told, units
 from checks.known import KNOWN
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 from tests.meshes import NOON
 
 pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"real inputs not present at {CORPUS}")

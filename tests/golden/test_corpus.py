@@ -16,15 +16,15 @@ import hcl2
 import pytest
 from botocore.validate import ParamValidator
 
-from crossfade.connect.creation import creation_request
 from crossfade.connect.fields import leaves
 from crossfade.connect.services import ServiceState
 from crossfade.connect.translate import Choices, Translation, translate
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import CrossfadeError
+from crossfade.green.creation import creation_request
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SUFFIXES, SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 from crossfade.plan.infrastructure import cloudformation, terraform
 from tests.meshes import NOON
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.export import export_document
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.mesh.template import load_template
 from crossfade.plan.document import Endpoint, MetadataLedger, MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 from crossfade_cli.export import read_account
 from crossfade_cli.files import read_files
 from rehearsal.aws import in_process

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from crossfade.connect.gaps import TABLE, Row
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.mesh.sources import read_sources
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 from crossfade.plan.parameters import parameters
 from crossfade.plan.report import report
 from crossfade_cli.files import read_files

@@ -16,9 +16,9 @@ from benchmarks.rollout.kayenta import Label
 from benchmarks.rollout.ours import Crossfade
 from benchmarks.rollout.rule import try_rule
 from benchmarks.rollout.world import SCENARIOS
+from crossfade.draw.draw import DrawOptions
 from crossfade.judge import eprocess
 from crossfade.judge.verdict import Answer
-from crossfade.plan.draw import DrawOptions
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 

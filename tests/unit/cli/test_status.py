@@ -10,14 +10,14 @@ import pytest
 
 from crossfade.connect.memory import MemoryServices
 from crossfade.events.memory import MemoryNotices
+from crossfade.executions.executions import ExecutionStatus
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry
 from crossfade.phases import Phase
 from crossfade.plan.document import MigrationPlan
 from crossfade.rollout.approving import ApprovalRequest, ask_approval
-from crossfade.rollout.executions import ExecutionStatus
-from crossfade.rollout.memory import MemoryExecutions
 from crossfade.shift.memory import MemoryEdges
 from crossfade_cli.deployment import Deployment
 from crossfade_cli.operate import entry_told, status

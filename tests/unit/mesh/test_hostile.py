@@ -6,9 +6,9 @@ import tracemalloc
 
 import pytest
 
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SourceText, read_sources
-from crossfade.plan.draw import DrawOptions, draw
 from tests.meshes import NOON, Resources, a_mesh, a_node, a_route, a_service, drawn
 
 DEEP = '{"a":' * 5_000 + "1" + "}" * 5_000

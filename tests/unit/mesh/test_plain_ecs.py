@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
-from crossfade.plan.draw import DrawOptions, draw
 from crossfade_cli.files import read_files
 from tests.meshes import NOON, Resources, text_of
 

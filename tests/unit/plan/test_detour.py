@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from crossfade.journal.model import AlbRule, Detour, EdgeRecord, Route53Edge, Route53Record
 from crossfade.plan.document import DetourRef, DnsRef, EdgePlan, RecordRef
 from crossfade.plan.parameters import parameters
-from crossfade.plan.preflight_permits import May, permits
+from crossfade.preflight.permits import May, permits
 from tests.traffic import a_plan, an_edge_plan
 
 ELB = "arn:aws:elasticloadbalancing:eu-west-1:123456789012"

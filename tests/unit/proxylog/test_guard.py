@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from crossfade.events.inbound import AlarmStateChanged, ProxyLogDelivered
 from crossfade.events.memory import MemoryNotices
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry
 from crossfade.judge.judge import judge
@@ -27,7 +28,7 @@ from crossfade.phases import Phase
 from crossfade.plan.document import Bounds, Rung
 from crossfade.resources import alarm_resource, log_group_resource
 from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_proxy_log
-from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
+from crossfade.rollout.memory import MemoryGatheredAlarms
 from tests.traffic import a_record, an_edge
 
 from .lines import NOON, NOON_MS, access, called_in_turn, event

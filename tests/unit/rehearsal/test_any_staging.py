@@ -9,7 +9,7 @@ from crossfade.plan.answers import AcceptedGap, Answers, accept
 from crossfade.plan.document import BackgroundAnswer, MigrationPlan
 from rehearsal.application import stand_ins
 from tests.meshes import NOON
-from tests.unit.plan.test_any_mesh import drawn_from, few, meshes
+from tests.unit.draw.test_any_mesh import drawn_from, few, meshes
 
 
 def answered(plan: MigrationPlan) -> MigrationPlan:

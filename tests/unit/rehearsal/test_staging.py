@@ -6,6 +6,7 @@ import pytest
 
 from crossfade.connect.gaps import gap
 from crossfade.connect.sizing import serves_alone_unasked
+from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.plan.document import (
     Acceptance,
@@ -35,7 +36,6 @@ from crossfade.plan.document import (
     TargetGroupRef,
     TaskDefinitionChange,
 )
-from crossfade.plan.draw import DrawOptions
 from rehearsal.staging import STAND_IN, Staged, stage
 from tests.meshes import NOON
 from tests.traffic import a_plan

@@ -8,10 +8,10 @@ import pytest
 
 from crossfade.errors import BadInput, Fenced
 from crossfade.events.memory import MemoryNotices
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.memory import MemoryJournal
 from crossfade.phases import Phase
 from crossfade.rollout.approving import OTHERWISE, ApprovalRequest, Asked, answer_approval, ask_approval
-from crossfade.rollout.memory import MemoryExecutions
 from tests.traffic import NOON, a_record, an_edge
 
 TOKEN = "t-1"  # noqa: S105 — a task token

@@ -14,13 +14,14 @@ from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import ExecutionsBusy
 from crossfade.events.inbound import AlarmStateChanged, DeploymentStateChanged, ExecutionStatusChanged
 from crossfade.events.memory import MemoryNotices
+from crossfade.executions.executions import ExecutionStatus, RollbackInput
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Token
 from crossfade.judge.memory import MemoryAlarms
 from crossfade.phases import BEYOND_RETURN, CLOSED, Phase
-from crossfade.rollout.executions import ExecutionStatus, RollbackInput
 from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_execution, resume_service
-from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
+from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.telling import tell_moves
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 

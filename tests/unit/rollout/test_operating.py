@@ -6,12 +6,12 @@ import pytest
 
 from crossfade.errors import BadInput, UnknownMigration
 from crossfade.events.memory import MemoryNotices
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Token
 from crossfade.phases import Phase
 from crossfade.rollout.approving import ApprovalRequest, Asked, approval_resource, ask_approval
-from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.operating import Do, OperatorRequest, obey
 from tests.traffic import NOON, a_record, an_edge
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from crossfade.executions.executions import ExecutionStatus
 from crossfade.journal.hold import Hold
 from crossfade.journal.model import Entry
 from crossfade.judge.action import alpha_is_split_by
@@ -15,7 +16,6 @@ from crossfade.judge.reading import Readings, Window
 from crossfade.judge.replay import replay
 from crossfade.phases import Phase
 from crossfade.plan.document import Bounds, Rung, RungKind
-from crossfade.rollout.executions import ExecutionStatus
 from crossfade.shift.share import ALL, Share
 from tests.traffic import CLIMB, MIGRATE, NOON
 

@@ -12,6 +12,8 @@ from crossfade.connect.greenscaling import Twin
 from crossfade.connect.memory import MemoryBlues, MemoryGreenScaling, MemoryScaling, MemoryServices
 from crossfade.errors import BlueIsGone, BlueStillServes, EcsBusy, Fenced
 from crossfade.events.memory import MemoryNotices
+from crossfade.executions.executions import ExecutionStatus
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.blue import ScalingFound
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Detour, EdgeRecord, NlbEdge
@@ -22,8 +24,6 @@ from crossfade.judge.signal import Metric
 from crossfade.phases import Phase
 from crossfade.plan.document import Call, ClientAlias, Endpoint, MigrationPlan
 from crossfade.plan.memory import MemoryPlanStore
-from crossfade.rollout.executions import ExecutionStatus
-from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.retiring import Retired, RetireRequest, retire
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.errors import BlueIsGone, ExecutionsBusy, Fenced, UnknownMigration
+from crossfade.executions.executions import ExecutionStatus, RollbackInput
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import MigrationRecord
 from crossfade.phases import BEYOND_RETURN, Phase
-from crossfade.rollout.executions import ExecutionStatus, RollbackInput
-from crossfade.rollout.memory import MemoryExecutions
 from crossfade.rollout.rollback import RollbackStarted, begin_rollback
 from tests.traffic import NOON, a_record, an_edge
 

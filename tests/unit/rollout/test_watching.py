@@ -18,6 +18,8 @@ from crossfade.errors import ExecutionsBusy, NoticesBusy
 from crossfade.events.inbound import TaskStateChanged
 from crossfade.events.memory import MemoryNotices, MemorySchedule, MemoryUndelivered
 from crossfade.events.outbound import Notice
+from crossfade.executions.executions import ExecutionStatus
+from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Detour, EdgeRecord
@@ -27,9 +29,8 @@ from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.judge.sight import Sight
 from crossfade.phases import Phase
 from crossfade.plan.memory import MemoryPlanStore
-from crossfade.rollout.executions import ExecutionStatus
 from crossfade.rollout.guards import GuardAnswer
-from crossfade.rollout.memory import MemoryExecutions, MemoryGatheredAlarms
+from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.tasks import guard_task
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN, RETIREMENT_RESTS, Watch, Watched, watch

@@ -1,1 +1,1 @@
-"""Where a migration is, and which moves are legal from there."""
+"""Who moves a migration, and when: opening, guards, approvals, holds, operators, rollback, retirement."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from crossfade.errors import BadInput
 from crossfade.events.outbound import Notice, Notices
+from crossfade.executions.executions import Executions
 from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
@@ -15,7 +16,6 @@ from crossfade.journal.note import note
 from crossfade.phases import Phase
 from crossfade.plan.document import Seconds
 from crossfade.request import Request
-from crossfade.rollout.executions import Executions
 
 Asked = Literal["climb", "rung", "retirement"]
 

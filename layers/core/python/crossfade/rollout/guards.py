@@ -22,6 +22,7 @@ from crossfade.events.inbound import (
     ProxyLogDelivered,
 )
 from crossfade.events.outbound import Notices
+from crossfade.executions.executions import Executions, ExecutionStatus
 from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord, Token
@@ -33,7 +34,6 @@ from crossfade.judge.proxylog_replay import Confidence, Ejected
 from crossfade.judge.proxylog_report import ACTED_ON, Counts, Report, report
 from crossfade.phases import Phase
 from crossfade.resources import alarm_resource
-from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold
 from crossfade.rollout.rollback import begin_rollback

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from crossfade.errors import BadInput
+from crossfade.executions.executions import Executions
 from crossfade.frozen import Frozen
 from crossfade.journal.hold import OPERATOR, Hold
 from crossfade.journal.journal import Journal
@@ -15,7 +16,6 @@ from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
 from crossfade.request import Request
 from crossfade.rollout.approving import OTHERWISE, answer_approval
-from crossfade.rollout.executions import Executions
 from crossfade.rollout.holding import GOING
 
 Do = Literal["approve", "reject", "hold", "resume"]

@@ -13,6 +13,7 @@ from crossfade.connect.greenscaling import GreenScaling, Twin
 from crossfade.connect.services import Services
 from crossfade.errors import BlueStillServes
 from crossfade.events.outbound import Notices
+from crossfade.executions.executions import Executions, ExecutionStatus
 from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
@@ -23,7 +24,6 @@ from crossfade.plan.document import MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.resources import service_resource
-from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.unused import still_used
 from crossfade.shift.shifter import Edges

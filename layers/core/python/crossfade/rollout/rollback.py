@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from crossfade.errors import BlueIsGone, ExecutionsBusy
+from crossfade.executions.executions import Executions, ExecutionStatus, RollbackInput
 from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import MigrationRecord
 from crossfade.phases import BEYOND_RETURN, Phase
-from crossfade.rollout.executions import Executions, ExecutionStatus, RollbackInput
 
 _ATTEMPTS = 5
 """Each attempt but the last was overtaken by somebody else's; five in a row are a storm."""

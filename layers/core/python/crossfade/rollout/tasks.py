@@ -8,9 +8,9 @@ from crossfade.connect.services import Services
 from crossfade.errors import UnknownMigration
 from crossfade.events.inbound import TaskStateChanged
 from crossfade.events.outbound import Notices
+from crossfade.executions.executions import Executions
 from crossfade.journal.journal import Journal
 from crossfade.plan.store import PlanStore, read_plan
-from crossfade.rollout.executions import Executions
 from crossfade.rollout.guards import GuardAnswer
 from crossfade.rollout.holding import GOING, recount
 from crossfade.rollout.rollback import begin_rollback

@@ -21,6 +21,7 @@ from crossfade.connect.greenscaling import GreenScaling
 from crossfade.connect.services import Rollout, Services, StoppedTask
 from crossfade.errors import CrossfadeError, EdgeChanged, Refused, TryAgain
 from crossfade.events.outbound import Notice, Notices
+from crossfade.executions.executions import Executions, ExecutionStatus
 from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
@@ -33,7 +34,6 @@ from crossfade.phases import CLOSED, Phase
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.resources import service_resource
-from crossfade.rollout.executions import Executions, ExecutionStatus
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold, recount, release
 from crossfade.rollout.parked import guard_parked

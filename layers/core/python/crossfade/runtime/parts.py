@@ -21,6 +21,8 @@ from crossfade.events.eventbridge import EventBridgeNotices, EventBridgeSchedule
 from crossfade.events.outbound import EveryNotice, Notices
 from crossfade.events.sns import SnsNotices
 from crossfade.events.sqs import SqsUndelivered
+from crossfade.executions.executions import Executions
+from crossfade.executions.stepfunctions import StepFunctionsExecutions
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.journal import Journal
 from crossfade.judge.alarms import Alarms
@@ -31,23 +33,21 @@ from crossfade.judge.meter import LookMeter
 from crossfade.judge.probing import Prober
 from crossfade.judge.proxylog_feed import ProxyFeed, ProxyMeter, ProxyStreams
 from crossfade.judge.sight import Sight
-from crossfade.plan.acmpca import PrivateAuthorities
-from crossfade.plan.awslambda import LambdaConcurrency
-from crossfade.plan.codedeploy import CodeDeployGroups
-from crossfade.plan.ec2 import Ec2Subnets
-from crossfade.plan.ecs import EcsShiftedServices
-from crossfade.plan.elbv2 import Elbv2Tags
-from crossfade.plan.iam import IamRoles
-from crossfade.plan.kms import KmsKeys
-from crossfade.plan.logs import LogsSubscriptions
 from crossfade.plan.s3 import S3PlanStore
-from crossfade.plan.servicequotas import QuotaOfFargate
 from crossfade.plan.store import PlanStore
-from crossfade.plan.surroundings import Surroundings
+from crossfade.preflight.acmpca import PrivateAuthorities
+from crossfade.preflight.awslambda import LambdaConcurrency
+from crossfade.preflight.codedeploy import CodeDeployGroups
+from crossfade.preflight.ec2 import Ec2Subnets
+from crossfade.preflight.ecs import EcsShiftedServices
+from crossfade.preflight.elbv2 import Elbv2Tags
+from crossfade.preflight.iam import IamRoles
+from crossfade.preflight.kms import KmsKeys
+from crossfade.preflight.logs import LogsSubscriptions
+from crossfade.preflight.servicequotas import QuotaOfFargate
+from crossfade.preflight.surroundings import Surroundings
 from crossfade.rollout.cloudwatch import CloudWatchGatheredAlarms
-from crossfade.rollout.executions import Executions
 from crossfade.rollout.gathered import GatheredAlarms
-from crossfade.rollout.stepfunctions import StepFunctionsExecutions
 from crossfade.rollout.watching import Schedule, Watch
 from crossfade.runtime import clients
 from crossfade.runtime.embedded import EmbeddedLookMeter, EmbeddedProxyMeter

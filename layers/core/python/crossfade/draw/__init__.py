@@ -1,0 +1,1 @@
+"""A plan, drawn from what the sources hold."""
