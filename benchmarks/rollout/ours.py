@@ -10,7 +10,8 @@ from benchmarks.rollout.rule import ROLL_BACK, Act
 from benchmarks.rollout.world import World
 from crossfade.draw.draw import DrawOptions
 from crossfade.judge.action import next_look_seconds
-from crossfade.judge.judge import is_suspicious, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import is_suspicious
 from crossfade.judge.reading import Readings, Window, closed_periods
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Rung, Timings

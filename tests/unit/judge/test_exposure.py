@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Readings, Window
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Rung

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from crossfade.judge import eprocess
 from crossfade.judge.inside import Source, insides, log_e, occurrences, sources
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Count, Ejection, Inside, Readings, Row, Wanting, Window, wanting
 from crossfade.judge.signal import SIGNALS, Metric, Place, Signal, Worse
 from crossfade.judge.verdict import Answer, Verdict

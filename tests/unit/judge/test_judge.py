@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import AlarmState, Bucket, Count, Ejection, Readings, Window
 from crossfade.judge.verdict import Answer, Verdict, worst
 from crossfade.plan.document import Bounds, Rung, RungKind

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.probing import MemoryProber
 from crossfade.judge.reading import Probed, Readings, Window
 from crossfade.judge.verdict import Answer

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.judge import eprocess
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Count, Readings, Window, slow_counted, slow_over
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Rung, RungKind

@@ -13,7 +13,8 @@ from crossfade.errors import MetricsBusy
 from crossfade.journal.model import ResolvedEdge
 from crossfade.judge.action import Judged, next_look_seconds
 from crossfade.judge.feeds import EdgeRead
-from crossfade.judge.judge import Judgement, is_suspicious, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement, is_suspicious
 from crossfade.judge.memory import MemoryMetrics
 from crossfade.judge.reading import Inside, Readings, Window
 from crossfade.judge.verdict import Answer, Verdict

@@ -11,7 +11,8 @@ from crossfade.frozen import Frozen
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
-from crossfade.judge.judge import Judgement, is_suspicious, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement, is_suspicious
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.meter import LookMeter, measures
 from crossfade.judge.reading import AlarmState, Readings

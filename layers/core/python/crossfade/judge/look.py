@@ -10,7 +10,8 @@ from pydantic import AwareDatetime, Field, ValidationError
 from crossfade.frozen import Frozen
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Entry
-from crossfade.judge.judge import Judgement, is_failing
+from crossfade.judge.case import is_failing
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Readings
 from crossfade.judge.verdict import Answer
 from crossfade.plan.document import Bounds, Rung

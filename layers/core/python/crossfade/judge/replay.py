@@ -21,7 +21,8 @@ from pydantic import AwareDatetime, ValidationError
 
 from crossfade.frozen import Frozen
 from crossfade.journal.model import Entry, bounded_detail
-from crossfade.judge.judge import Judgement, judge
+from crossfade.judge.judge import judge
+from crossfade.judge.judgement import Judgement
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.shift.share import Share
 
