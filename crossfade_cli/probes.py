@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import Probe
+from crossfade.plan.edges import Probe
 
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e]*)")  # RFC 9110: a token, and what can be seen
 

@@ -17,7 +17,8 @@ from rich.table import Table
 from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput, CrossfadeError
 from crossfade.plan.answers import accept
-from crossfade.plan.document import EdgeKind, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgeKind
 from crossfade_cli.drawing import Given, answers_of, draw_from, written_at
 from rehearsal.application import Application, stand_ins
 from rehearsal.breaking import FAULTS, Breaking, fault, faults_at

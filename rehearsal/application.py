@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from crossfade.plan.document import EdgeKind, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgeKind
 from rehearsal.blue import blue_template
 from rehearsal.blue_edges import DISTRIBUTION, ZONE
 from rehearsal.staging import Staging, stage

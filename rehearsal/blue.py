@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import ServicePlan
 from rehearsal.blue_edges import add_edge
 from rehearsal.template_parts import Resources, Template, alias, attribute, balancer, forward, ref, target_group
 

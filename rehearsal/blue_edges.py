@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, ServicePlan
+from crossfade.plan.edges import CdnRef, DnsRef, EdgePlan
+from crossfade.plan.services import ServicePlan
 from rehearsal.staging import STAND_IN
 from rehearsal.template_parts import Resources, Template, alias, attribute, balancer, forward, ref, target_group
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from crossfade.plan.document import EdgeKind, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgeKind
 from rehearsal.dataplane.task import Fault
 
 Ending = Literal["rolled_back", "completed"]

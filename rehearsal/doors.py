@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from crossfade.mesh.template import load_template
-from crossfade.plan.document import CdnRef, DnsRef, EdgeKind, EdgePlan, MigrationPlan, Probe, RecordRef
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import CdnRef, DnsRef, EdgeKind, EdgePlan, Probe, RecordRef
 from rehearsal.application import Application, Described
 from rehearsal.aws import EmbeddedAws, route53
 from rehearsal.aws.cloudfront import spread_slowly as distributions_spread_slowly

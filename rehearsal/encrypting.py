@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from crossfade.plan.document import MigrationPlan, Tls
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import Tls
 from rehearsal.dataplane.certificates import make_authority
 from rehearsal.deploy.making import Aws
 

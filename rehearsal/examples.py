@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from crossfade.draw.draw import DrawOptions, draw
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SourceText, read_sources
-from crossfade.plan.document import EdgeKind, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgeKind
 from rehearsal.application import Application
 from rehearsal.doors import EDGES, choices, ids_of, parameters, stacks_before, with_door
 

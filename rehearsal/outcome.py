@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 from rehearsal.breaking import Breaking
 from rehearsal.dataplane import Totals, version
 from rehearsal.disturbing import DISTURBANCES

@@ -12,7 +12,8 @@ import math
 from dataclasses import dataclass
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import EdgeKind, EdgePlan, MigrationPlan, Rung, RungKind
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgeKind, EdgePlan, Rung, RungKind
 
 RECORD_TTL_SECONDS = 60  # of an alias to a load balancer
 

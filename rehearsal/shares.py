@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 from rehearsal.aws.cloudfront import policy_changes
 from rehearsal.aws.elbv2 import WeightChange, weight_changes
 from rehearsal.aws.route53 import RecordChange, record_changes

@@ -20,17 +20,9 @@ from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_t
 from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.frozen import Frozen
-from crossfade.plan.document import (
-    Acceptance,
-    BackgroundAnswer,
-    EdgePlan,
-    Gap,
-    MigrationPlan,
-    RuleRef,
-    ServicePlan,
-    TargetGroupRef,
-    TaskDefinitionChange,
-)
+from crossfade.plan.document import Acceptance, Gap, MigrationPlan
+from crossfade.plan.edges import EdgePlan, RuleRef
+from crossfade.plan.services import BackgroundAnswer, ServicePlan, TargetGroupRef, TaskDefinitionChange
 from crossfade.plan.waves import order
 
 STAND_IN: Final = "stand-in-edge"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossfade.journal.model import CloudFrontEdge, FoundEdge
-from crossfade.plan.document import CdnRef, Rung
+from crossfade.plan.edges import CdnRef, Rung
 from crossfade.shift.cloudfront import CloudFrontEdges
 from tests.aws import Clients, a_client
 from tests.load_balancer import LoadBalancer

@@ -8,21 +8,9 @@ from typing import Any
 from crossfade.connect.memory import MemoryServices
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, MigrationRecord, StoredRequest
 from crossfade.phases import Phase
-from crossfade.plan.document import (
-    BlueService,
-    EdgePlan,
-    GreenService,
-    LogPlan,
-    MigrationPlan,
-    NamespacePlan,
-    Role,
-    RuleRef,
-    Rung,
-    RungKind,
-    ServicePlan,
-    TargetGroupRef,
-    TaskDefinitionChange,
-)
+from crossfade.plan.document import LogPlan, MigrationPlan, NamespacePlan
+from crossfade.plan.edges import EdgePlan, RuleRef, Rung, RungKind
+from crossfade.plan.services import BlueService, GreenService, Role, ServicePlan, TargetGroupRef, TaskDefinitionChange
 from crossfade.plan.store import PlanRef
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)

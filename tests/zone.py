@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crossfade.journal.model import Route53Record
-from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
+from crossfade.plan.edges import DnsRef, EdgePlan, RecordRef
 from crossfade.shift.route53 import Route53Edges
 from tests.aws import Clients, a_client
 from tests.load_balancer import LoadBalancer

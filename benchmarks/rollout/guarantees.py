@@ -17,7 +17,8 @@ from crossfade.judge import eprocess
 from crossfade.judge.judge import judge
 from crossfade.judge.reading import Count, Readings, Window
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung, RungKind
 
 ALPHAS: Final = (0.05, 0.01, 0.001)
 LOOKS: Final = 500

@@ -14,7 +14,8 @@ from crossfade.judge.judge import judge
 from crossfade.judge.judgement import is_suspicious
 from crossfade.judge.reading import Readings, Window, closed_periods
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Rung, Timings
+from crossfade.plan.document import Bounds, Timings
+from crossfade.plan.edges import Rung
 from crossfade.shift.share import Share
 
 START: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

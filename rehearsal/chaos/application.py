@@ -9,7 +9,8 @@ from pathlib import Path
 
 from crossfade.draw.draw import DrawOptions, draw
 from crossfade.mesh.sources import SourceText, read_sources
-from crossfade.plan.document import Approvals, EdgeKind, MigrationPlan, Retirement
+from crossfade.plan.document import Approvals, MigrationPlan, Retirement
+from crossfade.plan.edges import EdgeKind
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
 from rehearsal.chaos.edges import End, LaneEdge

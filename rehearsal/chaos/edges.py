@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.cloudfront import policy_changes
 from rehearsal.aws.elbv2 import healthy_count, target_group_arn

@@ -16,7 +16,8 @@ from typing import Any
 from crossfade.errors import UnknownMigration
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import MigrationRecord
-from crossfade.plan.document import MigrationPlan, ServicePlan, digest
+from crossfade.plan.document import MigrationPlan, digest
+from crossfade.plan.services import ServicePlan
 from crossfade.rollout.watching import DYING_TASKS
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock

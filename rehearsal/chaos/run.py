@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crossfade.plan.document import EdgeKind
+from crossfade.plan.edges import EdgeKind
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.clock import clock
 from rehearsal.chaos.application import PACE, lay

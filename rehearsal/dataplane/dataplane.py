@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from crossfade.plan.document import Call
+from crossfade.plan.services import Call
 from rehearsal.aws.runtime import TaskFailed, TaskPlacement, TaskSpec
 from rehearsal.dataplane import health, mesh_proxy, service_connect
 from rehearsal.dataplane.cdn_edge import CdnEdge, Staged

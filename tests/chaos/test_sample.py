@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from crossfade.plan.document import EdgeKind
+from crossfade.plan.edges import EdgeKind
 from rehearsal.aws.clock import clock
 from rehearsal.chaos.application import PACE, lay
 from rehearsal.chaos.lane import AWS_TIME_SCALE, Lane, deploy_product

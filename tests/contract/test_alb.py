@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, NotConfirmed, PreflightRefused, UnreachableGoal
 from crossfade.journal.model import AlbRule, EdgeRecord
-from crossfade.plan.document import RuleRef, TargetGroupRef, TargetHealthCheck
+from crossfade.plan.edges import RuleRef
+from crossfade.plan.services import TargetGroupRef, TargetHealthCheck
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.share import ALL, NONE, Share
 from rehearsal.aws import in_process

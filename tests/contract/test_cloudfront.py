@@ -19,7 +19,7 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import CloudFrontEdge, EdgeRecord, FoundEdge
-from crossfade.plan.document import Rung, Session
+from crossfade.plan.edges import Rung, Session
 from crossfade.shift.cloudfront import CloudFrontEdges, CloudFrontShifter
 from crossfade.shift.share import ALL, NONE, Share
 from rehearsal.aws import in_process

@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from crossfade.errors import EdgeBusy, EdgeChanged, EdgeOwned, NotConfirmed
 from crossfade.journal.model import EdgeRecord
-from crossfade.plan.document import DetourRef, TargetGroupRef
+from crossfade.plan.edges import DetourRef
+from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter
 from rehearsal.aws import in_process

@@ -8,7 +8,8 @@ import pytest
 
 from crossfade.errors import EdgeChanged, PreflightRefused
 from crossfade.journal.model import EdgeRecord
-from crossfade.plan.document import RuleRef, TargetGroupRef
+from crossfade.plan.edges import RuleRef
+from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import NONE, Share
 from rehearsal.aws import in_process
 from tests.load_balancer import LoadBalancer, NetworkLoadBalancer, forward

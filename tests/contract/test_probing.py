@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from crossfade.judge.probing import MemoryProber, Prober
 from crossfade.judge.reading import Count
-from crossfade.plan.document import CdnRef, Probe, Rung
+from crossfade.plan.edges import CdnRef, Probe, Rung
 from crossfade.runtime.probing import HttpProber
 from crossfade.shift.staging import staging_probe
 from tests.traffic import an_edge_plan

@@ -21,7 +21,7 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import EdgeRecord, Route53Edge, Route53Record
-from crossfade.plan.document import RecordRef
+from crossfade.plan.edges import RecordRef
 from crossfade.shift.limits import MOST_RECORD_WEIGHT
 from crossfade.shift.records import Group, divide, given_back, shifted
 from crossfade.shift.route53 import Route53Edges, Route53Shifter

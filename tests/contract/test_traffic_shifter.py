@@ -19,7 +19,8 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import AlbRule, EdgeRecord, FoundEdge, Route53Edge, Route53Record
-from crossfade.plan.document import EdgePlan, RecordRef, RuleRef, TargetGroupRef
+from crossfade.plan.edges import EdgePlan, RecordRef, RuleRef
+from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.shift.shifter import Edges, TrafficShifter

@@ -17,7 +17,8 @@ from crossfade.errors import CrossfadeError
 from crossfade.mesh.export import export_document
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.mesh.template import load_template
-from crossfade.plan.document import Endpoint, MetadataLedger, MigrationPlan
+from crossfade.plan.document import MetadataLedger, MigrationPlan
+from crossfade.plan.services import Endpoint
 from crossfade_cli.export import read_account
 from crossfade_cli.files import read_files
 from rehearsal.aws import in_process

@@ -9,7 +9,8 @@ from typing import get_args
 import pytest
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import EdgeKind, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgeKind
 from rehearsal.aws import EmbeddedAws, in_process, route53
 from rehearsal.deploy import Deployer
 from rehearsal.doors import Slowness, led_in, nature

@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from crossfade.plan.document import EdgeKind
+from crossfade.plan.edges import EdgeKind
 from rehearsal.aws.cloudfront import PolicyChange, policy_changes
 from rehearsal.aws.elbv2 import WeightChange, weight_changes
 from rehearsal.aws.route53 import RecordChange, record_changes

@@ -10,7 +10,8 @@ import pytest
 from crossfade.judge.judge import judge
 from crossfade.judge.reading import AlarmState, Ejection, Inside, Probed, Readings, Wanting, Window
 from crossfade.judge.signal import SIGNALS, Place
-from crossfade.plan.document import Bounds, Rung
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung
 from rehearsal.fault_table import fault_table, seen_by
 from rehearsal.summary import EdgeSummary, Requests, Scenario, Seconds, Summary
 

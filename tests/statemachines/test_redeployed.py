@@ -8,7 +8,8 @@ import pytest
 
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import Entry
-from crossfade.plan.document import Call, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import Call
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.runtime import StillRuntime
 from rehearsal.deploy import Deployer

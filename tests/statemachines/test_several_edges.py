@@ -10,7 +10,7 @@ import pytest
 
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.model import Entry
-from crossfade.plan.document import CdnRef, DetourRef, DnsRef, EdgePlan, RecordRef
+from crossfade.plan.edges import CdnRef, DetourRef, DnsRef, EdgePlan, RecordRef
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.cloudfront import policy_changes, spread_slowly
 from rehearsal.aws.registry import Call

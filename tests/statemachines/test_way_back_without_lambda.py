@@ -12,7 +12,8 @@ import pytest
 
 from crossfade.journal.model import CloudFrontEdge, EdgeRecord, Route53Edge
 from crossfade.phases import Phase
-from crossfade.plan.document import EdgePlan, RuleRef, RungKind, TargetGroupRef
+from crossfade.plan.edges import EdgePlan, RuleRef, RungKind
+from crossfade.plan.services import TargetGroupRef
 from crossfade.plan.store import PlanRef
 from crossfade.resources import alarm_resource
 from crossfade.shift.share import ALL, NONE, Share

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.plan.document import Call
+from crossfade.plan.services import Call
 from rehearsal.aws import in_process
 from rehearsal.aws.runtime import TaskSpec
 from rehearsal.dataplane import DataPlane

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.plan.document import Call
+from crossfade.plan.services import Call
 from rehearsal.aws.runtime import TaskFailed
 from rehearsal.dataplane import DataPlane, version
 from rehearsal.dataplane.envoy import validate

@@ -11,7 +11,7 @@ import pytest
 
 from crossfade.judge.proxylog_failures import failures
 from crossfade.judge.signal import GRPC_STATUS
-from crossfade.plan.document import Call
+from crossfade.plan.services import Call
 from rehearsal.aws.runtime import TaskSpec
 from rehearsal.dataplane import DataPlane
 from rehearsal.dataplane.metrics import Meter, Served, count_at_proxy

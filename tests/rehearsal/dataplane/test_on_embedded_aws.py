@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.plan.document import Call
+from crossfade.plan.services import Call
 from rehearsal.aws import EmbeddedAws
 from rehearsal.aws.runtime import StillRuntime
 from rehearsal.dataplane import DataPlane, OutlierSettings

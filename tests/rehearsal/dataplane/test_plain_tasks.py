@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crossfade.plan.document import Call
+from crossfade.plan.services import Call
 from rehearsal.aws import EmbeddedAws
 from rehearsal.dataplane import DataPlane
 from rehearsal.deploy import Deployer

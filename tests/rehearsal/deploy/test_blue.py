@@ -9,7 +9,9 @@ import pytest
 
 from crossfade.connect.taskdef import rewrite
 from crossfade.errors import BadInput
-from crossfade.plan.document import CdnRef, ClientAlias, DnsRef, EdgeKind, MigrationPlan, RecordRef
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import CdnRef, DnsRef, EdgeKind, RecordRef
+from crossfade.plan.services import ClientAlias
 from crossfade.shift.alb import AlbEdges
 from crossfade.shift.cloudfront import CloudFrontEdges
 from crossfade.shift.nlb import NlbEdges

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import MigrationPlan, Probe
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import Probe
 from crossfade.plan.probes import with_probes
 from crossfade_cli.probes import probes_of
 from tests.meshes import two_services

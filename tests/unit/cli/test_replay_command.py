@@ -17,7 +17,8 @@ from crossfade.judge.judge import judge
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.reading import Readings, Window
 from crossfade.judge.replay import evidence_digest
-from crossfade.plan.document import Bounds, Rung
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung
 from crossfade_cli.app import main
 from tests.aws import a_client
 from tests.traffic import NOON

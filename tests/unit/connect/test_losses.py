@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from crossfade.draw.draw import DrawOptions
-from crossfade.plan.document import MigrationPlan, Severity, TargetHealthCheck, Tls
+from crossfade.plan.document import MigrationPlan, Severity
+from crossfade.plan.services import TargetHealthCheck, Tls
 from tests.meshes import Resources, a_name, a_node, a_service, an_edge, behind, drawn, ids, two_services
 
 CA = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/11111111-2222-3333-4444-555555555555"

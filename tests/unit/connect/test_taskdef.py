@@ -10,7 +10,7 @@ from botocore.validate import ParamValidator
 
 from crossfade.connect.taskdef import READ_ONLY, draw_change, rewrite
 from crossfade.errors import BlueChanged
-from crossfade.plan.document import PortName, TaskDefinitionChange
+from crossfade.plan.services import PortName, TaskDefinitionChange
 from tests.meshes import a_service, found
 
 ECS: Any = botocore.session.get_session().get_service_model("ecs")

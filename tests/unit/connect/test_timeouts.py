@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from crossfade.connect.timeouts import effective
 from crossfade.mesh.model import Protocol, Timeouts
-from crossfade.plan.document import Timeout
+from crossfade.plan.services import Timeout
 
 HTTP = Protocol.HTTP
 

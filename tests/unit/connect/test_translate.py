@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import Call, MigrationPlan, Role
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import Call, Role
 from tests.meshes import (
     Resources,
     a_mesh,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from crossfade.connect.fields import leaves
 from crossfade.draw.draw import DrawOptions, draw
 from crossfade.mesh.model import Found
-from crossfade.plan.document import MigrationPlan, Role
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import Role
 from tests.meshes import (
     NOON,
     Resources,

@@ -11,7 +11,8 @@ from crossfade.connect.services import ServiceState
 from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.green.creation import creation_request
-from crossfade.plan.document import CdnRef, DnsRef, EdgePlan, MigrationPlan, RecordRef, Rung, RungKind
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import CdnRef, DnsRef, EdgePlan, RecordRef, Rung, RungKind
 from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.parameters import forwarding_parameters, parameters
 from crossfade.plan.report import report

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from crossfade.plan.document import Severity, TargetHealthCheck
+from crossfade.plan.document import Severity
+from crossfade.plan.services import TargetHealthCheck
 from tests.meshes import Resources, a_gateway, a_mesh, a_name, a_node, a_service, an_edge, drawn, ids
 
 HEALTH: dict[str, Any] = {"listener": {"HealthCheck": {"Protocol": "http", "Path": "/ping", "Port": 8080}}}

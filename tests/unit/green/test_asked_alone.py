@@ -8,7 +8,7 @@ from crossfade.errors import GreenNotReady
 from crossfade.judge.probing import MemoryProber
 from crossfade.judge.reading import Count
 from crossfade.phases import Phase
-from crossfade.plan.document import CdnRef, EdgePlan, Probe, Rung
+from crossfade.plan.edges import CdnRef, EdgePlan, Probe, Rung
 from crossfade.shift.share import Share
 from crossfade.shift.staging import TEST_HEADER
 from tests.traffic import an_edge_plan

@@ -12,7 +12,9 @@ from crossfade.connect.memory import MemoryNamespaces, MemoryServices
 from crossfade.connect.services import MIGRATION_TAG, JsonObject, ServiceState
 from crossfade.errors import BadInput, BlueChanged, EcsBusy, Fenced, GreenFailed, ServiceExists
 from crossfade.green.creation import creation_request
-from crossfade.plan.document import ClientAlias, Endpoint, NamespacePlan, RuleRef, TargetGroupRef
+from crossfade.plan.document import NamespacePlan
+from crossfade.plan.edges import RuleRef
+from crossfade.plan.services import ClientAlias, Endpoint, TargetGroupRef
 from crossfade.resources import service_resource
 from tests.traffic import NOON, an_edge_plan
 from tests.unit.green.world import BLUE_NETWORK, FIRST, SECOND, Cut, Killed, World, a_service, a_shop, run_blue

@@ -14,7 +14,8 @@ from crossfade.connect.memory import MemoryGreenScaling
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import Fenced, GreenFailed, GreenNotReady
 from crossfade.phases import Phase
-from crossfade.plan.document import Gap, ServicePlan
+from crossfade.plan.document import Gap
+from crossfade.plan.services import ServicePlan
 from tests.traffic import NOON
 from tests.unit.green.world import World, a_service, a_shop, accepted
 

@@ -13,21 +13,19 @@ from crossfade.green.verification import Verified, VerifyRequest, verify
 from crossfade.journal.memory import MemoryJournal
 from crossfade.judge.probing import MemoryProber
 from crossfade.judge.proxylog_memory import MemoryProxyFeed
-from crossfade.plan.document import (
-    Acceptance,
+from crossfade.plan.document import Acceptance, Gap, MigrationPlan
+from crossfade.plan.memory import MemoryPlanStore
+from crossfade.plan.services import (
     BlueService,
     ClientAlias,
     Endpoint,
-    Gap,
     GreenService,
-    MigrationPlan,
     PortName,
     Role,
     ServicePlan,
     TaskDefinitionChange,
     Timeout,
 )
-from crossfade.plan.memory import MemoryPlanStore
 from crossfade.shift.memory import MemoryEdges
 from tests.traffic import NOON, a_plan, a_record
 

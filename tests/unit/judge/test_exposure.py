@@ -11,7 +11,8 @@ from crossfade.judge.judge import judge
 from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Readings, Window
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Rung
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 RUNG = Rung(share_bp=100, soak_seconds=300)

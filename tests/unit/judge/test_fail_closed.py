@@ -28,8 +28,10 @@ from crossfade.judge.logs import CloudWatchProxyLogs
 from crossfade.judge.memory import MemoryLookMeter
 from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Call, ClientAlias, Endpoint, MigrationPlan, RungKind, Tls
+from crossfade.plan.document import Bounds, MigrationPlan
+from crossfade.plan.edges import RungKind
 from crossfade.plan.memory import MemoryPlanStore
+from crossfade.plan.services import Call, ClientAlias, Endpoint, Tls
 from crossfade.shift.action import RungRef
 from tests.traffic import NOON, a_plan, a_record, an_edge
 

@@ -14,8 +14,10 @@ from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics,
 from crossfade.judge.reading import AlarmState, added_up
 from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Call, ClientAlias, Endpoint, MigrationPlan, RungKind
+from crossfade.plan.document import Bounds, MigrationPlan
+from crossfade.plan.edges import RungKind
 from crossfade.plan.memory import MemoryPlanStore
+from crossfade.plan.services import Call, ClientAlias, Endpoint
 from crossfade.shift.action import RungRef
 from tests.traffic import NOON, a_plan, a_record, an_edge, an_edge_plan, green_services
 

@@ -19,7 +19,9 @@ from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Count, Ejection, Inside, Readings, Row, Wanting, Window, wanting
 from crossfade.judge.signal import SIGNALS, Metric, Place, Signal, Worse
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import Bounds, Call, ClientAlias, Endpoint, MigrationPlan, Rung, RungKind
+from crossfade.plan.document import Bounds, MigrationPlan
+from crossfade.plan.edges import Rung, RungKind
+from crossfade.plan.services import Call, ClientAlias, Endpoint
 from tests.traffic import a_plan
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from crossfade.judge.judge import judge
 from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import AlarmState, Bucket, Count, Ejection, Readings, Window
 from crossfade.judge.verdict import Answer, Verdict, worst
-from crossfade.plan.document import Bounds, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung, RungKind
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOUNDS = Bounds(minimum_requests=200, lost_data_seconds=120, slow_ratio=None)  # speed has its own tests

@@ -19,7 +19,8 @@ from crossfade.judge.reading import AlarmState
 from crossfade.judge.replay import evidence_digest, replay
 from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import Bounds, RungKind, Timings
+from crossfade.plan.document import Bounds, Timings
+from crossfade.plan.edges import RungKind
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.shift.action import RungRef
 from tests.traffic import NOON, a_plan, a_record, an_edge, green_services

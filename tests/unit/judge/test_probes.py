@@ -13,7 +13,8 @@ from crossfade.judge.judgement import Judgement
 from crossfade.judge.probing import MemoryProber
 from crossfade.judge.reading import Probed, Readings, Window
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Probe, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Probe, Rung, RungKind
 from tests.traffic import an_edge_plan
 
 from .test_judge_green import NOW, World

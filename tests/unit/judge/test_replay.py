@@ -14,7 +14,8 @@ from crossfade.judge.judge import judge
 from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.reading import Inside, Readings, Wanting, Window
 from crossfade.judge.replay import evidence_digest, replay
-from crossfade.plan.document import Bounds, Rung
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOUNDS = Bounds(slow_ratio=None)

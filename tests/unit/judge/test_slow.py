@@ -15,7 +15,8 @@ from crossfade.judge.judge import judge
 from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Count, Readings, Window, slow_counted, slow_over
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung, RungKind
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 BOUNDS = Bounds(minimum_requests=200)

@@ -13,7 +13,8 @@ from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics,
 from crossfade.judge.reading import AlarmState, rated
 from crossfade.judge.sight import Sight
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, CdnRef, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import CdnRef, Rung, RungKind
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.shift.action import RungRef
 from tests.traffic import NOON, a_plan, a_record, an_edge_plan, green_services

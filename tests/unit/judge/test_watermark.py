@@ -19,7 +19,8 @@ from crossfade.judge.memory import MemoryMetrics
 from crossfade.judge.reading import Inside, Readings, Window
 from crossfade.judge.verdict import Answer, Verdict
 from crossfade.judge.watermark import learned, unsettled
-from crossfade.plan.document import Bounds, Rung, Timings
+from crossfade.plan.document import Bounds, Timings
+from crossfade.plan.edges import Rung
 from tests.traffic import NOON
 from tests.unit.judge.test_judge_green import DAILY, SETTLED, World
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from crossfade.plan.document import MigrationPlan, Role, Severity
+from crossfade.plan.document import MigrationPlan, Severity
 from crossfade.plan.report import summary
+from crossfade.plan.services import Role
 from tests.meshes import Resources, a_gateway, a_mesh, a_name, a_node, a_route, a_router, a_service, drawn, ids
 
 RETRIES = {"RetryPolicy": {"MaxRetries": 5, "HttpRetryEvents": ["server-error"]}}

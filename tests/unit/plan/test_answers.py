@@ -9,7 +9,8 @@ import pytest
 from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.plan.answers import AcceptedGap, Answers, accept, earlier_answers, read_answers, together
-from crossfade.plan.document import BackgroundAnswer, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import BackgroundAnswer
 from tests.meshes import NOON, a_mesh, a_node, a_service, drawn, two_services
 
 LATER = NOON + timedelta(days=1)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from crossfade.journal.model import AlbRule, Detour, EdgeRecord, Route53Edge, Route53Record
-from crossfade.plan.document import DetourRef, DnsRef, EdgePlan, RecordRef
+from crossfade.plan.edges import DetourRef, DnsRef, EdgePlan, RecordRef
 from crossfade.plan.parameters import parameters
 from crossfade.preflight.permits import May, permits
 from tests.traffic import a_plan, an_edge_plan

@@ -6,8 +6,9 @@ import cfnlint.api
 import hcl2
 import pytest
 
-from crossfade.plan.document import ClientAlias, MigrationPlan, Timeout, Tls
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.infrastructure import cloudformation, terraform
+from crossfade.plan.services import ClientAlias, Timeout, Tls
 from tests.meshes import a_name, a_node, a_service, drawn, two_services
 
 CA = "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/11111111-2222-3333-4444-555555555555"

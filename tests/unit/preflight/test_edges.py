@@ -6,8 +6,9 @@ import pytest
 
 from crossfade.errors import EdgeChanged
 from crossfade.journal.model import EdgeRecord, FoundEdge, NlbEdge
-from crossfade.plan.document import Call, ClientAlias, Endpoint, MigrationPlan
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
+from crossfade.plan.services import Call, ClientAlias, Endpoint
 from crossfade.preflight.edges import divided
 from crossfade.shift.memory import MemoryEdges
 from tests.traffic import a_plan, an_edge, an_edge_plan

@@ -13,15 +13,9 @@ from hypothesis import strategies as st
 from crossfade.connect.gaps import gap
 from crossfade.errors import Fenced, PlanChanged, PreflightRefused
 from crossfade.judge.memory import MemoryAlarms
-from crossfade.plan.document import (
-    BackgroundWork,
-    Gap,
-    MigrationPlan,
-    ServicePlan,
-    Timings,
-    Tls,
-)
+from crossfade.plan.document import Gap, MigrationPlan, Timings
 from crossfade.plan.parameters import parameters
+from crossfade.plan.services import BackgroundWork, ServicePlan, Tls
 from crossfade.preflight.memory import MemorySurroundings
 from crossfade.preflight.permits import May, matches
 from crossfade.preflight.preflight import PreflightPassed, PreflightRequest, check_preflight

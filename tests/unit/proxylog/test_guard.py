@@ -25,7 +25,8 @@ from crossfade.judge.proxylog_memory import MemoryProxyMeter, MemoryProxyStreams
 from crossfade.judge.proxylog_report import BUCKET_MS, Counts
 from crossfade.judge.reading import Readings, Window
 from crossfade.phases import Phase
-from crossfade.plan.document import Bounds, Rung
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung
 from crossfade.resources import alarm_resource, log_group_resource
 from crossfade.rollout.guards import GuardAnswer, guard_alarm, guard_proxy_log
 from crossfade.rollout.memory import MemoryGatheredAlarms

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.plan.answers import AcceptedGap, Answers, accept
-from crossfade.plan.document import BackgroundAnswer, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import BackgroundAnswer
 from rehearsal.application import stand_ins
 from tests.meshes import NOON
 from tests.unit.draw.test_any_mesh import drawn_from, few, meshes

@@ -8,31 +8,19 @@ from crossfade.connect.gaps import gap
 from crossfade.connect.sizing import serves_alone_unasked
 from crossfade.draw.draw import DrawOptions
 from crossfade.errors import BadInput
-from crossfade.plan.document import (
-    Acceptance,
+from crossfade.plan.document import Acceptance, Gap, MigrationPlan, NamespacePlan, Severity
+from crossfade.plan.edges import CdnRef, DnsRef, EdgeKind, EdgePlan, Probe, RecordRef, RuleRef, Rung, RungKind
+from crossfade.plan.services import (
     BackgroundAnswer,
     BackgroundWork,
     BlueService,
     Call,
-    CdnRef,
     ClientAlias,
-    DnsRef,
-    EdgeKind,
-    EdgePlan,
     Endpoint,
-    Gap,
     GreenService,
-    MigrationPlan,
-    NamespacePlan,
     PortName,
-    Probe,
-    RecordRef,
     Role,
-    RuleRef,
-    Rung,
-    RungKind,
     ServicePlan,
-    Severity,
     TargetGroupRef,
     TaskDefinitionChange,
 )

@@ -17,7 +17,8 @@ from crossfade.errors import (
 from crossfade.events.memory import MemorySchedule
 from crossfade.journal.memory import MemoryJournal
 from crossfade.phases import Phase
-from crossfade.plan.document import Acceptance, Gap, MigrationPlan, RungKind, Severity
+from crossfade.plan.document import Acceptance, Gap, MigrationPlan, Severity
+from crossfade.plan.edges import RungKind
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.opening import Opened, OpenRequest, open_migration

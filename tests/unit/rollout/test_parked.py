@@ -15,7 +15,8 @@ from crossfade.judge.look import EVIDENCE, Look
 from crossfade.judge.reading import Readings, Window
 from crossfade.judge.replay import replay
 from crossfade.phases import Phase
-from crossfade.plan.document import Bounds, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung, RungKind
 from crossfade.shift.share import ALL, Share
 from tests.traffic import CLIMB, MIGRATE, NOON
 

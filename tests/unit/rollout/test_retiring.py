@@ -22,8 +22,9 @@ from crossfade.judge.inside import Series, Source, entry_sources
 from crossfade.judge.memory import MemoryMetrics
 from crossfade.judge.signal import Metric
 from crossfade.phases import Phase
-from crossfade.plan.document import Call, ClientAlias, Endpoint, MigrationPlan
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.memory import MemoryPlanStore
+from crossfade.plan.services import Call, ClientAlias, Endpoint
 from crossfade.rollout.retiring import Retired, RetireRequest, retire
 from crossfade.rollout.telling import tell_moves
 from crossfade.rollout.watching import OPEN

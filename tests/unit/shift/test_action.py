@@ -21,7 +21,7 @@ from crossfade.errors import (
 from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import CloudFrontEdge, Detour, Distribution, EdgeRecord, Entry, FoundEdge
 from crossfade.phases import Phase
-from crossfade.plan.document import RungKind
+from crossfade.plan.edges import RungKind
 from crossfade.shift.action import (
     Cleared,
     ClearRequest,

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from crossfade.errors import UnknownEdge
 from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
-from crossfade.plan.document import DnsRef, EdgeKind, EdgePlan, RecordRef
+from crossfade.plan.edges import DnsRef, EdgeKind, EdgePlan, RecordRef
 from crossfade.shift.edges import EdgesOfKinds
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import Share

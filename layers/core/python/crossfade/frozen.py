@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BasisPoints = Annotated[int, Field(ge=0, le=10_000)]
+Seconds = Annotated[int, Field(ge=0)]
 
 
 class Frozen(BaseModel):

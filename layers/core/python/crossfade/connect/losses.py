@@ -31,7 +31,8 @@ from crossfade.mesh.model import (
     VirtualNode,
 )
 from crossfade.mesh.tree import Tree
-from crossfade.plan.document import Gap, Severity, Tls
+from crossfade.plan.document import Gap, Severity
+from crossfade.plan.services import Tls
 
 _ENVOY_ADMIN_PORT: Final = "9901"
 _ENVOY_PORTS: Final = frozenset({"15000", "15001"})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from crossfade.connect.services import JsonObject, ServiceState
-from crossfade.plan.document import MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import ServicePlan
 
 SINGLE_TASK = "SINGLE_TASK"
 """The gap whose acceptance consents to a service of one task."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from crossfade.errors import BlueChanged
 from crossfade.mesh.model import Container, TaskDefinition
-from crossfade.plan.document import PortName, TaskDefinitionChange
+from crossfade.plan.services import PortName, TaskDefinitionChange
 
 READ_ONLY: Final = frozenset(
     {

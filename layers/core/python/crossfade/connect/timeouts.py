@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crossfade.mesh.model import Protocol, Timeouts
-from crossfade.plan.document import Timeout
+from crossfade.plan.services import Timeout
 
 DEFAULT_REQUEST_SECONDS: Final = 15
 DEFAULT_IDLE_SECONDS: Final = 300

@@ -51,18 +51,8 @@ from crossfade.mesh.model import (
     VirtualService,
 )
 from crossfade.mesh.tree import Tree
-from crossfade.plan.document import (
-    Call,
-    ClientAlias,
-    Endpoint,
-    Gap,
-    Ledger,
-    PortName,
-    Role,
-    Severity,
-    Timeout,
-    Tls,
-)
+from crossfade.plan.document import Gap, Ledger, Severity
+from crossfade.plan.services import Call, ClientAlias, Endpoint, PortName, Role, Timeout, Tls
 
 _MeshThing: TypeAlias = Mesh | VirtualNode | VirtualRouter | Route | VirtualService | VirtualGateway | GatewayRoute
 

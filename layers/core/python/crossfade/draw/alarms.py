@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crossfade.mesh.model import Alarm, Found
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 
 
 def alarms_on(found: Found, edges: Sequence[EdgePlan]) -> tuple[str, ...]:

@@ -26,25 +26,23 @@ from crossfade.mesh.assumed import assume_services
 from crossfade.mesh.model import EcsService, Found, ListenerRule, Origin, TargetAttachment
 from crossfade.mesh.sources import SourceText
 from crossfade.plan.document import (
-    BackgroundAnswer,
-    BackgroundWork,
-    BlueService,
     Bounds,
-    EdgeKind,
-    EdgePlan,
     Gap,
-    GreenService,
     LogPlan,
     MigrationPlan,
     NamespacePlan,
     NotMigrated,
     OutsideName,
-    RuleRef,
-    Rung,
-    RungKind,
-    ServicePlan,
     Severity,
     SourceFile,
+)
+from crossfade.plan.edges import EdgeKind, EdgePlan, RuleRef, Rung, RungKind
+from crossfade.plan.services import (
+    BackgroundAnswer,
+    BackgroundWork,
+    BlueService,
+    GreenService,
+    ServicePlan,
     TargetGroupRef,
     TargetHealthCheck,
     TaskDefinitionChange,

@@ -20,8 +20,9 @@ from crossfade.connect.translate import Member
 from crossfade.draw.gateway_rules import before, met_routes
 from crossfade.mesh.model import EcsService, Found, GatewayRoute, ListenerRule, TargetGroup, TaskDefinition
 from crossfade.mesh.tree import Tree
-from crossfade.plan.document import Endpoint, Gap, Severity
+from crossfade.plan.document import Gap, Severity
 from crossfade.plan.report import rule_in_words
+from crossfade.plan.services import Endpoint
 
 _GATEWAY: Final = re.compile(r"mesh/[^/]+/virtualGateway/(.+)")
 _MOST_TARGET_GROUPS: Final = 5

@@ -17,7 +17,9 @@ from typing import Final
 from crossfade.connect.gaps import gap
 from crossfade.errors import BadInput
 from crossfade.mesh.model import Distribution, DnsRecord, Found, HostedZone, ListenerRule, LoadBalancer
-from crossfade.plan.document import CdnRef, DetourRef, DnsRef, EdgePlan, Gap, RecordRef, Rung, TargetGroupRef
+from crossfade.plan.document import Gap
+from crossfade.plan.edges import CdnRef, DetourRef, DnsRef, EdgePlan, RecordRef, Rung
+from crossfade.plan.services import TargetGroupRef
 
 ROUTE_53, CLOUDFRONT = "route53", "cloudfront"
 _KINDS: Final = (ROUTE_53, CLOUDFRONT)

@@ -19,7 +19,8 @@ from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Token, entry_of
 from crossfade.judge.proxylog_feed import ProxyFeed, ejection_alarm
-from crossfade.plan.document import Endpoint, LogPlan, MigrationPlan, ServicePlan, TaskDefinitionChange, Timeout, Tls
+from crossfade.plan.document import LogPlan, MigrationPlan
+from crossfade.plan.services import Endpoint, ServicePlan, TaskDefinitionChange, Timeout, Tls
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.resources import (

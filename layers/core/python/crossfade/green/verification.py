@@ -18,7 +18,8 @@ from crossfade.journal.model import MigrationRecord, bounded_reason
 from crossfade.journal.note import note
 from crossfade.judge.probing import Prober
 from crossfade.phases import Phase
-from crossfade.plan.document import MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import ServicePlan
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.shift.share import NONE

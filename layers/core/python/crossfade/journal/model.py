@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import AwareDatetime, Discriminator, Field, Tag, field_validator, model_validator
 
-from crossfade.frozen import Frozen
+from crossfade.frozen import BasisPoints, Frozen, Seconds
 from crossfade.journal.plainly import plainly
 from crossfade.phases import Phase
-from crossfade.plan.document import BasisPoints, EdgeKind, Seconds, Session
+from crossfade.plan.edges import EdgeKind, Session
 from crossfade.plan.store import PlanRef
 
 

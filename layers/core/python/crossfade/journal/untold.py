@@ -11,9 +11,8 @@ from __future__ import annotations
 from pydantic import AwareDatetime, Field
 
 from crossfade.events.outbound import What
-from crossfade.frozen import Frozen
+from crossfade.frozen import BasisPoints, Frozen
 from crossfade.phases import Phase
-from crossfade.plan.document import BasisPoints
 
 OF_PHASE: dict[Phase, What] = {
     Phase.READY: "ready",

@@ -19,7 +19,8 @@ from crossfade.judge.reading import AlarmState, Readings
 from crossfade.judge.replay import evidence_digest, judge_again
 from crossfade.judge.sight import SLOWED, Sight, see, was_faulty
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import MigrationPlan, Rung, Timings
+from crossfade.plan.document import MigrationPlan, Timings
+from crossfade.plan.edges import Rung
 from crossfade.plan.store import PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.shift.action import RungRef

@@ -12,7 +12,8 @@ from crossfade.judge import eprocess, inside
 from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Bucket, Colour, Count, Ejection, Inside, Readings
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import Bounds, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung, RungKind
 from crossfade.shift.share import ALL, Share
 
 SAFE_AT = log(20)

@@ -18,7 +18,8 @@ from crossfade.journal.model import ResolvedEdge, is_network
 from crossfade.judge import eprocess
 from crossfade.judge.reading import Count, Inside, Row
 from crossfade.judge.signal import ENTRY_CALLED, ENTRY_SERVED, ENTRY_TARGETS, SIGNALS, Metric, Place, Signal
-from crossfade.plan.document import Bounds, Endpoint, MigrationPlan, ServicePlan
+from crossfade.plan.document import Bounds, MigrationPlan
+from crossfade.plan.services import Endpoint, ServicePlan
 
 ALL_OF_GREEN = "green"
 """The subject of a signal that is counted over all of green."""

@@ -28,7 +28,8 @@ from crossfade.judge.case import (
 from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import AlarmState, Bucket, Colour, Readings
 from crossfade.judge.verdict import Answer, Verdict
-from crossfade.plan.document import Bounds, Rung, RungKind
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung, RungKind
 from crossfade.shift.share import Share
 
 _NEVER = "nothing on this rung: evidence against green is kept until it is left"

@@ -14,7 +14,8 @@ from crossfade.judge.case import is_failing
 from crossfade.judge.judgement import Judgement
 from crossfade.judge.reading import Readings
 from crossfade.judge.verdict import Answer
-from crossfade.plan.document import Bounds, Rung
+from crossfade.plan.document import Bounds
+from crossfade.plan.edges import Rung
 
 EVIDENCE: Final = "judge"
 """`what` of the journal's evidence entries that hold a look."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from crossfade.judge.reading import Count
-from crossfade.plan.document import Probe
+from crossfade.plan.edges import Probe
 
 
 class Prober(Protocol):

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crossfade.plan.document import Endpoint, MigrationPlan, ServicePlan, TargetGroupRef
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.services import Endpoint, ServicePlan, TargetGroupRef
 
 _LOG_DAYS = 30
 _PROVIDER = "6.34.0"  # the first whose service_connect_configuration has access_log_configuration

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
-from crossfade.plan.document import EdgePlan, Gap, MigrationPlan, ServicePlan, Severity
+from crossfade.plan.document import Gap, MigrationPlan, Severity
+from crossfade.plan.edges import EdgePlan
 from crossfade.plan.report import (
     drawn_in_words,
     endpoint_in_words,
@@ -21,6 +22,7 @@ from crossfade.plan.report import (
     rule_in_words,
     summary,
 )
+from crossfade.plan.services import ServicePlan
 
 _BOX: Final = (206, 46)
 _STEP: Final = (226, 96)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crossfade.plan.document import EdgePlan, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgePlan
 
 
 def parameters(plan: MigrationPlan, pass_roles: Iterable[str] = ()) -> dict[str, str]:

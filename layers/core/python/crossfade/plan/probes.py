@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from crossfade.errors import BadInput
-from crossfade.plan.document import EdgePlan, MigrationPlan, Probe
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgePlan, Probe
 
 
 def with_probes(plan: MigrationPlan, probes: Mapping[str, Probe]) -> MigrationPlan:

@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from crossfade.plan.document import (
-    EdgePlan,
-    Endpoint,
-    Gap,
-    Ledger,
-    MetadataLedger,
-    MigrationPlan,
-    ServicePlan,
-    Severity,
-    Timeout,
-)
+from crossfade.plan.document import Gap, Ledger, MetadataLedger, MigrationPlan, Severity
+from crossfade.plan.edges import EdgePlan
+from crossfade.plan.services import Endpoint, ServicePlan, Timeout
 
 _MEANING = {
     Severity.BLOCKING: "needs an answer before the stack takes the plan",

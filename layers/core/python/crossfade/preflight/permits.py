@@ -18,9 +18,10 @@ from pydantic import Field
 from crossfade.connect.services import JsonObject
 from crossfade.frozen import Frozen
 from crossfade.journal.model import EdgeRecord
-from crossfade.plan.document import MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.parameters import normalized_name
+from crossfade.plan.services import ServicePlan
 
 PROXY_LOGS = "/crossfade/"
 """The template lets log groups be made and read below this name only."""

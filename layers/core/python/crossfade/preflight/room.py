@@ -18,8 +18,9 @@ from datetime import datetime
 from crossfade.connect.services import JsonObject, ServiceState
 from crossfade.connect.sizing import tasks_of_green, vcpus_of_a_task
 from crossfade.judge.proxylog_feed import SUBSCRIPTION
-from crossfade.plan.document import MigrationPlan, ServicePlan
+from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
+from crossfade.plan.services import ServicePlan
 from crossfade.preflight.surroundings import Surroundings
 
 MOST_SUBSCRIPTIONS = 2

@@ -8,13 +8,12 @@ from typing import Literal
 from crossfade.errors import BadInput
 from crossfade.events.outbound import Notice, Notices
 from crossfade.executions.executions import Executions
-from crossfade.frozen import Frozen
+from crossfade.frozen import Frozen, Seconds
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import Token, bounded_reason
 from crossfade.journal.note import note
 from crossfade.phases import Phase
-from crossfade.plan.document import Seconds
 from crossfade.request import Request
 
 Asked = Literal["climb", "rung", "retirement"]

@@ -13,7 +13,8 @@ from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, MigrationRecord
 from crossfade.journal.opening import opening
 from crossfade.phases import Phase
-from crossfade.plan.document import Approvals, EdgeKind, EdgePlan, MigrationPlan, Timings
+from crossfade.plan.document import Approvals, MigrationPlan, Timings
+from crossfade.plan.edges import EdgeKind, EdgePlan
 from crossfade.plan.store import PlanRef, PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.resources import alarm_resource, service_resource

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from crossfade.judge.probing import answered
 from crossfade.judge.reading import Count
-from crossfade.plan.document import Probe
+from crossfade.plan.edges import Probe
 
 _AGENT = "crossfade-probe"
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic import AwareDatetime
 
 from crossfade.errors import CrossfadeError, EdgeChanged, EdgeSpreading, Fenced, NotConfirmed, TryAgain
-from crossfade.frozen import Frozen
+from crossfade.frozen import BasisPoints, Frozen, Seconds
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord, Entry
 from crossfade.phases import Phase
-from crossfade.plan.document import BasisPoints, RungKind, Seconds
+from crossfade.plan.edges import RungKind
 from crossfade.request import Request
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import NONE, Share

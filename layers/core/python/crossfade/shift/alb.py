@@ -30,8 +30,9 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest, is_network
-from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
+from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.elbv2 import busy, healthy_targets, tags_of, target_group
 from crossfade.shift.limits import MOST_TARGET_GROUPS, of_actions, of_target_group
 from crossfade.shift.rule import (

@@ -29,7 +29,7 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
-from crossfade.plan.document import CdnRef, EdgePlan
+from crossfade.plan.edges import CdnRef, EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.detour.elbv2 import (
     DetouredEdges,

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 
 from crossfade.frozen import Frozen
 from crossfade.mesh.model import ListenerRule, Place
-from crossfade.plan.document import EdgePlan, MigrationPlan
+from crossfade.plan.document import MigrationPlan
+from crossfade.plan.edges import EdgePlan
 from crossfade.shift.driftpatch import Wanted, unified
 from crossfade.shift.share import NONE, Share
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from crossfade.errors import UnknownEdge
 from crossfade.journal.model import EdgeRecord, FoundEdge
-from crossfade.plan.document import EdgeKind, EdgePlan
+from crossfade.plan.edges import EdgeKind, EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.shifter import Edges, TrafficShifter
 

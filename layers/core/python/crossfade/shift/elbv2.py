@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge
 from crossfade.journal.model import FoundEdge
-from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.plan.edges import EdgePlan
+from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import ALL, NONE, Share
 from crossfade.throttles import asking
 

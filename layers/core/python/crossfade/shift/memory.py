@@ -15,7 +15,7 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.share import ALL, NONE, Share
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.alb import AlbEdges, AlbShifter
 from crossfade.shift.elbv2 import busy

@@ -28,7 +28,7 @@ from crossfade.errors import (
     UnreachableGoal,
 )
 from crossfade.journal.model import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
-from crossfade.plan.document import DnsRef, EdgePlan, RecordRef
+from crossfade.plan.edges import DnsRef, EdgePlan, RecordRef
 from crossfade.plan.finding import Finding
 from crossfade.shift.detour.elbv2 import (
     DetouredEdges,

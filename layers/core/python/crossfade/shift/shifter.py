@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from crossfade.journal.model import EdgeRecord, FoundEdge, StoredRequest
-from crossfade.plan.document import EdgePlan
+from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.share import Share
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from crossfade.errors import UnreachableGoal
 from crossfade.journal.model import CloudFrontEdge, StoredRequest
-from crossfade.plan.document import EdgePlan, Probe, Session
+from crossfade.plan.edges import EdgePlan, Probe, Session
 from crossfade.shift.limits import MOST_STAGED_WEIGHT
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import ALL, NONE, Share

@@ -25,8 +25,9 @@ from botocore.exceptions import ClientError
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import BlueUnhealthy, EdgeChanged, NotConfirmed, UnknownEdge
 from crossfade.journal.model import AlbEdge, AlbRule, Detour, EdgeRecord, FoundEdge, StoredRequest
-from crossfade.plan.document import EdgePlan, TargetGroupRef
+from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
+from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.alb import AlbShifter, Rule, copy_of, scan_rules, write_actions
 from crossfade.shift.elbv2 import (
     TwoBalancerEdges,
