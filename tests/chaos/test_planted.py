@@ -7,7 +7,7 @@ import pytest
 from rehearsal.chaos.run import Line
 
 
-@pytest.mark.parametrize("point", ["stalled", "undone", "retired"])
+@pytest.mark.parametrize("point", ["stalled", "undone", "opened", "retired"])
 def test_the_product_as_it_is_ends_safely(tried: Callable[[str, str], Line], point: str) -> None:
     line = tried("right", point)
 

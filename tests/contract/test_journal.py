@@ -24,6 +24,7 @@ from crossfade.journal.memory import MemoryJournal
 from crossfade.journal.model import Entry, Token
 from crossfade.journal.untold import Told
 from crossfade.phases import BEYOND_RETURN, Phase
+from crossfade.resources import OPEN
 from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge
 
@@ -183,6 +184,16 @@ def test_an_open_migration_is_not_opened_by_another_execution(journal: Journal) 
         journal.open(a_record(execution="another"), [an_edge()])
 
     assert journal.read("shop") == a_record()
+
+
+def test_a_guard_finds_a_migration_from_the_moment_it_is_opened(journal: Journal) -> None:
+    journal.open(a_record(), [an_edge()])
+
+    with pytest.raises(EdgeOwned):
+        journal.open(a_record("other", execution="another"), [an_edge("other", "front")])
+
+    assert journal.migrations_of(OPEN) == journal.migrations_of(MIGRATE) == ("shop",)
+    assert journal.migrations_of("another") == ()
 
 
 def test_an_edge_has_one_owner_and_the_second_is_told_its_name(journal: Journal) -> None:

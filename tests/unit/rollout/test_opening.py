@@ -20,6 +20,7 @@ from crossfade.phases import Phase
 from crossfade.plan.document import Acceptance, Gap, MigrationPlan, Severity
 from crossfade.plan.edges import RungKind
 from crossfade.plan.memory import MemoryPlanStore
+from crossfade.resources import OPEN
 from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.opening import Opened, OpenRequest, open_migration
 from crossfade.shift.memory import MemoryEdges
@@ -34,7 +35,8 @@ class Desk:
 
     def __init__(self, plan: MigrationPlan | None = None) -> None:
         self.plan = plan or a_plan()
-        self.journal, self.plans = MemoryJournal(), MemoryPlanStore()
+        self.journal: MemoryJournal = MemoryJournal()
+        self.plans = MemoryPlanStore()
         self.edges = MemoryEdges.of(*self.plan.edges)
         self.schedule = MemorySchedule()
         self.gathered = MemoryGatheredAlarms({"shop-errors": "OK"})
@@ -75,6 +77,26 @@ def test_the_plans_alarms_are_gathered_in_one_and_its_news_find_the_migration() 
 
     assert desk.gathered.gathered == {"crossfade-shop": ("shop-errors",)}
     assert desk.journal.migrations_of("alarm:crossfade-shop") == ("shop",)
+
+
+class _KilledJournal(MemoryJournal):
+    """The process is killed right after the migration was opened."""
+
+    def index(self, resource: str, migration: str) -> None:
+        if resource.startswith(("alarm:", "service:")):
+            raise KeyboardInterrupt
+        super().index(resource, migration)
+
+
+def test_an_opening_that_is_cut_short_is_found_by_its_execution_and_by_watch() -> None:
+    desk = Desk()
+    desk.journal = _KilledJournal()
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.open()
+
+    assert desk.journal.migrations_of(OPEN) == desk.journal.migrations_of(MIGRATE) == ("shop",)
+    assert desk.schedule.on
 
 
 def test_alarms_that_cannot_be_gathered_are_refused_by_name() -> None:

@@ -25,9 +25,9 @@ from crossfade.phases import Phase
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.memory import MemoryPlanStore
 from crossfade.plan.services import Call, ClientAlias, Endpoint
+from crossfade.resources import OPEN
 from crossfade.rollout.retiring import Retired, RetireRequest, retire
 from crossfade.rollout.telling import tell_moves
-from crossfade.rollout.watching import OPEN
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import ALL, Share
 from tests.traffic import MIGRATE, NOON, a_plan, a_record, an_edge_plan

@@ -29,11 +29,12 @@ from crossfade.judge.proxylog_memory import MemoryProxyFeed
 from crossfade.judge.sight import Sight
 from crossfade.phases import Phase
 from crossfade.plan.memory import MemoryPlanStore
+from crossfade.resources import OPEN
 from crossfade.rollout.guards import GuardAnswer
 from crossfade.rollout.memory import MemoryGatheredAlarms
 from crossfade.rollout.tasks import guard_task
 from crossfade.rollout.telling import tell_moves
-from crossfade.rollout.watching import OPEN, RETIREMENT_RESTS, Watch, Watched, watch
+from crossfade.rollout.watching import RETIREMENT_RESTS, Watch, Watched, watch
 from crossfade.shift.memory import MemoryEdges
 from crossfade.shift.share import Share
 from tests.traffic import CLIMB, MIGRATE, NOON, a_plan, a_record

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+OPEN = "open"
+"""Under this every open migration is found."""
+
 
 def service_resource(cluster: str, name: str) -> str:
     """Return the index key of an ECS service; `cluster` may be a name or an ARN."""

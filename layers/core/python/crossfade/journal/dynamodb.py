@@ -51,6 +51,8 @@ from crossfade.journal.items import (
     entry_from,
     entry_item,
     hold_from,
+    index_item,
+    index_key,
     is_closed,
     iso,
     look_key,
@@ -83,6 +85,7 @@ from crossfade.journal.model import (
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import Told, Untold
 from crossfade.phases import BEYOND_RETURN, CLOSED, Phase, move
+from crossfade.resources import OPEN
 from crossfade.throttles import asking
 
 if TYPE_CHECKING:
@@ -165,6 +168,7 @@ class DynamoDbJournal:
             *(self._check(record_key(other), *is_closed()) for other in others),
             *(self._delete({"pk": string(pk_of(migration)), "sk": string(f"edge#{name}")}) for name in sorted(dropped)),
             *(self._delete(owner_key(arn)) for arn in sorted(given_up) if self._owner(arn) == migration),
+            *(self._put(index_item(resource, migration)) for resource in (OPEN, written.execution)),
             self._put(note_item(written, written.opened_at, "opened", {"execution": written.execution})),
             self._put(untold_item(written, "opened", f"by {written.execution}", written.opened_at)),
         ]
@@ -429,20 +433,13 @@ class DynamoDbJournal:
 
     def index(self, resource: str, migration: str) -> None:
         with _busy():
-            self._client.put_item(
-                TableName=self._table,
-                Item={
-                    "pk": string(f"resource#{resource}"),
-                    "sk": string(pk_of(migration)),
-                    "migration": string(migration),
-                },
-            )
+            self._client.put_item(TableName=self._table, Item=index_item(resource, migration))
 
     def unindex(self, resource: str, migration: str) -> None:
         with _busy():
             self._client.delete_item(
                 TableName=self._table,
-                Key={"pk": string(f"resource#{resource}"), "sk": string(pk_of(migration))},
+                Key=index_key(resource, migration),
             )
 
     def migrations_of(self, resource: str) -> tuple[str, ...]:

@@ -201,6 +201,16 @@ def owner_item(arn: str, migration: str) -> Item:
     return {**owner_key(arn), "migration": string(migration)}
 
 
+def index_key(resource: str, migration: str) -> Item:
+    """Return the key under which a resource leads to a migration."""
+    return {"pk": string(f"resource#{resource}"), "sk": string(pk_of(migration))}
+
+
+def index_item(resource: str, migration: str) -> Item:
+    """Return the item by which news of a resource find the migration they concern."""
+    return {**index_key(resource, migration), "migration": string(migration)}
+
+
 def hold_from(item: Mapping[str, Any], migration: str) -> Hold:
     """Return a hold from its item."""
     return Hold(

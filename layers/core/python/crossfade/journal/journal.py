@@ -29,6 +29,8 @@ class Journal(Protocol):
         """
         Begin a migration and take its edges, all or nothing; return the record as kept.
 
+        From then on it is indexed as `OPEN` and under its execution, so that whatever dies
+        next, a guard finds the migration that it leaves behind.
         Opening again by the same execution changes nothing: the first way back stays.
         A migration that was rolled back may be opened again; its fence rises by one.
 

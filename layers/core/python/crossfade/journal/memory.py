@@ -15,6 +15,7 @@ from crossfade.journal.note import note
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of
 from crossfade.phases import BEYOND_RETURN, CLOSED, Phase, move
+from crossfade.resources import OPEN
 
 
 class MemoryJournal:
@@ -49,6 +50,8 @@ class MemoryJournal:
             self._owners = {arn: owner for arn, owner in self._owners.items() if owner != record.migration}
             self._owners |= {rule.arn: record.migration for edge in edges for rule in edge.resolved.rules}
             self._records[record.migration] = written
+            for resource in (OPEN, written.execution):
+                self.index(resource, record.migration)
             self._edges[record.migration] = {edge.name: edge for edge in edges}
             self._note(written, record.opened_at, "opened", {"execution": record.execution})
             self._leave_word(written, "opened", f"by {record.execution}", record.opened_at)

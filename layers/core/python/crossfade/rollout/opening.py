@@ -19,7 +19,7 @@ from crossfade.plan.store import PlanRef, PlanStore, read_plan
 from crossfade.request import Request
 from crossfade.resources import alarm_resource, service_resource
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
-from crossfade.rollout.watching import OPEN, Schedule
+from crossfade.rollout.watching import Schedule
 from crossfade.shift.action import RungRef
 from crossfade.shift.shifter import Edges
 
@@ -98,10 +98,12 @@ def open_migration(
         confirm_seconds=plan.timings.confirm_seconds,
         restore_retry_seconds=plan.timings.restore_retry_seconds,
     )
-    opened = journal.open(record, _find(plan, record, journal=journal, edges=edges))
-    for resource in _resources(plan, request.execution):
+    found = _find(plan, record, journal=journal, edges=edges)
+    schedule.enable()  # before: whoever dies from here on is found by `watch`
+    opened = journal.open(record, found)
+    for resource in _resources(plan):
         journal.index(resource, plan.migration)
-    schedule.enable()  # after the index: `watch` switches it off only while that is empty
+    schedule.enable()  # and after: between the two `watch` may have found nothing open, and gone to rest
     loose = gathered.gather(plan.migration, plan.alarms)
     if loose:
         over = composite_alarm(plan.migration)
@@ -133,9 +135,7 @@ def _find(plan: MigrationPlan, wanted: MigrationRecord, *, journal: Journal, edg
     return tuple(edges.find(edge).owned_by(plan.migration) for edge in plan.edges)
 
 
-def _resources(plan: MigrationPlan, execution: str) -> Iterator[str]:
-    yield OPEN
-    yield execution
+def _resources(plan: MigrationPlan) -> Iterator[str]:
     for alarm in (*plan.alarms, composite_alarm(plan.migration)):
         yield alarm_resource(alarm)
     for service in plan.services:

@@ -33,7 +33,7 @@ from crossfade.judge.sight import Sight
 from crossfade.phases import CLOSED, Phase
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.store import PlanStore, read_plan
-from crossfade.resources import service_resource
+from crossfade.resources import OPEN, service_resource
 from crossfade.rollout.gathered import GatheredAlarms, composite_alarm
 from crossfade.rollout.holding import GOING, hold, recount, release
 from crossfade.rollout.parked import guard_parked
@@ -42,9 +42,6 @@ from crossfade.rollout.telling import tell_moves
 from crossfade.shift.rule import ROUNDING_BP
 from crossfade.shift.share import Share
 from crossfade.shift.shifter import Edges
-
-OPEN = "open"
-"""The journal's index key of all open migrations."""
 
 DYING_TASKS = 3
 """So many tasks of one green service that died of their own within `DYING_WINDOW` are no accident."""
