@@ -18,7 +18,8 @@ from typing import Final
 
 from checks.finding import Finding
 from checks.known import KNOWN, Known
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import CrossfadeError, MeshNotFound
 from crossfade.mesh.sources import SUFFIXES, SourceText, read_sources
 from crossfade.plan.document import MigrationPlan

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from crossfade.draw.draw import DrawOptions, draw, draw_nothing
+from crossfade.draw.draw import draw, draw_nothing
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import read_parameters, read_sources

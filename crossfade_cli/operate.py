@@ -31,16 +31,7 @@ from crossfade.rollout.operating import Do, OperatorRequest, obey
 from crossfade.rollout.rollback import begin_rollback
 from crossfade.shift.share import Share
 from crossfade_cli.comparing import drift_command, is_clean
-from crossfade_cli.deployment import (
-    FAILED,
-    Deployment,
-    Migration,
-    Outputs,
-    Stack,
-    console,
-    deployment,
-    told,
-)
+from crossfade_cli.deployment import FAILED, Deployment, Migration, Outputs, Stack, console, deployment, told
 
 _WATCH_SECONDS = 5.0
 _OPENED_WITHIN_LOOKS = 30  # of a second: a cold start and a plan of many edges

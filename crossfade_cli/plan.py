@@ -12,21 +12,14 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.model import Found
 from crossfade.plan.document import Gap, MigrationPlan, Severity
 from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.page import page
 from crossfade.plan.parameters import forwarding_parameters, parameters
-from crossfade.plan.report import (
-    endpoint_in_words,
-    ladder_in_words,
-    ledger_in_words,
-    report,
-    rule_in_words,
-    summary,
-)
+from crossfade.plan.report import endpoint_in_words, ladder_in_words, ledger_in_words, report, rule_in_words, summary
 from crossfade_cli.drawing import Given, draw_any
 from crossfade_cli.files import FORWARDING, GREEN, write_file
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput, CrossfadeError
 from crossfade.plan.answers import accept
 from crossfade.plan.document import MigrationPlan

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from crossfade.connect.gaps import gap
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.frozen import Frozen
 from crossfade.plan.document import Acceptance, Gap, MigrationPlan

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.mesh.model import Found
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan

@@ -16,7 +16,7 @@ from benchmarks.rollout.ours import Crossfade
 from benchmarks.rollout.peers import PEERS, peers_on_feed
 from benchmarks.rollout.rule import Rule, try_rule
 from benchmarks.rollout.world import SCENARIOS, Scenario
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 
 LOADS: Final = (2.0, 20.0, 200.0)
 LAGS: Final = (10, 45, 180)

@@ -8,7 +8,7 @@ from typing import Final
 
 from benchmarks.rollout.rule import ROLL_BACK, Act
 from benchmarks.rollout.world import World
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.judge.action import next_look_seconds
 from crossfade.judge.judge import judge
 from crossfade.judge.judgement import is_suspicious

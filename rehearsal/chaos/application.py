@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import Approvals, MigrationPlan, Retirement
 from crossfade.plan.edges import EdgeKind

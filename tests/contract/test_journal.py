@@ -8,14 +8,7 @@ from datetime import timedelta
 import pytest
 from moto import mock_aws
 
-from crossfade.errors import (
-    BlueIsGone,
-    EdgeOwned,
-    Fenced,
-    InvalidTransition,
-    UnknownEdge,
-    UnknownMigration,
-)
+from crossfade.errors import BlueIsGone, EdgeOwned, Fenced, InvalidTransition, UnknownEdge, UnknownMigration
 from crossfade.journal.blue import BlueFound, ScalingFound
 from crossfade.journal.dynamodb import DynamoDbJournal
 from crossfade.journal.hold import Hold

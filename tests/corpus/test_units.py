@@ -10,7 +10,8 @@ import pytest
 
 from checks.corpus import CORPUS, Outcome, attempt, outcomes, page, told, units
 from checks.known import KNOWN
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan

@@ -19,7 +19,8 @@ from botocore.validate import ParamValidator
 from crossfade.connect.fields import leaves
 from crossfade.connect.services import ServiceState
 from crossfade.connect.translate import Choices, Translation, translate
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import CrossfadeError
 from crossfade.green.creation import creation_request
 from crossfade.mesh.model import Found

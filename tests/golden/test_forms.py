@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import CrossfadeError
 from crossfade.mesh.export import export_document
 from crossfade.mesh.sources import SourceText, read_sources

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from crossfade.connect.gaps import TABLE, Row
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.mesh.sources import read_sources
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.parameters import parameters

@@ -16,7 +16,7 @@ from benchmarks.rollout.kayenta import Label
 from benchmarks.rollout.ours import Crossfade
 from benchmarks.rollout.rule import try_rule
 from benchmarks.rollout.world import SCENARIOS
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.judge import eprocess
 from crossfade.judge.verdict import Answer
 

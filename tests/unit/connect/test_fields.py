@@ -10,7 +10,7 @@ from botocore.model import ListShape, Shape, StructureShape
 
 from crossfade.connect.fields import BESIDE, LEDGER, NOBODY_PLAYS_IT, Resource, account, expand, leaves
 from crossfade.connect.gaps import TABLE, gap
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.mesh.sources import SourceText, read_sources
 from crossfade.plan.document import MigrationPlan
 from tests.meshes import Resources, a_mesh, a_name, a_node, a_route, a_router, drawn, found, two_services

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.plan.document import MigrationPlan, Severity
 from crossfade.plan.services import TargetHealthCheck, Tls
 from tests.meshes import Resources, a_name, a_node, a_service, an_edge, behind, drawn, ids, two_services

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.plan.document import MigrationPlan, NamespacePlan
 from tests.meshes import a_node, a_service, drawn, two_services

@@ -8,7 +8,7 @@ import pytest
 
 from crossfade.connect.gaps import TABLE
 from crossfade.connect.services import ServiceState
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.green.creation import creation_request
 from crossfade.plan.document import MigrationPlan
@@ -16,19 +16,7 @@ from crossfade.plan.edges import CdnRef, DnsRef, EdgePlan, RecordRef, Rung, Rung
 from crossfade.plan.infrastructure import cloudformation, terraform
 from crossfade.plan.parameters import forwarding_parameters, parameters
 from crossfade.plan.report import report
-from tests.meshes import (
-    NOON,
-    Resources,
-    a_mesh,
-    a_name,
-    a_node,
-    a_service,
-    an_edge,
-    behind,
-    drawn,
-    ids,
-    two_services,
-)
+from tests.meshes import NOON, Resources, a_mesh, a_name, a_node, a_service, an_edge, behind, drawn, ids, two_services
 
 
 def test_the_plan_survives_its_own_json() -> None:

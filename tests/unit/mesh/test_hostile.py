@@ -6,7 +6,8 @@ import tracemalloc
 
 import pytest
 
-from crossfade.draw.draw import DrawOptions, draw
+from crossfade.draw.draw import draw
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.mesh.sources import SourceText, read_sources
 from tests.meshes import NOON, Resources, a_mesh, a_node, a_route, a_service, drawn

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.plan.answers import AcceptedGap, Answers, accept, earlier_answers, read_answers, together
 from crossfade.plan.document import MigrationPlan

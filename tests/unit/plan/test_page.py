@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from crossfade.draw.draw import DrawOptions, draw_nothing
+from crossfade.draw.draw import draw_nothing
+from crossfade.draw.options import DrawOptions
 from crossfade.plan.page import graph, page
 from tests.meshes import a_mesh, a_name, a_node, a_service, drawn, found, two_services
 

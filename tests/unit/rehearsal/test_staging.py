@@ -6,7 +6,7 @@ import pytest
 
 from crossfade.connect.gaps import gap
 from crossfade.connect.sizing import serves_alone_unasked
-from crossfade.draw.draw import DrawOptions
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput
 from crossfade.plan.document import Acceptance, Gap, MigrationPlan, NamespacePlan, Severity
 from crossfade.plan.edges import CdnRef, DnsRef, EdgeKind, EdgePlan, Probe, RecordRef, RuleRef, Rung, RungKind

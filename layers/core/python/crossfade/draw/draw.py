@@ -7,26 +7,25 @@ format; every reader of `mesh` produces what it takes.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from crossfade.connect.gaps import gap
-from crossfade.connect.losses import checks_envoy
 from crossfade.connect.taskdef import draw_change, runs_on_fargate
 from crossfade.connect.translate import NO_ENVOY, Choices, Member, Translation, serving_container, translate
 from crossfade.draw.alarms import alarms_on
+from crossfade.draw.background import background_gaps, background_of
+from crossfade.draw.edges import edges_of
 from crossfade.draw.gateways import Door, doors
-from crossfade.draw.levers import Choice, lever_edges, reach, standing_ready
+from crossfade.draw.options import DrawOptions
 from crossfade.errors import BadInput, MeshNotFound
 from crossfade.mesh.assumed import assume_services
-from crossfade.mesh.model import EcsService, Found, ListenerRule, Origin, TargetAttachment
+from crossfade.mesh.model import EcsService, Found, Origin, TargetAttachment
 from crossfade.mesh.sources import SourceText
 from crossfade.plan.document import (
-    Bounds,
     Gap,
     LogPlan,
     MigrationPlan,
@@ -36,82 +35,16 @@ from crossfade.plan.document import (
     Severity,
     SourceFile,
 )
-from crossfade.plan.edges import EdgeKind, EdgePlan, RuleRef, Rung, RungKind
-from crossfade.plan.services import (
-    BackgroundAnswer,
-    BackgroundWork,
-    BlueService,
-    GreenService,
-    ServicePlan,
-    TargetGroupRef,
-    TargetHealthCheck,
-    TaskDefinitionChange,
-)
+from crossfade.plan.edges import EdgePlan
+from crossfade.plan.services import BackgroundAnswer, BlueService, GreenService, ServicePlan, TaskDefinitionChange
 from crossfade.plan.waves import Order, order
 
 _LONGEST_MIGRATION: Final = 40
-_LONGEST_TARGET_GROUP: Final = 32
 _MIGRATION: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SUFFIX: Final = re.compile(r"-[a-z0-9]{1,8}")
 _NAMESPACE_ARN: Final = re.compile(r"arn:[a-z-]+:servicediscovery:[a-z0-9-]+:\d{12}:namespace/ns-[a-z0-9]+")
 _ECS_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_WHOLE_BP: Final = 10_000
-_EDGES: Final[Mapping[str, EdgeKind]] = {"application": "alb", "network": "nlb"}
-_SETTLE_SECONDS: Final[Mapping[EdgeKind, int]] = {"alb": 30, "nlb": 350}
-"""New weights are in force this long after they are set; a network load balancer keeps a flow that idles 350 s."""
-_NO_LOAD_BALANCER: Final = "Add the source that holds the load balancer and its listeners."
 _LEAVE_OUT: Final = "leave_out"
-_ONE_AT_A_TIME: Final = 100
-_SCHEDULER: Final = re.compile(r"schedul|cron|(^|[-_])beat($|[-_])", re.IGNORECASE)
-_QUEUE_NAME: Final = re.compile(r"(^|_)(SQS|QUEUE|KINESIS|STREAM|KAFKA|RABBITMQ|AMQP|TOPIC)(_|$)", re.IGNORECASE)
-_QUEUE_VALUE: Final = re.compile(r"https?://sqs\.|^arn:[a-z-]+:(sqs|kinesis):|^amqps?://")
-
-
-@dataclass(frozen=True, slots=True)
-class DrawOptions:
-    """
-    What an operator may choose. None leaves the choice to the drawing.
-
-    `suffix` ends every name made for green; `green_name`, with `{service}` in it, names the green services instead.
-    `namespace` is the name of green's, or the ARN of one that is there, such as one another account shares. The
-    authority is an AWS Private CA, the role the one ECS has certificates issued with. `background` says, by service,
-    what green does with work that no request brings (see BackgroundAnswer; `leave_out` leaves the service as it is).
-    `edges` says, by service, where its users are divided before its load balancer (see `levers.Choice`).
-    The ladder climbs by `climb_bp`, each share held `climb_soak_seconds` at least; it bakes at `control_share_bp`,
-    where blue is still a live control, and is watched at 100 %. The first share is small because what a bad green
-    costs is this share times the feed's lag; where so little traffic comes that it would prove nothing for long,
-    the judge goes on early, as long as the next share puts no more than `exposure_requests` at risk. Both defaults
-    are the ones that `python -m benchmarks.rollout` found best.
-    """
-
-    migration: str | None = None
-    mesh: str | None = None
-    region: str | None = None
-    suffix: str = "-sc"
-    green_name: str | None = None
-    namespace: str | None = None
-    tls_authority: str | None = None
-    tls_role: str | None = None
-    tls_key: str | None = None
-    background: Mapping[str, str] = field(default_factory=dict)
-    edges: Mapping[str, str] = field(default_factory=dict)
-    climb_bp: tuple[int, ...] = (100, 500, 1_500, 5_000)
-    exposure_requests: int = 20
-    control_share_bp: int = 9_500
-    climb_soak_seconds: int = 300
-    bake_soak_seconds: int = 900
-    watch_soak_seconds: int = 900
-
-    def ladder(self) -> tuple[Rung, ...]:
-        """Return the rungs from the first share to 100 %."""
-        climb = (Rung(share_bp=share, soak_seconds=self.climb_soak_seconds) for share in self.climb_bp)
-        bake = Rung(share_bp=self.control_share_bp, soak_seconds=self.bake_soak_seconds, kind=RungKind.BAKE)
-        watch = Rung(share_bp=_WHOLE_BP, soak_seconds=self.watch_soak_seconds, kind=RungKind.WATCH)
-        return (*climb, bake, watch)
-
-    def bounds(self) -> Bounds:
-        """Return what the judge may conclude from."""
-        return Bounds(exposure_requests=self.exposure_requests)
 
 
 def draw(
@@ -167,7 +100,7 @@ def draw(
     through, door_gaps = doors(found.in_mesh(mesh), translation.members)
     if strangers := sorted(set(options.edges) - {each.service.name for each in translation.members}):
         raise BadInput(f"an edge is given for {', '.join(strangers)}, which is no service of the plan")
-    edges, edge_gaps = _edges(found, translation.members, through, options)
+    edges, edge_gaps = edges_of(found, translation.members, through, options)
     has_mesh = Origin.NONE not in origins
     services = tuple(_service(member, edges, through, options, has_mesh=has_mesh) for member in translation.members)
     _refuse_taken(found, services)
@@ -181,7 +114,7 @@ def draw(
         *door_gaps,
         *(edge_gaps if edges or not any(each.id == "EDGE_MISSING" for each in door_gaps) else ()),
         *_task_gaps(translation, services),
-        *_background_gaps(services),
+        *background_gaps(services),
         *_cycles(creation, mesh),
         *([gap("MESH_REBUILT", f"mesh/{mesh}")] if Origin.REBUILT in origins else []),
     )
@@ -401,7 +334,7 @@ def _service(
     edge = next((each for each in edges if each.service == blue.name), None)
     attachment = next((each for each in blue.targets if edge and each.target_group == edge.blue.name), None)
     front = next((door.endpoint for door in through if edge and door.target_group == edge.blue.name), None)
-    background = _background(member, options)
+    background = background_of(member, options)
     at_zero = background is not None and background.answer is BackgroundAnswer.CREATE_AT_ZERO
     return ServicePlan(
         name=blue.name,
@@ -482,182 +415,6 @@ def _task_gaps(translation: Translation, services: Sequence[ServicePlan]) -> Ite
             yield gap("CONTAINER_HEALTH_CHECK", place, container=name, answer=answer)
 
 
-def _background(member: Member, options: DrawOptions) -> BackgroundWork | None:
-    """Return the work no request brings to a service, None where there is no sign of any."""
-    service = member.service
-    if service.is_assumed:
-        return None  # nothing is known of it
-    signs = []
-    is_singleton = service.desired_count == 1 and service.maximum_percent <= _ONE_AT_A_TIME
-    if is_singleton:
-        signs.append("it must never run twice (one task, at most 100 %)")
-    if _SCHEDULER.search(service.name):
-        signs.append("its name says that it works to a schedule")
-    if queues := sorted(_queues(member)):
-        signs.append(f"its environment names a queue or stream ({', '.join(queues)})")
-    if not (member.endpoints or service.targets or member.is_target):
-        signs.append("no call reaches it")
-    if not signs:
-        return None
-    answer = options.background.get(service.name)
-    return BackgroundWork(why="; ".join(signs), answer=BackgroundAnswer(answer) if answer else None)
-
-
-def _queues(member: Member) -> Iterator[str]:
-    proxies = member.task.proxies()
-    for container in member.task.containers:
-        if container.name not in proxies:
-            for name, value in container.environment.items():
-                if _QUEUE_NAME.search(name) or _QUEUE_VALUE.search(value):
-                    yield name
-
-
-def _background_gaps(services: Sequence[ServicePlan]) -> Iterator[Gap]:
-    """Yield the work no request brings: it blocks while nobody has said what becomes of it and it would run twice."""
-    for service in services:
-        work = service.background
-        if work is None:
-            continue
-        severity, answer = Severity.INFORMATIONAL, "Both share the work."
-        if work.answer is BackgroundAnswer.CREATE_AT_ZERO:
-            answer = "Green is made with no task; give it some once blue has stopped."
-        elif work.answer is None:
-            answer = f"Say what becomes of it: --background {service.name}=share, create_at_zero or leave_out."
-            is_certain = ("never run twice" in work.why or "schedule" in work.why) or (
-                "queue" in work.why and not service.endpoints
-            )
-            severity = Severity.BLOCKING if is_certain else Severity.DEGRADING
-        why = f"{work.why[:1].upper()}{work.why[1:]}"
-        yield gap("BACKGROUND_WORK", f"ecsService/{service.name}", severity=severity, why=why, answer=answer)
-
-
 def _cycles(creation: Order, mesh: str) -> Iterator[Gap]:
     for cycle in creation.cycles:
         yield gap("CALL_CYCLE", f"mesh/{mesh}", services=", ".join(cycle))
-
-
-# ---------------------------------------------------------------------------------- edges
-
-
-def _edges(
-    found: Found, members: Sequence[Member], through: Sequence[Door], options: DrawOptions
-) -> tuple[tuple[EdgePlan, ...], tuple[Gap, ...]]:
-    """Return an edge for each target group that users reach, and what stands in the way."""
-    edges: list[EdgePlan] = []
-    gaps: list[Gap] = []
-    balancers = {each.name: each for each in found.load_balancers}
-    kinds = {each.name: each.kind for each in found.load_balancers}
-    groups = {each.name: each for each in found.target_groups}
-    rules_of: dict[str, list[ListenerRule]] = {}
-    for each in found.rules:
-        for name in each.target_groups:
-            rules_of.setdefault(name, []).append(each)
-    entries = [(member, each.target_group, False) for member in members for each in member.service.targets]
-    entries += [(door.member, door.target_group, door.checks_envoy) for door in through]
-    for member, target_group, asks_gateway in entries:
-        rules = rules_of.get(target_group, [])
-        place = f"targetgroup/{target_group}"
-        if not rules:
-            gaps.append(gap("EDGE_MISSING", place, why=_NO_LOAD_BALANCER))
-            continue
-        owner = rules[0].load_balancer
-        kind = kinds.get(owner, "application")
-        if kind not in _EDGES:
-            gaps.append(
-                gap(
-                    "EDGE_KIND",
-                    place,
-                    load_balancer=owner,
-                    kind=kind,
-                    consequence="traffic cannot be divided there.",
-                )
-            )
-            continue
-        if kind == "network":
-            consequence = (
-                "it divides connections and counts no requests, so the judge has no live control and holds until "
-                "your own alarms, or a plan that judges in shadow, let it on."
-            )
-            weight = Severity.DEGRADING
-            gaps.append(
-                gap("EDGE_KIND", place, severity=weight, load_balancer=owner, kind=kind, consequence=consequence)
-            )
-        balancer = balancers.get(owner)
-        here = reach(found, balancer) if balancer is not None else None
-        said = options.edges.get(member.service.name)
-        choice = Choice.of(member.service.name, said) if said else (standing_ready(found, here) if here else None)
-        if choice is not None and here is not None:
-            more, past = lever_edges(
-                found,
-                member.service.name,
-                here,
-                choice,
-                blue=target_group,
-                ladder=options.ladder(),
-                control_share_bp=options.control_share_bp,
-            )
-            edges.extend(more)
-            gaps.extend(past)
-            continue
-        group = groups.get(target_group)
-        mended = member.health_path if asks_gateway or (group and checks_envoy(group, member.task)) else None
-        edges.append(
-            _edge(
-                member.service.name,
-                target_group,
-                rules,
-                kind=_EDGES[kind],
-                others=edges,
-                options=options,
-                health_path=mended,
-                reached_by=here.in_words() if here is not None else (),
-            )
-        )
-    if not edges and not gaps:
-        place = f"mesh/{members[0].node.mesh}" if members[0].node else "mesh"
-        gaps.append(gap("EDGE_MISSING", place, why=_NO_LOAD_BALANCER))
-    return tuple(edges), tuple(gaps)
-
-
-def _edge(
-    service: str,
-    group: str,
-    rules: Sequence[ListenerRule],
-    *,
-    kind: EdgeKind,
-    others: Sequence[EdgePlan],
-    options: DrawOptions,
-    health_path: str | None,
-    reached_by: tuple[str, ...],
-) -> EdgePlan:
-    name = service if all(each.name != service for each in others) else f"{service}-{group}"
-    return EdgePlan(
-        name=name,
-        kind=kind,
-        service=service,
-        blue=TargetGroupRef(name=group),
-        green=TargetGroupRef(
-            name=_green_target_group(group, options.suffix),
-            health_check=TargetHealthCheck(path=health_path) if health_path else None,
-        ),
-        rules=tuple(
-            RuleRef(load_balancer=rule.load_balancer, listener_port=rule.listener_port, priority=rule.priority)
-            for rule in sorted(rules, key=lambda each: (each.load_balancer, each.listener_port, _priority(each)))
-        ),
-        ladder=options.ladder(),
-        control_share_bp=options.control_share_bp,
-        settle_seconds=_SETTLE_SECONDS[kind],
-        reached_by=reached_by,
-    )
-
-
-def _priority(rule: ListenerRule) -> int:
-    return int(rule.priority) if rule.priority.isdigit() else 0
-
-
-def _green_target_group(blue: str, suffix: str) -> str:
-    """Return a name of at most 32 characters; one that must be cut keeps a digest of the whole, to stay unique."""
-    if len(blue) + len(suffix) <= _LONGEST_TARGET_GROUP:
-        return f"{blue}{suffix}"
-    mark = hashlib.sha256(blue.encode()).hexdigest()[:5]
-    return f"{blue[: _LONGEST_TARGET_GROUP - len(suffix) - len(mark) - 1].rstrip('-')}-{mark}{suffix}"

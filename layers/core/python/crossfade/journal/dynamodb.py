@@ -75,13 +75,7 @@ from crossfade.journal.items import (
     untold_item,
     words,
 )
-from crossfade.journal.model import (
-    EdgeRecord,
-    Entry,
-    MigrationRecord,
-    Token,
-    bounded_reason,
-)
+from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_reason
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import Told, Untold
 from crossfade.phases import BEYOND_RETURN, CLOSED, Phase, move

@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from crossfade.errors import (
-    EdgeChanged,
-    EdgeSpreading,
-    NotConfirmed,
-    PreflightRefused,
-    UnknownEdge,
-    UnreachableGoal,
-)
+from crossfade.errors import EdgeChanged, EdgeSpreading, NotConfirmed, PreflightRefused, UnknownEdge, UnreachableGoal
 from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import CdnRef, EdgePlan
 from crossfade.plan.finding import Finding

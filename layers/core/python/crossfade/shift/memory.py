@@ -6,14 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from crossfade.errors import (
-    BlueUnhealthy,
-    EdgeChanged,
-    EdgeOwned,
-    GreenNotReady,
-    UnknownEdge,
-    UnreachableGoal,
-)
+from crossfade.errors import BlueUnhealthy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge, UnreachableGoal
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
