@@ -59,7 +59,7 @@ oracle: $(ORACLE_READY)  ## Hold the judge's evidence against savvi, which is no
 golden: $(READY)  ## Rewrite the golden plans in tests/golden from what `crossfade plan` draws now
 	@CROSSFADE_GOLDEN=rewrite $(VENV)/bin/python -m pytest -q tests/golden
 
-docs: $(READY)  ## Redraw the diagrams in README.md and docs/
+docs: $(READY)  ## Redraw the diagrams in docs/
 	@$(VENV)/bin/python -m checks draw
 
 clean:  ## Remove what the other targets made

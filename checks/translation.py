@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from samtranslator.metrics.metrics import DummyMetricsPublisher, Metrics
 from samtranslator.parser.parser import Parser
 from samtranslator.public.exceptions import InvalidDocumentException
 from samtranslator.translator.translator import Translator
@@ -52,11 +53,13 @@ def translate(template: Template) -> dict[str, Any]:
         for name in _LOCAL:
             if isinstance(properties.get(name), str):
                 properties[name] = {"Bucket": "packaged", "Key": properties[name].strip("./").replace("/", "-")}
-    session = boto3.Session(region_name=_REGION)
+    session, counts = boto3.Session(region_name=_REGION), Metrics("translation", DummyMetricsPublisher())
     try:
-        translated: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(body, {})
+        translated: dict[str, Any] = Translator({}, Parser(), boto_session=session, metrics=counts).translate(body, {})
     except InvalidDocumentException as refused:
         raise Untranslatable("; ".join(str(cause.message) for cause in refused.causes)) from refused
+    finally:
+        counts.publish()  # to nobody; it warns when left undone
     return translated
 
 
