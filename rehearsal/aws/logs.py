@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,21 +26,19 @@ MOST_BYTES: Final = 1_048_576  # of one PutLogEvents, each event counting 26 mor
 EVENT_OVERHEAD: Final = 26
 MOST_SUBSCRIPTIONS: Final = 2
 
-_lock = threading.Lock()
 _moto_store: Callable[[Any, list[dict[str, Any]]], str] = LogStream.put_log_events
 
 
 def _store(stream: Any, log_events: list[dict[str, Any]]) -> str:
     """Keep events as moto does, without its unfiltered deliveries, and let the filters of the group see them."""
     group = stream.log_group
-    with _lock:
-        subscriptions, group.subscription_filters = group.subscription_filters, {}
-        first = len(stream.events)
-        try:
-            token = _moto_store(stream, log_events)
-        finally:
-            group.subscription_filters = subscriptions
-        kept = list(stream.events[first:])
+    subscriptions, group.subscription_filters = group.subscription_filters, {}
+    first = len(stream.events)
+    try:
+        token = _moto_store(stream, log_events)
+    finally:
+        group.subscription_filters = subscriptions
+    kept = list(stream.events[first:])
     _embedded_metrics(stream.region, kept)
     filters = logs_backends[stream.account_id][stream.region].filters.get_matching_filters(log_group_name=group.name)
     for each in filters:
@@ -163,15 +160,14 @@ def filter_log_events(call: Call) -> dict[str, Any]:
         raise call.error("InvalidParameterException", "logStreamNames and logStreamNamePrefix exclude each other.")
     test = _compiled(call, params.get("filterPattern", ""))
     start, end = params.get("startTime", 0), params.get("endTime")
-    with _lock:
-        events = [
-            (event.timestamp, int(event.event_id), stream_name, event)
-            for stream_name, stream in group.streams.items()
-            if stream_name in params.get("logStreamNames", [stream_name])
-            and stream_name.startswith(params.get("logStreamNamePrefix", ""))
-            for event in stream.events
-            if start <= event.timestamp and (end is None or event.timestamp <= end)
-        ]
+    events = [
+        (event.timestamp, int(event.event_id), stream_name, event)
+        for stream_name, stream in group.streams.items()
+        if stream_name in params.get("logStreamNames", [stream_name])
+        and stream_name.startswith(params.get("logStreamNamePrefix", ""))
+        for event in stream.events
+        if start <= event.timestamp and (end is None or event.timestamp <= end)
+    ]
     events.sort(key=lambda each: each[:2])
     after = _place(call, params.get("nextToken"))
     rest = [each for each in events if each[:2] > after]

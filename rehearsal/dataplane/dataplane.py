@@ -354,7 +354,7 @@ class DataPlane:
             self._flows.close()
         self._application.close()
         for thread in self._threads:
-            thread.join(5)
+            thread.join()
         self._spool.close()
         with contextlib.suppress(BotoCoreError, ClientError, OSError):
             if self._shipper is not None:

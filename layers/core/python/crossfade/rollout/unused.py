@@ -20,7 +20,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from crossfade.connect.services import Services
-from crossfade.errors import BlueChanged
 from crossfade.journal.journal import Journal
 from crossfade.journal.model import EdgeRecord
 from crossfade.judge.feeds import EdgeMetrics
@@ -149,10 +148,7 @@ def _by_blues_proxies(plan: MigrationPlan, quiet: _Quiet, services: Services) ->
 
 def _proxies(plan: MigrationPlan, blue: str, services: Services) -> Iterator[Source]:
     """Yield where AWS counts the calls to a blue service: by each of its names in Service Connect, if it has any."""
-    try:
-        found = services.describe(plan.cluster, blue)
-    except BlueChanged:
-        return
+    found = services.describe(plan.cluster, blue)
     connect: Any = (found.primary.service_connect if found and found.primary else None) or {}
     if not connect.get("enabled"):
         return

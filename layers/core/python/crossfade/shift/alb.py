@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -47,6 +46,7 @@ from crossfade.shift.rule import (
     writable,
 )
 from crossfade.shift.share import ALL, NONE, Share
+from crossfade.shift.shifter import OfThePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
@@ -189,7 +189,7 @@ class AlbEdges:
             return healthy_targets(self._client, target_group_arn)
 
 
-class AlbShifter:
+class AlbShifter(OfThePlan):
     """`TrafficShifter` of one edge on one Application Load Balancer."""
 
     def __init__(self, client: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
@@ -197,14 +197,6 @@ class AlbShifter:
         self._edge = edge
         self._blue = edge.resolved.blue_arn
         self._green = edge.resolved.green_arn
-
-    @property
-    def ceiling(self) -> Share:
-        return Share(self._edge.ceiling_bp)
-
-    @property
-    def settle(self) -> timedelta:
-        return timedelta(seconds=self._edge.settle_seconds)
 
     @property
     def change(self) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -16,6 +15,7 @@ from crossfade.journal.model import FoundEdge
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import ALL, NONE, Share
+from crossfade.shift.shifter import OfThePlan
 from crossfade.throttles import asking
 
 if TYPE_CHECKING:
@@ -107,23 +107,13 @@ class TwoBalancerEdges:
             return healthy_targets(self._balancers, target_group_arn)
 
 
-class TwoBalancerShifter:
+class TwoBalancerShifter(OfThePlan):
     """What is alike in the `TrafficShifter` of such an edge."""
 
     def __init__(self, client: Any, balancers: ElasticLoadBalancingv2Client, edge: FoundEdge) -> None:
         self._client = client
         self._balancers = balancers
         self._edge = edge
-
-    @property
-    def ceiling(self) -> Share:
-        """See `TrafficShifter`."""
-        return Share(self._edge.ceiling_bp)
-
-    @property
-    def settle(self) -> timedelta:
-        """See `TrafficShifter`."""
-        return timedelta(seconds=self._edge.settle_seconds)
 
     def _refuse_unhealthy(self, share: Share) -> None:
         """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from crossfade.errors import BlueUnhealthy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge, UnreachableGoal
 from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.share import ALL, NONE, Share
+from crossfade.shift.shifter import OfThePlan
 
 
 @dataclass
@@ -113,20 +113,12 @@ class MemoryEdges:
         return self.healthy.get(target_group_arn, 0)
 
 
-class MemoryShifter:
+class MemoryShifter(OfThePlan):
     """A `TrafficShifter` of an edge in memory."""
 
     def __init__(self, account: MemoryEdges, edge: FoundEdge) -> None:
         self._account = account
         self._edge = edge
-
-    @property
-    def ceiling(self) -> Share:
-        return Share(self._edge.ceiling_bp)
-
-    @property
-    def settle(self) -> timedelta:
-        return timedelta(seconds=self._edge.settle_seconds)
 
     @property
     def change(self) -> str | None:

@@ -12,6 +12,22 @@ from crossfade.plan.finding import Finding
 from crossfade.shift.share import Share
 
 
+class OfThePlan:
+    """What a shifter of any kind says as the plan says it."""
+
+    _edge: FoundEdge
+
+    @property
+    def ceiling(self) -> Share:
+        """See `TrafficShifter`."""
+        return Share(self._edge.ceiling_bp)
+
+    @property
+    def settle(self) -> timedelta:
+        """See `TrafficShifter`."""
+        return timedelta(seconds=self._edge.settle_seconds)
+
+
 class TrafficShifter(Protocol):
     """
     An edge that divides requests between blue and green.
