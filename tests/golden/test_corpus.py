@@ -16,9 +16,10 @@ import hcl2
 import pytest
 from botocore.validate import ParamValidator
 
+from crossfade.connect.choices import Choices
 from crossfade.connect.fields import leaves
 from crossfade.connect.services import ServiceState
-from crossfade.connect.translate import Choices, Translation, translate
+from crossfade.connect.translate import Translation, translate
 from crossfade.draw.draw import draw
 from crossfade.draw.options import DrawOptions
 from crossfade.errors import CrossfadeError

@@ -8,7 +8,7 @@ says so. Rows are explained at length in `docs/gaps.md`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -537,3 +537,8 @@ def gap(row: str, resource: str, *, severity: Severity | None = None, **facts: o
         detail=kind.detail.format(**facts),
         source=kind.source,
     )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence has them."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

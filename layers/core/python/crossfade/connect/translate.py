@@ -11,14 +11,14 @@ rules); AWS App Mesh User Guide, "Virtual services".
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
+from crossfade.connect.choices import Choices
+from crossfade.connect.endpoints import Draft, serve, serve_hosts
 from crossfade.connect.fields import LEADS_TO_NOBODY, NOBODY_PLAYS_IT, Reason, Resource, account
-from crossfade.connect.gaps import gap
+from crossfade.connect.gaps import gap, listed
 from crossfade.connect.losses import (
     client_policies,
     listener_losses,
@@ -30,16 +30,14 @@ from crossfade.connect.losses import (
     standalone_losses,
     task_losses,
 )
+from crossfade.connect.outside import originations, outsiders
 from crossfade.connect.providers import Provider, providers
-from crossfade.connect.timeouts import effective
-from crossfade.errors import BadInput
+from crossfade.connect.seats import Seat, cross_account, seats_of
 from crossfade.mesh.dialled import Dialled, dialled
 from crossfade.mesh.model import (
-    Container,
     EcsService,
     Found,
     GatewayRoute,
-    Listener,
     Mesh,
     Origin,
     Protocol,
@@ -50,19 +48,10 @@ from crossfade.mesh.model import (
     VirtualRouter,
     VirtualService,
 )
-from crossfade.mesh.tree import Tree
-from crossfade.plan.document import Gap, Ledger, Severity
-from crossfade.plan.services import Call, ClientAlias, Endpoint, PortName, Role, Timeout, Tls
+from crossfade.plan.document import Gap, Ledger
+from crossfade.plan.services import Call, Endpoint, PortName, Role, Tls
 
 _MeshThing: TypeAlias = Mesh | VirtualNode | VirtualRouter | Route | VirtualService | VirtualGateway | GatewayRoute
-
-_RESOURCE: Final = re.compile(r"mesh/([^/@]+)(?:@([^/]+))?/(virtualNode|virtualGateway)/(.+)")
-_DNS_NAME: Final = re.compile(r"[a-z0-9_.-]{1,127}")
-_NOT_IN_DISCOVERY_NAME: Final = re.compile(r"[^a-z0-9_-]+")
-_LONGEST_DISCOVERY_NAME: Final = 64
-_LONGEST_PORT_NAME: Final = 64
-NO_ENVOY: Final = "runs no Envoy of this mesh"
-_SIDECAR: Final = re.compile(r"xray|x-ray|cloudwatch-agent|fluent|firelens|datadog|otel|opentelemetry|adot|statsd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,61 +78,6 @@ class Translation:
     ledger: Ledger
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """
-    What an operator chose for Service Connect.
-
-    Attributes:
-        suffix: Ends the names of green's Cloud Map services, so that they never collide with blue's.
-        namespace: Green's namespace, by name or, where it is shared by another account, by ARN.
-        log_group: Where green's proxies log.
-        authority: ARN of the AWS Private CA that issues certificates; None takes the one the mesh's callers trust.
-        tls_role: ARN of the infrastructure role with which ECS has certificates issued.
-        tls_key: ARN of the KMS key for their private keys.
-    """
-
-    suffix: str
-    namespace: str
-    log_group: str
-    authority: str | None = None
-    tls_role: str | None = None
-    tls_key: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    """An ECS service and the part it plays in the mesh."""
-
-    service: EcsService
-    task: TaskDefinition
-    node: VirtualNode | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Alias:
-    """A name and port that callers dial, and the listener they reach."""
-
-    name: str
-    port: int
-    listener: Listener
-    timeout: Timeout
-
-
-@dataclass(slots=True)
-class _Draft:
-    """Endpoints under way: names are given once, so all services are drawn together."""
-
-    choices: Choices
-    taken_names: set[str]
-    tls: Mapping[str, Tls] = field(default_factory=dict)
-    aliases: dict[tuple[str, int], str] = field(default_factory=dict)
-    ports_of: dict[str, list[int]] = field(default_factory=dict)
-    endpoints: dict[str, list[Endpoint]] = field(default_factory=dict)
-    ports: dict[str, dict[int, PortName]] = field(default_factory=dict)
-    gaps: list[Gap] = field(default_factory=list)
-
-
 def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     """
     Return what Service Connect shall say for one mesh.
@@ -160,22 +94,22 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     found_here = found.in_mesh(mesh)
     for named in found_here.virtual_services:
         found.known(named.name)
-    seats, gaps = _seats(found_here, mesh, choices)
-    by_node: dict[str, _Seat] = {}
+    seats, gaps = seats_of(found_here, mesh, choices)
+    by_node: dict[str, Seat] = {}
     for seat in seats:
         if seat.node is not None:
             by_node.setdefault(seat.node.name, seat)
     provided = providers(found_here, by_node)
     evidence = _evidence(seats, found_here)
     spellings = _spellings(evidence)
-    draft = _Draft(
+    draft = Draft(
         choices=choices,
         taken_names={each.name.lower() for each in found.cloud_map_services},
         tls=_encryption(found_here, choices),
     )
     for provider in provided.values():
-        _serve(provider, by_node, spellings, draft)
-    _serve_hosts(seats, evidence, spellings, draft)
+        serve(provider, by_node, spellings, draft)
+    serve_hosts(seats, evidence, spellings, draft)
     calls = {seat.service.name: _calls(seat, provided, by_node, draft, evidence) for seat in seats}
     targets = _targets(provided.values())
     members = tuple(_member(seat, draft, calls[seat.service.name], targets) for seat in seats)
@@ -183,8 +117,8 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
     gaps += draft.gaps
     gaps += mesh_losses(found_here, namespace=choices.namespace, log_group=choices.log_group)
     gaps += router_losses(found_here, provided, by_node)
-    gaps += _outsiders(found_here, provided, by_node, seats, callers)
-    gaps += _originations(found_here, provided, by_node)
+    gaps += outsiders(found_here, provided, by_node, seats, callers)
+    gaps += originations(found_here, provided, by_node)
     gaps += standalone_losses(found_here, mesh, {each.task_definition for each in found_here.services})
     encrypted = {(each.dns_name, each.port) for member in members for each in member.endpoints if each.tls}
     groups = {group.name: group for group in found_here.target_groups}
@@ -202,7 +136,7 @@ def translate(found: Found, mesh: str, choices: Choices) -> Translation:
         attached = [groups[each.target_group] for each in member.service.targets if each.target_group in groups]
         gaps += service_losses(member.service, member.task, attached, member.health_path)
         if member.endpoints and not member.task.proxies():
-            names = _and([f"{each.dns_name}:{each.port}" for each in member.endpoints])
+            names = listed([f"{each.dns_name}:{each.port}" for each in member.endpoints])
             gaps.append(gap("PROXY_IN_BETWEEN", f"ecsService/{member.service.name}", names=names))
     gaps += _owners(found_here, mesh, choices)
     answered = account(_resources(found_here, provided, by_node), gaps)
@@ -245,7 +179,7 @@ def _encryption(found: Found, choices: Choices) -> Mapping[str, Tls]:
     return {node.name: tls for node in found.nodes if any(serves_tls(each) for each in node.listeners)}
 
 
-def _resources(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, _Seat]) -> Iterator[Resource]:
+def _resources(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, Seat]) -> Iterator[Resource]:
     """Yield every resource of the mesh with what is said about it as a whole."""
 
     def resource(
@@ -304,7 +238,7 @@ def _mesh_things(found: Found) -> Iterator[_MeshThing]:
 def _owners(found: Found, mesh: str, choices: Choices) -> Iterator[Gap]:
     """Yield the accounts that share the mesh with the one its resources are in."""
     for owner in sorted({each.beside.owner for each in _mesh_things(found) if each.beside.owner is not None}):
-        yield _cross_account(f"mesh/{mesh}", owner, choices.namespace)
+        yield cross_account(f"mesh/{mesh}", owner, choices.namespace)
 
 
 def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
@@ -313,69 +247,7 @@ def _once(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
     return tuple(sorted(dict.fromkeys(gaps), key=lambda each: weights[each.severity]))
 
 
-# ---------------------------------------------------------------- who plays which part
-
-
-def _seats(found: Found, mesh: str, choices: Choices) -> tuple[list[_Seat], list[Gap]]:
-    tasks = {task.family: task for task in found.task_definitions}
-    nodes = {node.name: node for node in found.nodes}
-    seats: list[_Seat] = []
-    gaps: list[Gap] = []
-    for service in found.services:
-        task = tasks.get(found.known(service.task_definition))
-        if task is None:
-            raise BadInput(
-                f"{service.place}: it runs the task definition {service.task_definition or '(none named)'}, which no "
-                "source given holds; add the source that does"
-            )
-        resource = task.mesh_resource
-        if resource is None and service.plays in nodes:
-            seats.append(_Seat(service=service, task=task, node=nodes[service.plays]))
-            continue
-        if resource is None:
-            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}", why=NO_ENVOY))
-            continue
-        match = _RESOURCE.search(resource)
-        if match is None:
-            found.known(resource)
-            raise BadInput(f"{task.place}: its Envoy is told to be {resource}, which names no App Mesh resource")
-        if found.known(match[1]) != mesh:
-            continue
-        if match[2]:
-            gaps.append(_cross_account(f"ecsService/{service.name}", match[2], choices.namespace))
-        if match[3] == "virtualGateway":
-            gaps.append(gap("OUTSIDE_THE_MESH", f"ecsService/{service.name}", why=f"is the gateway {match[4]}"))
-            continue
-        node = nodes.get(found.known(match[4]))
-        if node is None:
-            gaps.append(gap("ECS_SERVICE_WITHOUT_NODE", f"ecsService/{service.name}", node=match[4]))
-        seats.append(_Seat(service=service, task=task, node=node))
-    gaps += _shared_nodes(seats)
-    return seats, gaps
-
-
-def _cross_account(place: str, owner: str, namespace: str) -> Gap:
-    if not namespace.startswith("arn:"):
-        answer = "green needs a Cloud Map namespace shared with AWS RAM: give its ARN (--namespace)."
-        return gap("CROSS_ACCOUNT", place, owner=owner, answer=answer)
-    answer = f"green meets in {namespace}; the proxies' metrics of a callee stay in its own account."
-    return gap("CROSS_ACCOUNT", place, severity=Severity.DEGRADING, owner=owner, answer=answer)
-
-
-def _shared_nodes(seats: Sequence[_Seat]) -> Iterator[Gap]:
-    sharing: dict[str, list[str]] = {}
-    for seat in seats:
-        if seat.node is not None:
-            sharing.setdefault(seat.node.name, []).append(seat.service.name)
-    for node, services in sharing.items():
-        if len(services) > 1:
-            yield gap("NODE_SHARED", f"virtualNode/{node}", services=_and(services), owner=services[0])
-
-
-# ------------------------------------------------------------------------- names dialled
-
-
-def _evidence(seats: Sequence[_Seat], found: Found) -> Mapping[str, tuple[Dialled, ...]]:
+def _evidence(seats: Sequence[Seat], found: Found) -> Mapping[str, tuple[Dialled, ...]]:
     """Return, for each ECS service, the names of this mesh that its environment holds."""
     names = {service.name.lower() for service in found.virtual_services}
     names |= {node.host.lower() for node in found.nodes if node.host}
@@ -394,156 +266,11 @@ def _spellings(evidence: Mapping[str, tuple[Dialled, ...]]) -> Mapping[str, tupl
     return {name: tuple(spelled) for name, spelled in found.items()}
 
 
-def _names_of(provider: Provider, host: str | None, spellings: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Return the names by which callers reach a virtual service: its own, and its node's host where it is dialled."""
-    name = provider.service.name
-    seen = [*spellings.get(name.lower(), ()), *spellings.get((host or "").lower(), ())]
-    return list(dict.fromkeys([name, *seen]))
-
-
-# ---------------------------------------------------------------------------- endpoints
-
-
-def _serve(
-    provider: Provider,
-    by_node: Mapping[str, _Seat],
-    spellings: Mapping[str, tuple[str, ...]],
-    draft: _Draft,
-) -> None:
-    """Give a virtual service's names to the ECS service behind it."""
-    seat = by_node.get(provider.owner or "")
-    if seat is None or seat.node is None:
-        return
-    for port, listener in _doors(provider, seat.node):
-        ways = [route.timeouts for route in provider.reached if any(t.node == provider.owner for t in route.targets)]
-        found = effective(listener.protocol, listener.timeouts, ways)
-        if found.differs:
-            request, idle = found.timeout.per_request_seconds, found.timeout.idle_seconds
-            said = f"{15 if request is None else request} s per request, {300 if idle is None else idle} s idle"
-            draft.gaps.append(gap("LISTENER_TIMEOUT", f"virtualNode/{seat.node.name}", why=found.differs, timeout=said))
-        for name in _names_of(provider, seat.node.host, spellings):
-            _endpoint(_Alias(name, port, listener, found.timeout), seat, draft)
-
-
-def _doors(provider: Provider, node: VirtualNode) -> Iterator[tuple[int, Listener]]:
-    """Yield each port that callers dial and the node's listener behind it."""
-    by_port = {listener.port: listener for listener in node.listeners}
-    if provider.ports is None:
-        yield from by_port.items()
-        return
-    for port, _protocol in provider.ports:
-        listener = by_port.get(provider.target_port or port) or next(iter(node.listeners), None)
-        if listener is not None:
-            yield port, listener
-
-
-def _serve_hosts(
-    seats: Sequence[_Seat],
-    evidence: Mapping[str, tuple[Dialled, ...]],
-    spellings: Mapping[str, tuple[str, ...]],
-    draft: _Draft,
-) -> None:
-    """Give an endpoint to what is dialled by its Cloud Map name alone, past every virtual service, on ports dialled."""
-    ports: dict[str, set[int | None]] = {}
-    for every in evidence.values():
-        for each in every:
-            ports.setdefault(each.name.lower(), set()).add(each.port)
-    for seat in seats:
-        host = (seat.node.host or "").lower() if seat.node else ""
-        if seat.node is None or host not in spellings:
-            continue
-        for listener in seat.node.listeners:
-            if (host, listener.port) not in draft.aliases and {None, listener.port} & ports[host]:
-                found = effective(listener.protocol, listener.timeouts, [])
-                _endpoint(_Alias(spellings[host][0], listener.port, listener, found.timeout), seat, draft)
-
-
-def _endpoint(alias: _Alias, seat: _Seat, draft: _Draft) -> None:
-    service, resource = seat.service.name, f"virtualService/{alias.name}"
-    dns_name = alias.name.lower()
-    if alias.name != dns_name:
-        draft.gaps.append(gap("NAME_CASE", resource, name=alias.name))
-    if not _DNS_NAME.fullmatch(dns_name):
-        draft.gaps.append(gap("NAME_ILLEGAL", resource, name=alias.name))
-        return
-    owner = draft.aliases.get((dns_name, alias.port))
-    if owner is not None:
-        if owner != service:
-            draft.gaps.append(gap("NAME_TAKEN", resource, name=dns_name, port=alias.port, other=owner))
-        return
-    draft.aliases[dns_name, alias.port] = service
-    draft.ports_of.setdefault(dns_name, []).append(alias.port)
-    named = _named_port(alias.listener, seat, draft)
-    draft.endpoints.setdefault(service, []).append(
-        Endpoint(
-            port_name=named.name,
-            container=None if seat.task.is_assumed else named.container,
-            container_port=named.container_port,
-            discovery_name=_discovery_name(service, alias, draft),
-            client_alias=ClientAlias(dns_name=dns_name, port=alias.port),
-            app_protocol=named.app_protocol,
-            timeout=None if alias.timeout == Timeout() else alias.timeout,
-            tls=draft.tls.get(seat.node.name) if seat.node and serves_tls(alias.listener) else None,
-        )
-    )
-
-
-def _discovery_name(service: str, alias: _Alias, draft: _Draft) -> str:
-    """Return a legal name nobody has: of the service first, then of the alias, with its port or a number."""
-    room = _LONGEST_DISCOVERY_NAME - len(draft.choices.suffix) - 8
-    first = service not in draft.endpoints
-    base = _legal(service if first else alias.name.partition(".")[0])[:room]
-    numbered = (f"{base}-{number}" for number in itertools.count(2))
-    for stem in itertools.chain([base, f"{base}-{alias.port}"], numbered):
-        name = f"{stem}{draft.choices.suffix}"
-        if name not in draft.taken_names:
-            draft.taken_names.add(name)
-            return name
-    raise AssertionError("numbers do not end")
-
-
-def _legal(name: str) -> str:
-    return _NOT_IN_DISCOVERY_NAME.sub("-", name.lower()).strip("-") or "service"
-
-
-def _named_port(listener: Listener, seat: _Seat, draft: _Draft) -> PortName:
-    """Return the container port behind a listener, named once for all endpoints that share it."""
-    ports = draft.ports.setdefault(seat.service.name, {})
-    if listener.port not in ports:
-        container = serving_container(listener.port, seat.task)
-        protocol = None if listener.protocol is Protocol.TCP else listener.protocol.value
-        name = container.port_names.get(listener.port) or f"{listener.protocol.value}-{listener.port}"
-        ports[listener.port] = PortName(
-            container=container.name,
-            container_port=listener.port,
-            name=name[:_LONGEST_PORT_NAME],
-            app_protocol=protocol,
-        )
-    return ports[listener.port]
-
-
-def serving_container(port: int, task: TaskDefinition) -> Container:
-    """Return the container that serves a port: the one that maps it, otherwise the application's own."""
-    proxies = task.proxies()
-    stay = [each for each in task.containers if each.name not in proxies]
-    mapped = [each for each in stay if port in each.ports]
-    if mapped:
-        return mapped[0]
-    likely = [each for each in stay if not _SIDECAR.search(f"{each.name} {each.image}".lower())]
-    chosen = next((each for each in likely if each.essential), None) or next(iter(likely or stay), None)
-    if chosen is None:
-        raise BadInput(f"{task.place}: it has no container but Envoy, so nothing serves port {port}")
-    return chosen
-
-
-# -------------------------------------------------------------------------------- calls
-
-
 def _calls(
-    seat: _Seat,
+    seat: Seat,
     provided: Mapping[str, Provider],
-    by_node: Mapping[str, _Seat],
-    draft: _Draft,
+    by_node: Mapping[str, Seat],
+    draft: Draft,
     evidence: Mapping[str, tuple[Dialled, ...]],
 ) -> tuple[Call, ...]:
     """
@@ -579,87 +306,13 @@ def _calls(
     return tuple(calls[key] for key in sorted(calls))
 
 
-def _originations(found: Found, provided: Mapping[str, Provider], by_node: Mapping[str, _Seat]) -> Iterator[Gap]:
-    """Yield each node whose Envoy speaks TLS to something outside ECS."""
-    hosts = {node.name: node.host or node.name for node in found.nodes}
-    for seat in by_node.values():
-        if seat.node is None:
-            continue
-        spec = Tree(seat.node.spec, seat.node.place)
-        default = spec / "backendDefaults" / "clientPolicy" / "tls"
-        outside: set[str] = set()
-        for backend in spec / "backends":
-            service = backend / "virtualService"
-            policy = service / "clientPolicy" / "tls" or default
-            provider = provided.get((service / "virtualServiceName").text_or_none() or "")
-            owner = provider.owner if provider else None
-            if policy and owner in hosts and owner not in by_node and (policy / "enforce").truth(default=True):
-                outside.add(hosts[owner])
-        if outside:
-            yield gap("TLS_ORIGINATION", f"virtualNode/{seat.node.name}", hosts=_and(sorted(outside)))
-
-
-def _owner(provided: Mapping[str, Provider], name: str) -> str:
-    """Return the node that owns a virtual service's name, "" for none."""
-    return (provided[name].owner or "") if name in provided else ""
-
-
-def _outsiders(
-    found: Found,
-    provided: Mapping[str, Provider],
-    by_node: Mapping[str, _Seat],
-    seats: Sequence[_Seat],
-    callers: set[str],
-) -> Iterator[Gap]:
-    """Yield what stands behind names but is no ECS service of the sources."""
-    nodes = {node.name: node for node in found.nodes}
-    for node in found.nodes:
-        if node.name in by_node:
-            continue
-        names = [name for name, provider in provided.items() if provider.owner == node.name]
-        calling = [
-            seat.service.name
-            for seat in seats
-            if (seat.node and set(seat.node.backends) & set(names)) or (node.host or "").lower() in callers
-        ]
-        owners = (_owner(provided, each) for each in node.backends)
-        called = [by_node[each].service.name for each in owners if each in by_node]
-        if called:
-            host = node.host or "nothing named"
-            yield gap("EXTERNAL_CALLER", f"virtualNode/{node.name}", host=host, services=_and(called))
-        if not calling:
-            continue
-        if node.cloud_map_service:
-            said = f", and {_and(calling)} call it; green's calls would go to whatever its name resolves to."
-            yield gap("NODE_WITHOUT_ECS_SERVICE", f"virtualNode/{node.name}", consequence=said)
-        else:
-            yield gap("EXTERNAL_NODE", f"virtualNode/{node.name}", host=node.host or "nothing named")
-    for name, provider in provided.items():
-        owner = nodes.get(provider.owner or "")
-        if owner is None or owner.name in by_node or not owner.listeners:
-            continue
-        real = provider.target_port or owner.listeners[0].port
-        for port, _protocol in provider.ports or ():
-            if port != real:
-                yield gap(
-                    "EXTERNAL_PORT_REMAP",
-                    f"virtualService/{name}",
-                    dialled=port,
-                    port=real,
-                    host=owner.host or owner.name,
-                )
-
-
-# ------------------------------------------------------------------------------ together
-
-
 def _targets(provided: Iterable[Provider]) -> set[str]:
     """Return every node to which a virtual service may lead."""
     routes = {target.node for each in provided for route in each.reached for target in route.targets}
     return routes | {each.owner for each in provided if each.owner is not None}
 
 
-def _member(seat: _Seat, draft: _Draft, calls: tuple[Call, ...], targets: set[str]) -> Member:
+def _member(seat: Seat, draft: Draft, calls: tuple[Call, ...], targets: set[str]) -> Member:
     endpoints = tuple(draft.endpoints.get(seat.service.name, ()))
     role = Role.CLIENT
     if endpoints:
@@ -683,7 +336,3 @@ def _health_path(node: VirtualNode | None) -> str | None:
         if check is not None and check.protocol in (Protocol.HTTP, Protocol.HTTP2):
             return check.path or "/"
     return None
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

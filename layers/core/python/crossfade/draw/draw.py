@@ -13,9 +13,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from crossfade.connect.choices import Choices
+from crossfade.connect.endpoints import serving_container
 from crossfade.connect.gaps import gap
+from crossfade.connect.seats import NO_ENVOY
 from crossfade.connect.taskdef import draw_change, runs_on_fargate
-from crossfade.connect.translate import NO_ENVOY, Choices, Member, Translation, serving_container, translate
+from crossfade.connect.translate import Member, Translation, translate
 from crossfade.draw.alarms import alarms_on
 from crossfade.draw.background import background_gaps, background_of
 from crossfade.draw.edges import edges_of
