@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rehearsal.chaos.lane import Lane, Tried
-from rehearsal.chaos.points import Kind, Place, Point, Script, points, sample
+from rehearsal.chaos.points import Kind, Place, Point, Script, pairs, points, sample
 from rehearsal.chaos.report import report
 from rehearsal.chaos.run import Line, try_attempts
 from rehearsal.chaos.verdict import Change, End, Outcome, unsafe
@@ -72,6 +72,25 @@ def test_a_sample_is_the_same_for_a_seed_and_has_every_kind() -> None:
     assert chosen == sample(reversed(known), 30, seed=4)
     assert {point.kind for point in chosen} == {point.kind for point in known}
     assert len(set(chosen)) == 30
+
+
+def test_the_second_of_a_pair_lies_where_the_first_leads() -> None:
+    back = Place(Script.JUDGED, "call", "elbv2:ModifyListener", "RestoreEdge", 1, "function")
+    looks = Place(Script.JUDGED, "call", "dynamodb:GetItem", "Watch of crossfade-watch", 1, "function")
+    further = Place(Script.CLIMB, "call", "elbv2:ModifyListener", "ShiftTraffic watch 100 %", 1, "function")
+    known = points([CALL, further, back, looks])
+
+    chosen = pairs(known, len(known), seed=4)
+
+    assert chosen == pairs(reversed(known), len(known), seed=4)
+    assert len({first for first, _ in chosen}) == len(chosen)
+    leads = {
+        (first.kind, second.place.script)
+        for first, second in chosen
+        if first.place.script is Script.CLIMB and first.kind in {Kind.KILLED, Kind.LOST}
+    }
+    assert leads == {(Kind.KILLED, Script.JUDGED), (Kind.LOST, Script.CLIMB)}
+    assert {second.place for _, second in chosen} == {CALL, further, back}
 
 
 def test_a_point_survives_the_checkpoint() -> None:
