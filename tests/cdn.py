@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossfade.journal.model import CloudFrontEdge, FoundEdge
+from crossfade.journal.edges import CloudFrontEdge, FoundEdge
 from crossfade.plan.edges import CdnRef, Rung
 from crossfade.shift.cloudfront import CloudFrontEdges
 from tests.aws import Clients, a_client

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crossfade.connect.memory import MemoryServices
-from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, MigrationRecord, StoredRequest
+from crossfade.journal.edges import AlbEdge, AlbRule, EdgeRecord, StoredRequest
+from crossfade.journal.model import MigrationRecord
 from crossfade.phases import Phase
 from crossfade.plan.document import LogPlan, MigrationPlan, NamespacePlan
 from crossfade.plan.edges import EdgePlan, RuleRef, Rung, RungKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crossfade.journal.model import Route53Record
+from crossfade.journal.edges import Route53Record
 from crossfade.plan.edges import DnsRef, EdgePlan, RecordRef
 from crossfade.shift.route53 import Route53Edges
 from tests.aws import Clients, a_client

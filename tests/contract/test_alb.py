@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, NotConfirmed, PreflightRefused, UnreachableGoal
-from crossfade.journal.model import AlbRule, EdgeRecord
+from crossfade.journal.edges import AlbRule, EdgeRecord
 from crossfade.plan.edges import RuleRef
 from crossfade.plan.services import TargetGroupRef, TargetHealthCheck
 from crossfade.shift.alb import AlbEdges, AlbShifter

@@ -18,7 +18,7 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import CloudFrontEdge, EdgeRecord, FoundEdge
+from crossfade.journal.edges import CloudFrontEdge, EdgeRecord, FoundEdge
 from crossfade.plan.edges import Rung, Session
 from crossfade.shift.cloudfront import CloudFrontEdges, CloudFrontShifter
 from crossfade.shift.share import ALL, NONE, Share

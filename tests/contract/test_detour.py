@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from crossfade.errors import EdgeBusy, EdgeChanged, EdgeOwned, NotConfirmed
-from crossfade.journal.model import EdgeRecord
+from crossfade.journal.edges import EdgeRecord
 from crossfade.plan.edges import DetourRef
 from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import NONE, Share

@@ -13,7 +13,8 @@ from moto import mock_aws
 
 from crossfade.errors import BadInput, EdgeOwned, Fenced, JournalBusy
 from crossfade.journal.dynamodb import DynamoDbJournal
-from crossfade.journal.model import Entry, StoredRequest, Token
+from crossfade.journal.edges import StoredRequest
+from crossfade.journal.model import Entry, Token
 from crossfade.phases import Phase
 from tests.aws import a_client
 from tests.traffic import CLIMB, MIGRATE, NOON, a_record, an_edge

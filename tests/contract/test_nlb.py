@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from crossfade.errors import EdgeChanged, PreflightRefused
-from crossfade.journal.model import EdgeRecord
+from crossfade.journal.edges import EdgeRecord
 from crossfade.plan.edges import RuleRef
 from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import NONE, Share

@@ -14,7 +14,7 @@ from botocore.exceptions import ConnectTimeoutError
 from botocore.stub import ANY, Stubber
 
 from crossfade.errors import LogsBusy, MetricsBusy
-from crossfade.journal.model import AlbEdge
+from crossfade.journal.edges import AlbEdge
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.cloudwatch import CloudWatchAlarms, CloudWatchMetrics, CloudWatchViewers
 from crossfade.judge.feeds import EdgeMetrics, ProxyLogs, ViewerMetrics

@@ -20,7 +20,7 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import EdgeRecord, Route53Edge, Route53Record
+from crossfade.journal.edges import EdgeRecord, Route53Edge, Route53Record
 from crossfade.plan.edges import RecordRef
 from crossfade.shift.limits import MOST_RECORD_WEIGHT
 from crossfade.shift.records import Group, divide, given_back, shifted

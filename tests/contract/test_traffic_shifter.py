@@ -18,7 +18,7 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import AlbRule, EdgeRecord, FoundEdge, Route53Edge, Route53Record
+from crossfade.journal.edges import AlbRule, EdgeRecord, FoundEdge, Route53Edge, Route53Record
 from crossfade.plan.edges import EdgePlan, RecordRef, RuleRef
 from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.memory import MemoryEdges

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from crossfade.journal.model import CloudFrontEdge, EdgeRecord, Route53Edge
+from crossfade.journal.edges import CloudFrontEdge, EdgeRecord, Route53Edge
 from crossfade.phases import Phase
 from crossfade.plan.edges import EdgePlan, RuleRef, RungKind
 from crossfade.plan.services import TargetGroupRef

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from crossfade.journal.edges import EdgeRecord, NlbEdge, Route53Edge, Route53Record
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import EdgeRecord, NlbEdge, Route53Edge, Route53Record
 from crossfade.judge.action import Judged, JudgeRequest, judge_again, judge_green
 from crossfade.judge.inside import Series, Source, entry_sources, target_source
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs

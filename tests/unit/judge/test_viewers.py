@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from crossfade.journal.edges import CloudFrontEdge, Distribution, EdgeRecord
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord
 from crossfade.judge.action import Judged, JudgeRequest, judge_again, judge_green
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs, MemoryViewers
 from crossfade.judge.reading import AlarmState, rated

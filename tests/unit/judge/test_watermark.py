@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.errors import MetricsBusy
-from crossfade.journal.model import ResolvedEdge
+from crossfade.journal.edges import ResolvedEdge
 from crossfade.judge.action import Judged, next_look_seconds
 from crossfade.judge.feeds import EdgeRead
 from crossfade.judge.judge import judge

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from crossfade.journal.model import AlbRule, Detour, EdgeRecord, Route53Edge, Route53Record
+from crossfade.journal.edges import AlbRule, Detour, EdgeRecord, Route53Edge, Route53Record
 from crossfade.plan.edges import DetourRef, DnsRef, EdgePlan, RecordRef
 from crossfade.plan.parameters import parameters
 from crossfade.preflight.permits import May, permits

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crossfade.errors import EdgeChanged
-from crossfade.journal.model import EdgeRecord, FoundEdge, NlbEdge
+from crossfade.journal.edges import EdgeRecord, FoundEdge, NlbEdge
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.services import Call, ClientAlias, Endpoint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crossfade.journal.model import AlbEdge, AlbRule, CloudFrontEdge, Distribution, Route53Edge, Route53Record
+from crossfade.journal.edges import AlbEdge, AlbRule, CloudFrontEdge, Distribution, Route53Edge, Route53Record
 from crossfade.rollout.must_say import must_say
 from crossfade.shift.share import ALL, NONE, Share
 

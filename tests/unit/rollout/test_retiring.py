@@ -15,8 +15,8 @@ from crossfade.events.memory import MemoryNotices
 from crossfade.executions.executions import ExecutionStatus
 from crossfade.executions.memory import MemoryExecutions
 from crossfade.journal.blue import ScalingFound
+from crossfade.journal.edges import Detour, EdgeRecord, NlbEdge
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import Detour, EdgeRecord, NlbEdge
 from crossfade.judge.feeds import InsideRead
 from crossfade.judge.inside import Series, Source, entry_sources
 from crossfade.judge.memory import MemoryMetrics

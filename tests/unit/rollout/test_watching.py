@@ -20,9 +20,9 @@ from crossfade.events.memory import MemoryNotices, MemorySchedule, MemoryUndeliv
 from crossfade.events.outbound import Notice
 from crossfade.executions.executions import ExecutionStatus
 from crossfade.executions.memory import MemoryExecutions
+from crossfade.journal.edges import Detour, EdgeRecord
 from crossfade.journal.hold import Hold
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import Detour, EdgeRecord
 from crossfade.journal.note import note
 from crossfade.judge.memory import MemoryAlarms, MemoryLookMeter, MemoryMetrics, MemoryProxyLogs
 from crossfade.judge.proxylog_memory import MemoryProxyFeed

@@ -18,8 +18,9 @@ from crossfade.errors import (
     NotConfirmed,
     UnknownEdge,
 )
+from crossfade.journal.edges import CloudFrontEdge, Detour, Distribution, EdgeRecord, FoundEdge
 from crossfade.journal.memory import MemoryJournal
-from crossfade.journal.model import CloudFrontEdge, Detour, Distribution, EdgeRecord, Entry, FoundEdge
+from crossfade.journal.model import Entry
 from crossfade.phases import Phase
 from crossfade.plan.edges import RungKind
 from crossfade.shift.action import (

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from crossfade.errors import UnknownEdge
-from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
+from crossfade.journal.edges import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
 from crossfade.plan.edges import DnsRef, EdgeKind, EdgePlan, RecordRef
 from crossfade.shift.edges import EdgesOfKinds
 from crossfade.shift.memory import MemoryEdges

@@ -42,6 +42,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.errors import BadInput, BlueIsGone, EdgeOwned, Fenced, JournalBusy, UnknownEdge, UnknownMigration
 from crossfade.journal.blue import BlueFound
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.hold import Hold
 from crossfade.journal.items import (
     LOOK,
@@ -75,7 +76,7 @@ from crossfade.journal.items import (
     untold_item,
     words,
 )
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_reason
+from crossfade.journal.model import Entry, MigrationRecord, Token, bounded_reason
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import Told, Untold
 from crossfade.phases import BEYOND_RETURN, CLOSED, Phase, move

@@ -16,8 +16,9 @@ from uuid import UUID
 
 from crossfade.errors import BadInput, Fenced
 from crossfade.events.outbound import What
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.hold import Hold
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, bounded_detail, bounded_reason
+from crossfade.journal.model import Entry, MigrationRecord, bounded_detail, bounded_reason
 from crossfade.journal.note import note
 from crossfade.journal.untold import OF_PHASE, Untold, told_of
 from crossfade.phases import CLOSED, Phase

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from crossfade.journal.blue import BlueFound
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.hold import Hold
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token
+from crossfade.journal.model import Entry, MigrationRecord, Token
 from crossfade.journal.untold import Told, Untold
 from crossfade.phases import Phase
 
@@ -220,7 +221,7 @@ class Journal(Protocol):
         ...
 
     def index(self, resource: str, migration: str) -> None:
-        """Remember that news of a resource (see `journal.model`) concern a migration."""
+        """Remember that news of a resource (see `crossfade.resources`) concern a migration."""
         ...
 
     def unindex(self, resource: str, migration: str) -> None:

@@ -9,8 +9,9 @@ from threading import RLock
 from crossfade.errors import BlueIsGone, EdgeOwned, Fenced, UnknownEdge, UnknownMigration
 from crossfade.events.outbound import What
 from crossfade.journal.blue import BlueFound
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.hold import Hold
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord, Token, bounded_detail, bounded_reason
+from crossfade.journal.model import Entry, MigrationRecord, Token, bounded_detail, bounded_reason
 from crossfade.journal.note import note
 from crossfade.journal.opening import opening
 from crossfade.journal.untold import OF_PHASE, Told, Untold, told_of

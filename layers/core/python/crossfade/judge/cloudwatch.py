@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from crossfade.errors import MetricsBusy
-from crossfade.journal.model import ResolvedEdge
+from crossfade.journal.edges import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead, InsideRead
 from crossfade.judge.inside import Series, Source, dimensions
 from crossfade.judge.reading import (

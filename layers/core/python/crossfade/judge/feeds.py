@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from crossfade.journal.model import ResolvedEdge
+from crossfade.journal.edges import ResolvedEdge
 from crossfade.judge.inside import Source
 from crossfade.judge.proxylog import LogLine
 from crossfade.judge.reading import Row, Window

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from crossfade.journal.model import ResolvedEdge, is_network
+from crossfade.journal.edges import ResolvedEdge, is_network
 from crossfade.judge import eprocess
 from crossfade.judge.reading import Count, Inside, Row
 from crossfade.judge.signal import ENTRY_CALLED, ENTRY_SERVED, ENTRY_TARGETS, SIGNALS, Metric, Place, Signal

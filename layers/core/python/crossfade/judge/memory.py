@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from crossfade.errors import LogsBusy, MetricsBusy
-from crossfade.journal.model import ResolvedEdge
+from crossfade.journal.edges import ResolvedEdge
 from crossfade.judge.feeds import EdgeRead, InsideRead, LogRead
 from crossfade.judge.inside import Series, Source
 from crossfade.judge.meter import Measures

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from crossfade.connect.services import Services
 from crossfade.errors import EcsBusy, LogsBusy, MetricsBusy
-from crossfade.journal.model import EdgeRecord, Entry
+from crossfade.journal.edges import EdgeRecord
+from crossfade.journal.model import Entry
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.feeds import EdgeMetrics, EdgeRead, LogRead, ProxyLogs, ViewerMetrics
 from crossfade.judge.inside import entry_sources, insides, occurrences, sources, target_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from crossfade.errors import EdgeChanged, UnknownEdge
-from crossfade.journal.model import EdgeRecord
+from crossfade.journal.edges import EdgeRecord
 from crossfade.judge.inside import entry_sources
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding

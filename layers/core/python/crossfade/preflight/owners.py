@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from crossfade.journal.model import AlbEdge, EdgeRecord, NlbEdge
+from crossfade.journal.edges import AlbEdge, EdgeRecord, NlbEdge
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
 from crossfade.preflight.surroundings import DeploymentGroup, ShiftedService, Surroundings

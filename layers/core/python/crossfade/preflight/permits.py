@@ -17,7 +17,7 @@ from pydantic import Field
 
 from crossfade.connect.services import JsonObject
 from crossfade.frozen import Frozen
-from crossfade.journal.model import EdgeRecord
+from crossfade.journal.edges import EdgeRecord
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.parameters import normalized_name

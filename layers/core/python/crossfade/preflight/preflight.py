@@ -9,9 +9,9 @@ from crossfade.connect.services import Services, ServiceState
 from crossfade.connect.sizing import SINGLE_TASK, serves_alone_unasked, single_task_place
 from crossfade.errors import BlueChanged, EdgeChanged, PreflightRefused, UnknownEdge
 from crossfade.frozen import Frozen
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.fence import read_fenced
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord
 from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.proxylog_feed import ejection_alarm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from crossfade.journal.model import CloudFrontEdge, ResolvedEdge, Route53Edge
+from crossfade.journal.edges import CloudFrontEdge, ResolvedEdge, Route53Edge
 from crossfade.shift.share import ALL, NONE, Share
 
 

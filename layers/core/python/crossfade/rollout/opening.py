@@ -9,8 +9,9 @@ from pydantic import Field
 
 from crossfade.errors import BadInput, BlockedByGap, PreflightRefused, UnknownMigration
 from crossfade.frozen import Frozen
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, MigrationRecord
+from crossfade.journal.model import MigrationRecord
 from crossfade.journal.opening import opening
 from crossfade.phases import Phase
 from crossfade.plan.document import Approvals, MigrationPlan, Timings

@@ -18,8 +18,9 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
+from crossfade.journal.model import Entry, MigrationRecord
 from crossfade.judge.action import alpha_is_split_by, keep, looks_before
 from crossfade.judge.judge import judge
 from crossfade.judge.look import Look, kept_look

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from crossfade.events.outbound import Notice, Notices, What
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, MigrationRecord
+from crossfade.journal.model import MigrationRecord
 from crossfade.journal.untold import Told
 from crossfade.phases import Phase
 from crossfade.shift.share import ALL, NONE, Share

@@ -20,8 +20,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from crossfade.connect.services import Services
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord
 from crossfade.judge.feeds import EdgeMetrics
 from crossfade.judge.inside import Series, Source, entry_sources
 from crossfade.judge.reading import closed_periods

@@ -23,8 +23,9 @@ from crossfade.errors import CrossfadeError, EdgeChanged, Refused, TryAgain
 from crossfade.events.outbound import Notice, Notices
 from crossfade.executions.executions import Executions, ExecutionStatus
 from crossfade.frozen import Frozen
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry, MigrationRecord
+from crossfade.journal.model import Entry, MigrationRecord
 from crossfade.journal.note import note
 from crossfade.judge.alarms import Alarms
 from crossfade.judge.meter import LookMeter

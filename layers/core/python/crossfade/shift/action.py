@@ -10,8 +10,9 @@ from pydantic import AwareDatetime
 
 from crossfade.errors import CrossfadeError, EdgeChanged, EdgeSpreading, Fenced, NotConfirmed, TryAgain
 from crossfade.frozen import BasisPoints, Frozen, Seconds
+from crossfade.journal.edges import EdgeRecord
 from crossfade.journal.journal import Journal
-from crossfade.journal.model import EdgeRecord, Entry
+from crossfade.journal.model import Entry
 from crossfade.phases import Phase
 from crossfade.plan.edges import RungKind
 from crossfade.request import Request

@@ -28,7 +28,7 @@ from crossfade.errors import (
     UnknownEdge,
     UnreachableGoal,
 )
-from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest, is_network
+from crossfade.journal.edges import AlbEdge, AlbRule, EdgeRecord, FoundEdge, NlbEdge, StoredRequest, is_network
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.services import TargetGroupRef

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from crossfade.errors import EdgeChanged, EdgeSpreading, NotConfirmed, PreflightRefused, UnknownEdge, UnreachableGoal
-from crossfade.journal.model import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
+from crossfade.journal.edges import CloudFrontEdge, Distribution, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import CdnRef, EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.detour.elbv2 import (

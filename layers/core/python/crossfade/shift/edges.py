@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from crossfade.errors import UnknownEdge
-from crossfade.journal.model import EdgeRecord, FoundEdge
+from crossfade.journal.edges import EdgeRecord, FoundEdge
 from crossfade.plan.edges import EdgeKind, EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.shifter import Edges, TrafficShifter

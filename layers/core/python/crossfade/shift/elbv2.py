@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import BlueUnhealthy, EdgeBusy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge
-from crossfade.journal.model import FoundEdge
+from crossfade.journal.edges import FoundEdge
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.services import TargetGroupRef
 from crossfade.shift.share import ALL, NONE, Share

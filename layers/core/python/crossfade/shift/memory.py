@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfade.errors import BlueUnhealthy, EdgeChanged, EdgeOwned, GreenNotReady, UnknownEdge, UnreachableGoal
-from crossfade.journal.model import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
+from crossfade.journal.edges import AlbEdge, AlbRule, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.share import ALL, NONE, Share

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crossfade.journal.model import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
+from crossfade.journal.edges import AlbEdge, EdgeRecord, FoundEdge, NlbEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.alb import AlbEdges, AlbShifter

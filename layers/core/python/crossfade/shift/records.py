@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crossfade.errors import EdgeChanged
-from crossfade.journal.model import Route53Record, StoredRequest
+from crossfade.journal.edges import Route53Record, StoredRequest
 from crossfade.shift.limits import MOST_IDENTIFIER, MOST_RECORD_WEIGHT, MOST_VALUES_OF_RECORD
 from crossfade.shift.rule import Split, apportion
 from crossfade.shift.share import NONE, Share

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from crossfade.errors import EdgeBusy, EdgeChanged, NotConfirmed, PreflightRefused, UnknownEdge, UnreachableGoal
-from crossfade.journal.model import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
+from crossfade.journal.edges import EdgeRecord, FoundEdge, Route53Edge, Route53Record, StoredRequest
 from crossfade.plan.edges import DnsRef, EdgePlan, RecordRef
 from crossfade.plan.finding import Finding
 from crossfade.shift.detour.elbv2 import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
-from crossfade.journal.model import EdgeRecord, FoundEdge, StoredRequest
+from crossfade.journal.edges import EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.shift.share import Share

@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any
 
 from crossfade.errors import UnreachableGoal
-from crossfade.journal.model import CloudFrontEdge, StoredRequest
+from crossfade.journal.edges import CloudFrontEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan, Probe, Session
 from crossfade.shift.limits import MOST_STAGED_WEIGHT
 from crossfade.shift.rule import ROUNDING_BP

@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 
 from crossfade.connect.services import MIGRATION_TAG
 from crossfade.errors import BlueUnhealthy, EdgeChanged, NotConfirmed, UnknownEdge
-from crossfade.journal.model import AlbEdge, AlbRule, Detour, EdgeRecord, FoundEdge, StoredRequest
+from crossfade.journal.edges import AlbEdge, AlbRule, Detour, EdgeRecord, FoundEdge, StoredRequest
 from crossfade.plan.edges import EdgePlan
 from crossfade.plan.finding import Finding
 from crossfade.plan.services import TargetGroupRef
