@@ -30,7 +30,7 @@ rehearse: $(READY)  ## Rehearse a healthy and a sick migration of examples/shop 
 test: $(READY)  ## Run every test, one short rehearsal of each scenario among them
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile
 
-chaos: $(READY)  ## Try faults at the calls, states and events of migrations: a part of them in half an hour, EACH=1 every one of its like, FULL=1 all
+chaos: $(READY)  ## Try faults at the calls, states and events of migrations: some hundreds in twenty minutes, thousands with EACH=1 or FULL=1
 	@$(VENV)/bin/python -m rehearsal.chaos $(if $(FULL),--full) $(if $(EACH),--each) $(if $(SAMPLE),--sample $(SAMPLE)) \
 		$(if $(PAIRS),--pairs $(PAIRS)) $(if $(SEED),--seed $(SEED)) $(if $(EDGE),--edge $(EDGE)) \
 		$(if $(CHECKPOINT),--checkpoint $(CHECKPOINT))
