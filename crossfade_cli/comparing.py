@@ -34,7 +34,7 @@ def is_clean(migration: str, sources: list[str], params: Path | None, where: Dep
     """Say what applying this code again would undo; True when that is nothing."""
     from crossfade.mesh.sources import read_parameters, read_sources  # noqa: PLC0415 — few commands read code
     from crossfade.rollout.must_say import must_say  # noqa: PLC0415
-    from crossfade.shift.drift import drift  # noqa: PLC0415
+    from crossfade_cli.drift import drift  # noqa: PLC0415
     from crossfade_cli.files import read_files  # noqa: PLC0415
 
     record = where.journal.read(migration)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,6 +57,7 @@ FLOORS = (
 """The product's packages, and the modules beside them, from the ground up: each rests on lower floors only."""
 SAYS_NOTHING = {"utils", "util", "common", "manager", "service", "data", "info", "helpers", "misc"}
 LONGEST_HANDLER = 30
+CARRIED = {"aws_lambda_powertools", "boto3", "botocore", "pydantic", "pydantic_core"}
 CUT_OFF = {"botocore.exceptions.ConnectionError", "botocore.exceptions.HTTPClientError"}
 NAMES_ERRORS_ONLY = {"crossfade.throttles": {"botocore.exceptions.ClientError"} | CUT_OFF}
 DOES_IO = {"boto3", "botocore", "socket", "http", "urllib", "subprocess", "os", "shutil", "tempfile"}
@@ -82,6 +84,25 @@ def imports(path: Path) -> Iterator[str]:
 
 def dotted(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted)
+def test_a_module_needs_only_what_the_layer_carries_to_be_imported(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    later = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        for inner in ast.walk(node)
+    }
+    at_once = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in later
+        for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [str(node.module)])
+    }
+
+    assert at_once - sys.stdlib_module_names - {"crossfade"} <= CARRIED
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=dotted)

@@ -14,8 +14,8 @@ from crossfade.frozen import Frozen
 from crossfade.mesh.model import ListenerRule, Place
 from crossfade.plan.document import MigrationPlan
 from crossfade.plan.edges import EdgePlan
-from crossfade.shift.driftpatch import Wanted, unified
 from crossfade.shift.share import NONE, Share
+from crossfade_cli.driftpatch import Wanted, unified
 
 
 class Drift(Frozen):

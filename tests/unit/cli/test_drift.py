@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crossfade.mesh.model import ListenerRule, Place
-from crossfade.shift.drift import drift
 from crossfade.shift.share import ALL, NONE, Share
+from crossfade_cli.drift import drift
 from tests.traffic import a_plan
 
 PLACE = Place("mesh.yaml", "Listener")

@@ -11,7 +11,7 @@ import pytest
 
 from crossfade.mesh.model import Place
 from crossfade.mesh.sources import SourceText, read_sources
-from crossfade.shift.driftpatch import Wanted, unified
+from crossfade_cli.driftpatch import Wanted, unified
 
 GREEN = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-web-sc/0123456789abcdef"
 ALL = Wanted(green_arn=GREEN, blue_weight=0, green_weight=100)
